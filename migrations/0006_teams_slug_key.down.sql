@@ -1,0 +1,1 @@
+drop index if exists teams_slug_key;

@@ -1,0 +1,1 @@
+drop index if exists projects_team_id_name_key;

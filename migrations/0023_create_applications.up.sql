@@ -1,0 +1,22 @@
+create table if not exists applications (
+  id uuid primary key default gen_random_uuid(),
+  project_id uuid not null references projects (id),
+  cluster_id uuid references clusters (id),
+  name text not null check (name ~ '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'),
+  environment text not null default 'production' check (environment ~ '^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$'),
+  repository text,
+  branch text not null default 'main',
+  build_pack text not null default 'image' check (build_pack in ('image', 'nixpacks', 'dockerfile', 'static', 'compose')),
+  image text,
+  port integer not null default 8080 check (port between 1 and 65535),
+  replicas integer not null default 1 check (replicas between 0 and 1000),
+  resources jsonb not null default '{}',
+  strategy text not null default 'rolling' check (strategy in ('rolling', 'canary', 'blue_green', 'recreate')),
+  status text not null default 'created' check (status in ('created', 'deploying', 'running', 'degraded', 'stopped', 'failed', 'deleting', 'deleted')),
+  url text,
+  heal_drift boolean not null default false,
+  settings jsonb not null default '{}',
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  deleted_at timestamptz
+);

@@ -1,0 +1,1 @@
+drop trigger if exists applications_touch_updated_at on applications;

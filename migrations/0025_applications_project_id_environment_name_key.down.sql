@@ -1,0 +1,1 @@
+drop index if exists applications_project_id_environment_name_key;

@@ -1,0 +1,1 @@
+drop trigger if exists secrets_touch_updated_at on secrets;

@@ -1,0 +1,1 @@
+drop index if exists secrets_team_id_application_id_name_key;

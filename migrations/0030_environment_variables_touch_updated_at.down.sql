@@ -1,0 +1,1 @@
+drop trigger if exists environment_variables_touch_updated_at on environment_variables;

@@ -1,0 +1,1 @@
+drop index if exists environment_variables_application_id_name_key;

@@ -1,0 +1,1 @@
+drop index if exists operation_steps_operation_id_ordinal_key;

@@ -1,0 +1,1 @@
+drop index if exists builds_application_id_created_at_idx;

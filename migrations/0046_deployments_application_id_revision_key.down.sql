@@ -1,0 +1,1 @@
+drop index if exists deployments_application_id_revision_key;

@@ -1,0 +1,1 @@
+drop trigger if exists deployment_revisions_touch_updated_at on deployment_revisions;

@@ -1,0 +1,1 @@
+drop index if exists deployment_revisions_application_id_number_key;

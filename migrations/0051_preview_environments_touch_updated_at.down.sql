@@ -1,0 +1,1 @@
+drop trigger if exists preview_environments_touch_updated_at on preview_environments;

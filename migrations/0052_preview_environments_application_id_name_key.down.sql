@@ -1,0 +1,1 @@
+drop index if exists preview_environments_application_id_name_key;

@@ -1,0 +1,1 @@
+drop trigger if exists databases_touch_updated_at on databases;

@@ -1,0 +1,1 @@
+drop index if exists stores_store_id_key;

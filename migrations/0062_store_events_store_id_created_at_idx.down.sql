@@ -1,0 +1,1 @@
+drop index if exists store_events_store_id_created_at_idx;

@@ -1,0 +1,1 @@
+drop index if exists alerts_team_id_created_at_idx;

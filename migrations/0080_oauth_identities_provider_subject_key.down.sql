@@ -1,0 +1,1 @@
+drop index if exists oauth_identities_provider_subject_key;

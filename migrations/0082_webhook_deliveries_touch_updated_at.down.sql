@@ -1,0 +1,1 @@
+drop trigger if exists webhook_deliveries_touch_updated_at on webhook_deliveries;

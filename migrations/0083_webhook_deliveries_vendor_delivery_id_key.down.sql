@@ -1,0 +1,1 @@
+drop index if exists webhook_deliveries_vendor_delivery_id_key;

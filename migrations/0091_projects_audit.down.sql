@@ -1,0 +1,1 @@
+drop trigger if exists projects_audit on projects;

@@ -1,0 +1,1 @@
+drop trigger if exists clusters_audit on clusters;

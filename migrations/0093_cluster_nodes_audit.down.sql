@@ -1,0 +1,1 @@
+drop trigger if exists cluster_nodes_audit on cluster_nodes;

@@ -1,0 +1,1 @@
+drop trigger if exists environment_variables_audit on environment_variables;

@@ -1,0 +1,1 @@
+drop trigger if exists deployments_audit on deployments;

@@ -1,0 +1,1 @@
+drop trigger if exists databases_audit on databases;

@@ -1,0 +1,1 @@
+drop trigger if exists oauth_identities_audit on oauth_identities;

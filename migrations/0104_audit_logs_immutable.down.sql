@@ -1,0 +1,1 @@
+drop trigger if exists audit_logs_immutable on audit_logs;

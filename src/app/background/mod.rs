@@ -1,0 +1,1 @@
+//! Input-less reconcilers: periodic and nudged, the table is the truth.

@@ -1,0 +1,1 @@
+//! Dragonfly (or Redis): cache-aside, sessions, sliding-window limits, locks.

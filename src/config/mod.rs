@@ -1,0 +1,1 @@
+//! Typed configuration: defaults, file, `NORTHSTACK_` environment; validated once, secrets redacted, hot-reloaded.

@@ -1,0 +1,1 @@
+//! The local stack supervisor: private servers, readiness, seed data.

@@ -1,0 +1,13 @@
+//! Ids, statuses and their legal transitions, the actor, the one error. No I/O.
+
+mod actor;
+mod error;
+mod redacted;
+mod status;
+mod store_id;
+
+pub use actor::{Actor, TeamRole};
+pub use error::{Code, Error, Result};
+pub use redacted::Redacted;
+pub use status::{ClusterStatus, DeploymentStatus, OperationStatus, StepStatus, StoreStatus};
+pub use store_id::StoreId;

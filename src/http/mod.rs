@@ -1,0 +1,1 @@
+//! The service over HTTP: every route in one list, actions, event webhooks, remote schema, health.

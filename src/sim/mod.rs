@@ -1,0 +1,1 @@
+//! Simulators that speak the vendors' real wire protocols, for tests and `northstack dev`.

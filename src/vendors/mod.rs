@@ -1,0 +1,1 @@
+//! Clients of the systems that NorthStack drives, over one guarded HTTP client.

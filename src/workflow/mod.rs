@@ -1,0 +1,3 @@
+//! The durable runner: journal, leases, waits, retry, undo; and the flows.
+
+pub mod flows;

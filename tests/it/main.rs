@@ -1,0 +1,2 @@
+//! The one integration-test binary: every test against real servers, started privately.
+#![allow(clippy::unwrap_used, clippy::expect_used)]

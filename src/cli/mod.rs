@@ -1,6 +1,121 @@
 //! The command line: `serve`, `worker`, `dev`, `migrate`, `metadata`, `config` and the user commands; the wiring of all rooms.
 
+mod completion;
+mod dev;
+mod exit;
+mod migrate;
+mod output;
+mod serve;
+mod worker;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+use crate::domain::{Error, Result};
+
+pub use exit::Exit;
+pub use output::Output;
+
+/// NorthStack: a platform-as-a-service control plane behind one live GraphQL API.
+#[derive(Debug, Parser)]
+#[command(name = "northstack", version, propagate_version = true, after_help = exit::HELP)]
+pub struct Cli {
+    /// What holds for every command.
+    #[command(flatten)]
+    pub context: Context,
+    /// Which command.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What holds for every command.
+#[derive(Debug, Clone, Args)]
+pub struct Context {
+    /// Read this configuration file (YAML) below the NORTHSTACK_ environment
+    #[arg(long, global = true, env = "NORTHSTACK_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Print the result as text or as JSON
+    #[arg(long, short, global = true, value_enum, default_value_t)]
+    pub output: Output,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve the API, and with --worker run operations too
+    Serve(serve::Serve),
+    /// Run operations
+    Worker(worker::Worker),
+    /// Run the whole platform on this machine
+    Dev(dev::Dev),
+    /// Change the database schema
+    Migrate(migrate::Migrate),
+    /// Print a shell's completion script
+    Completion(completion::Completion),
+}
+
+impl Command {
+    /// Whether the command runs until it is told to stop, and so logs what it does.
+    fn serves(&self) -> bool {
+        matches!(self, Command::Serve(_) | Command::Worker(_) | Command::Dev(_))
+    }
+
+    async fn run(self, context: &Context) -> Result<Exit> {
+        match self {
+            Command::Serve(command) => command.run(context).await,
+            Command::Worker(command) => command.run(context).await,
+            Command::Dev(command) => command.run(context).await,
+            Command::Migrate(command) => command.run(context).await,
+            Command::Completion(command) => command.run(),
+        }
+    }
+}
+
 /// Runs the command named on the command line and gives the process's exit code.
-pub fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+///
+/// The process-wide pieces are set up here and nowhere else: TLS provider, log subscriber, runtime.
+pub fn main() -> ExitCode {
+    let Cli { context, command } = Cli::parse();
+    // The only other provider that could be installed is this one.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    log_to_stderr(command.serves());
+    let outcome = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|source| Error::internal("starting the runtime", source))
+        .and_then(|runtime| runtime.block_on(command.run(&context)));
+    match outcome {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            context.output.error(&error);
+            Exit::from(&error).into()
+        }
+    }
+}
+
+/// Logs to standard error: servers from `info`, other commands from `warn`; `RUST_LOG` says otherwise.
+/// JSON lines unless standard error is a terminal.
+fn log_to_stderr(serves: bool) {
+    let default = if serves { "info,sqlx=warn,async_nats=warn" } else { "warn" };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if std::io::IsTerminal::is_terminal(&std::io::stderr()) {
+        subscriber.init();
+    } else {
+        subscriber.json().flatten_event(true).init();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
 }

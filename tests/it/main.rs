@@ -1,2 +1,5 @@
 //! The one integration-test binary: every test against real servers, started privately.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod dev;
+mod support;

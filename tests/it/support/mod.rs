@@ -1,0 +1,7 @@
+//! What every test may ask for: a private PostgreSQL, Redis and NATS shared by the whole run, and a database of its own.
+
+mod servers;
+mod shared;
+
+pub use servers::{Servers, database, empty_database, servers};
+pub use shared::shared_directory;

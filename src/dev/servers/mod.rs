@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use nats::Nats;
+pub(crate) use postgres::outside_home;
 pub use postgres::{Durability, Postgres};
 pub use process::{Process, Spec};
 pub use programs::{Program, missing_programs};

@@ -1,1 +1,5 @@
 //! The embedded Hasura-compatible engine: `metadata` → `schema` → `plan` → `sql` → `execute` → `subscriptions`.
+
+pub mod error;
+pub mod metadata;
+pub mod session;

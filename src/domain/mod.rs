@@ -1,14 +1,12 @@
 //! Ids, statuses and their legal transitions, the actor, the one error. No I/O.
 
 mod actor;
-mod email;
 mod error;
 mod redacted;
 mod status;
 mod store_id;
 
 pub use actor::{Actor, TeamRole};
-pub use email::Email;
 pub use error::{Code, Error, Result};
 pub use redacted::Redacted;
 pub use status::{ClusterStatus, DeploymentStatus, OperationStatus, StepStatus, StoreStatus};

@@ -1,14 +1,9 @@
 //! The embedded Hasura-compatible engine: `metadata` → `schema` → `plan` → `sql` → `execute` → `subscriptions`.
 
-pub mod callers;
+pub mod auth;
 pub mod error;
+pub mod events;
 pub mod metadata;
-pub mod options;
-pub mod request;
+pub mod outbound;
 pub mod session;
-
-pub use callers::{ActionAnswer, ActionCall, Callers, NoCallers, Pending, RemoteCall, RequestContext};
-pub use error::{ErrorCode, GraphqlError};
-pub use options::{EngineOptions, Limits, MetadataSource};
-pub use request::Request;
-pub use session::Session;
+pub mod subscriptions;

@@ -1,0 +1,143 @@
+//! Who asks: admin secret, JWT or the unauthorized role, by Hasura's rules and with Hasura's words.
+//!
+//! Anything doubtful is refused: session variables in headers are taken from the holder of the
+//! admin secret only, a token is held against the algorithms its key allows, and a role against
+//! the roles its claims list.
+
+mod claims;
+mod jwks;
+mod jwt;
+mod path;
+
+use axum::http::HeaderMap;
+use subtle::ConstantTimeEq;
+
+use super::error::{ErrorCode, GraphqlError};
+use super::session::{ADMIN, Session};
+
+pub use jwks::JwksStatus;
+pub use jwt::{JwtConfig, JwtConfigError, JwtHeader, JwtVerifier};
+
+const SECRET_HEADERS: [&str; 2] = ["x-hasura-admin-secret", "x-hasura-access-key"];
+const ROLE: &str = "x-hasura-role";
+const BACKEND_ONLY: &str = "x-hasura-use-backend-only-permissions";
+
+/// A refusal with Hasura's code and words; requests that are turned away answer 400 unless said otherwise.
+fn refuse(code: ErrorCode, message: impl Into<String>) -> GraphqlError {
+    GraphqlError::new(code, message).with_status(400)
+}
+
+/// Who asks, as established by [`Authenticator::authenticate`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// Role and session variables.
+    pub session: Session,
+    /// Seconds since the epoch at which the credentials end; none for secrets and for tokens without `exp`.
+    pub expires_at: Option<i64>,
+    /// Whether the admin secret vouches for the request.
+    pub by_admin_secret: bool,
+}
+
+impl Identity {
+    fn new(session: Session) -> Self {
+        Self { session, expires_at: None, by_admin_secret: false }
+    }
+}
+
+/// The rules by which requests are let in.
+pub struct Authenticator {
+    admin_secret: Option<Vec<u8>>,
+    verifiers: Vec<JwtVerifier>,
+    unauthorized_role: Option<String>,
+}
+
+impl Authenticator {
+    /// Rules from the engine's options. Without a secret every caller is trusted, as Hasura does.
+    pub fn new(admin_secret: Option<String>, verifiers: Vec<JwtVerifier>, unauthorized_role: Option<String>) -> Self {
+        Self { admin_secret: admin_secret.map(String::into_bytes), verifiers, unauthorized_role }
+    }
+
+    /// The token verifiers, for their background refresh and for status pages.
+    pub fn verifiers(&self) -> &[JwtVerifier] {
+        &self.verifiers
+    }
+
+    /// Whether an admin secret is configured.
+    pub fn has_admin_secret(&self) -> bool {
+        self.admin_secret.is_some()
+    }
+
+    /// Decides who asks from the request's headers (for sockets: the handshake's and `connection_init`'s).
+    ///
+    /// # Errors
+    /// `access-denied`, `invalid-headers`, `invalid-jwt`, `jwt-invalid-claims`, `jwt-missing-role-claims`.
+    pub async fn authenticate(&self, headers: &HeaderMap) -> Result<Identity, GraphqlError> {
+        let Some(secret) = &self.admin_secret else {
+            return Ok(trusted(headers));
+        };
+        if let Some(given) = SECRET_HEADERS.iter().find_map(|name| headers.get(*name)) {
+            if bool::from(given.as_bytes().ct_eq(secret)) {
+                return Ok(trusted(headers));
+            }
+            return Err(refuse(ErrorCode::AccessDenied, "invalid \"x-hasura-admin-secret\"/\"x-hasura-access-key\"")
+                .with_status(401));
+        }
+        if self.verifiers.is_empty() {
+            return self.unauthorized().ok_or_else(|| {
+                refuse(ErrorCode::AccessDenied, "x-hasura-admin-secret/x-hasura-access-key required, but not found")
+                    .with_status(401)
+            });
+        }
+        self.by_token(headers).await
+    }
+
+    fn unauthorized(&self) -> Option<Identity> {
+        self.unauthorized_role.as_deref().map(|role| Identity::new(Session::new(role, [] as [(&str, &str); 0])))
+    }
+
+    async fn by_token(&self, headers: &HeaderMap) -> Result<Identity, GraphqlError> {
+        let wanted = headers.get(ROLE).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+        let mut refusal = None;
+        for verifier in &self.verifiers {
+            let token = match verifier.token(headers) {
+                Ok(Some(token)) => token,
+                Ok(None) => continue,
+                Err(error) => {
+                    refusal = Some(error);
+                    continue;
+                }
+            };
+            match verifier.identify(&token, wanted.as_deref()).await {
+                Ok(identity) => return Ok(identity),
+                Err(error) => refusal = Some(error),
+            }
+        }
+        match refusal {
+            Some(error) => Err(error),
+            None => self.unauthorized().ok_or_else(|| {
+                refuse(
+                    ErrorCode::InvalidHeaders,
+                    "Missing 'Authorization' or 'Cookie' header in JWT authentication mode",
+                )
+            }),
+        }
+    }
+}
+
+/// The identity that a trusted caller states in `x-hasura-*` headers; `admin` when it names no role.
+fn trusted(headers: &HeaderMap) -> Identity {
+    let variables: Vec<(&str, String)> = headers
+        .iter()
+        .map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+        .filter(|(name, _)| name.starts_with("x-hasura-") && !SECRET_HEADERS.contains(name))
+        .collect();
+    let stated =
+        |wanted: &str| variables.iter().rev().find(|(name, _)| *name == wanted).map(|(_, value)| value.clone());
+    let role = stated(ROLE).unwrap_or_else(|| ADMIN.into());
+    let backend = stated(BACKEND_ONLY).is_some_and(|value| value.eq_ignore_ascii_case("true"));
+    let session = Session::new(&role, variables).with_backend_permissions(backend);
+    Identity { by_admin_secret: true, ..Identity::new(session) }
+}
+
+#[cfg(test)]
+mod tests;

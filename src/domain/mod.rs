@@ -2,12 +2,14 @@
 
 mod actor;
 mod error;
+mod placement;
 mod redacted;
 mod status;
 mod store_id;
 
 pub use actor::{Actor, TeamRole};
 pub use error::{Code, Error, Result};
+pub use placement::Placement;
 pub use redacted::Redacted;
 pub use status::{ClusterStatus, DeploymentStatus, OperationStatus, StepStatus, StoreStatus};
 pub use store_id::StoreId;

@@ -1,0 +1,28 @@
+//! What the GraphQL engine must show to call this service.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::Problems;
+use crate::domain::Redacted;
+
+/// The door between the GraphQL engine and this service's actions and event webhooks.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Actions {
+    /// Secret that the engine sends in `x-northstack-action-secret`.
+    #[schemars(extend("x-required" = true))]
+    pub secret: Option<Redacted>,
+}
+
+impl Default for Actions {
+    fn default() -> Self {
+        Self { secret: None }
+    }
+}
+
+impl Actions {
+    pub(super) fn check(&self, problems: &mut Problems) {
+        problems.secret("actions.secret", self.secret.as_ref(), 16);
+    }
+}

@@ -1,0 +1,62 @@
+//! How many requests a caller may make.
+
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::Problems;
+
+/// How many requests a caller may make within a sliding window.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RateLimits {
+    /// Whether requests are limited at all.
+    #[schemars(extend("x-live" = true))]
+    pub enabled: bool,
+    /// The window over which requests are counted.
+    #[serde(with = "humantime_serde")]
+    #[schemars(with = "String", extend("x-live" = true))]
+    pub window: Duration,
+    /// Requests of one signed-in user within the window.
+    #[schemars(extend("x-live" = true))]
+    pub per_user: u32,
+    /// Requests of one address without credentials within the window.
+    #[schemars(extend("x-live" = true))]
+    pub per_address: u32,
+    /// Attempts to sign in, per address and per account, within the window.
+    #[schemars(extend("x-live" = true))]
+    pub login: u32,
+    /// Stores that one address may ask for within a minute.
+    #[schemars(extend("x-live" = true))]
+    pub store_creations: u32,
+}
+
+impl Default for RateLimits {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            window: Duration::from_secs(60),
+            per_user: 1_000,
+            per_address: 300,
+            login: 10,
+            store_creations: 10,
+        }
+    }
+}
+
+impl RateLimits {
+    pub(super) fn check(&self, problems: &mut Problems) {
+        if self.window < Duration::from_secs(1) || self.window > Duration::from_secs(86_400) {
+            problems.add("rate_limits.window", "must be from 1s to 1day");
+        }
+        for (field, value) in [
+            ("rate_limits.per_user", self.per_user),
+            ("rate_limits.per_address", self.per_address),
+            ("rate_limits.login", self.login),
+            ("rate_limits.store_creations", self.store_creations),
+        ] {
+            problems.range(field, value, 1..=10_000_000);
+        }
+    }
+}

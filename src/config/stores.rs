@@ -1,0 +1,126 @@
+//! WooCommerce stores.
+
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::Problems;
+use crate::domain::Redacted;
+
+/// WooCommerce stores: how many, from which images, under which address.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Stores {
+    /// Active stores that a new team may have.
+    #[schemars(extend("x-live" = true))]
+    pub limit: u32,
+    /// Domain under which each store gets its host name, `<store id>.<base domain>`.
+    pub base_domain: String,
+    /// Scheme of store addresses: `http` or `https`.
+    pub scheme: String,
+    /// Port in store addresses, where it is not the scheme's own.
+    pub public_port: Option<u16>,
+    /// Ingress class; without it the cluster's default.
+    pub ingress_class: Option<String>,
+    /// Storage class of the volumes; without it the cluster's default.
+    pub storage_class: Option<String>,
+    /// Image of WordPress.
+    pub wordpress_image: String,
+    /// Image of MySQL.
+    pub mysql_image: String,
+    /// Image with WP-CLI.
+    pub wp_cli_image: String,
+    /// Version of WooCommerce to install.
+    pub woocommerce_version: String,
+    /// Name of the administrator of each store.
+    pub admin_user: String,
+    /// Password of the administrator of every store; without it each store gets one of its own.
+    pub admin_password: Option<Redacted>,
+    /// E-mail address of the administrator of each store.
+    pub admin_email: String,
+    /// Size of the database volume.
+    pub mysql_storage: String,
+    /// Size of the WordPress volume.
+    pub wordpress_storage: String,
+    /// Longest wait for a workload to become ready.
+    #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
+    pub ready_timeout: Duration,
+    /// Longest time for one WP-CLI command.
+    #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
+    pub command_timeout: Duration,
+    /// Longest wait for a namespace to disappear.
+    #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
+    pub delete_timeout: Duration,
+}
+
+impl Default for Stores {
+    fn default() -> Self {
+        Self {
+            limit: 10,
+            base_domain: "127.0.0.1.nip.io".to_owned(),
+            scheme: "http".to_owned(),
+            public_port: None,
+            ingress_class: None,
+            storage_class: None,
+            wordpress_image: "wordpress:6.7-apache".to_owned(),
+            mysql_image: "mysql:8.0".to_owned(),
+            wp_cli_image: "wordpress:cli".to_owned(),
+            woocommerce_version: "9.4.3".to_owned(),
+            admin_user: "admin".to_owned(),
+            admin_password: None,
+            admin_email: "admin@example.com".to_owned(),
+            mysql_storage: "5Gi".to_owned(),
+            wordpress_storage: "10Gi".to_owned(),
+            ready_timeout: Duration::from_secs(10 * 60),
+            command_timeout: Duration::from_secs(5 * 60),
+            delete_timeout: Duration::from_secs(10 * 60),
+        }
+    }
+}
+
+impl Stores {
+    pub(super) fn check(&self, problems: &mut Problems) {
+        if !matches!(self.scheme.as_str(), "http" | "https") {
+            problems.add("stores.scheme", "must be `http` or `https`");
+        }
+        let label = |label: &str| {
+            !label.is_empty()
+                && label.len() <= 63
+                && label.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+                && !label.starts_with('-')
+                && !label.ends_with('-')
+        };
+        if !self.base_domain.split('.').all(label) {
+            problems.add("stores.base_domain", "must be a host name in lower case, such as `stores.example.com`");
+        }
+        for (field, value) in [
+            ("stores.wordpress_image", &self.wordpress_image),
+            ("stores.mysql_image", &self.mysql_image),
+            ("stores.wp_cli_image", &self.wp_cli_image),
+            ("stores.woocommerce_version", &self.woocommerce_version),
+            ("stores.admin_user", &self.admin_user),
+        ] {
+            problems.not_empty(field, value);
+        }
+        if !self.admin_email.contains('@') {
+            problems.add("stores.admin_email", "must be an e-mail address");
+        }
+        for (field, value) in
+            [("stores.mysql_storage", &self.mysql_storage), ("stores.wordpress_storage", &self.wordpress_storage)]
+        {
+            let digits = value.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+            let unit = &value[digits.len()..];
+            if digits.parse::<u64>().is_err() || !matches!(unit, "Mi" | "Gi" | "Ti") {
+                problems.add(field, "must be a quantity such as `5Gi`");
+            }
+        }
+        problems.secret("stores.admin_password", self.admin_password.as_ref(), 8);
+        problems.positive("stores.ready_timeout", self.ready_timeout);
+        problems.positive("stores.command_timeout", self.command_timeout);
+        problems.positive("stores.delete_timeout", self.delete_timeout);
+    }
+}

@@ -1,1 +1,9 @@
-//! Who is calling: JWT and JWKS, passwords, refresh tokens, action secret → [`crate::domain::Actor`].
+//! Who is calling: access tokens and JWKS, passwords, refresh tokens, shared secrets → [`crate::domain::Actor`].
+
+mod keys;
+mod secret;
+mod token;
+
+pub use keys::SigningKey;
+pub use secret::same_secret;
+pub use token::{AccessToken, Claims, TeamClaim, TokenSettings, Tokens};

@@ -1,6 +1,7 @@
 //! Ids, statuses and their legal transitions, the actor, the one error. No I/O.
 
 mod actor;
+mod email;
 mod error;
 mod placement;
 mod redacted;
@@ -8,6 +9,7 @@ mod status;
 mod store_id;
 
 pub use actor::{Actor, TeamRole};
+pub use email::Email;
 pub use error::{Code, Error, Result};
 pub use placement::Placement;
 pub use redacted::Redacted;

@@ -1,9 +1,18 @@
 //! The embedded Hasura-compatible engine: `metadata` → `schema` → `plan` → `sql` → `execute` → `subscriptions`.
 
 pub mod auth;
+pub mod callers;
 pub mod error;
 pub mod events;
 pub mod metadata;
+pub mod options;
 pub mod outbound;
+pub mod request;
 pub mod session;
 pub mod subscriptions;
+
+pub use callers::{ActionAnswer, ActionCall, Callers, NoCallers, Pending, RemoteCall, RequestContext};
+pub use error::{ErrorCode, GraphqlError};
+pub use options::{EngineOptions, Limits, MetadataSource};
+pub use request::Request;
+pub use session::Session;

@@ -1,1 +1,19 @@
 //! The service over HTTP: every route in one list, actions, event webhooks, remote schema, health.
+
+pub mod actions;
+pub mod edge;
+mod error;
+mod extract;
+mod health;
+mod metrics;
+pub mod router;
+mod settings;
+mod state;
+
+pub use edge::Backend;
+pub use error::{ActionError, ActionResult, RestError, RestResult};
+pub use extract::{Body, SignedIn, parse_json};
+pub use metrics::install_recorder;
+pub use router::{Access, router};
+pub use settings::Settings;
+pub use state::AppState;

@@ -1,1 +1,3 @@
 //! Clients of the systems that NorthStack drives, over one guarded HTTP client.
+
+pub mod hasura;

@@ -1,0 +1,100 @@
+//! What the engine asks of the outside while it answers: webhooks of actions and remote schemas.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use axum::http::HeaderMap;
+use serde_json::{Map, Value};
+
+use super::error::Result;
+use super::metadata::{Action, RemoteSchema};
+use super::session::Session;
+
+/// A boxed future, as the outside's answers come.
+pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// What the execution of one request carries along.
+#[derive(Clone)]
+pub struct RequestContext {
+    /// Who asks.
+    pub session: Session,
+    /// The client's headers, for actions and remote schemas that forward them.
+    pub headers: Arc<HeaderMap>,
+    /// The document, for an action's `request_query`.
+    pub query: Arc<str>,
+    /// Makes the calls.
+    pub callers: Arc<dyn Callers>,
+}
+
+impl RequestContext {
+    /// A context without client headers and without an outside: actions and remote schemas answer an error.
+    pub fn local(session: Session) -> Self {
+        Self { session, headers: Arc::default(), query: "".into(), callers: Arc::new(NoCallers) }
+    }
+}
+
+/// A call of an action's webhook.
+#[derive(Debug, Clone)]
+pub struct ActionCall {
+    /// The action.
+    pub action: Arc<Action>,
+    /// Arguments by name.
+    pub input: Map<String, Value>,
+}
+
+/// What a webhook answered.
+#[derive(Debug, Clone, Default)]
+pub struct ActionAnswer {
+    /// The JSON body of a 2xx answer; of an asynchronous action the id.
+    pub body: Value,
+    /// `Set-Cookie` headers for the client.
+    pub set_cookies: Vec<String>,
+}
+
+/// A request to a remote schema.
+#[derive(Debug, Clone)]
+pub struct RemoteCall {
+    /// The remote schema.
+    pub schema: Arc<RemoteSchema>,
+    /// The document: one operation, already in the remote's own names.
+    pub query: String,
+    /// Values of the operation's variables.
+    pub variables: Map<String, Value>,
+    /// The response key of the one root field.
+    pub key: String,
+}
+
+/// The outside. The server has the one that makes HTTP calls; tests have their own.
+pub trait Callers: Send + Sync {
+    /// Calls an action's webhook; of an asynchronous action, stores the call and answers its id.
+    fn action<'a>(&'a self, context: &'a RequestContext, call: ActionCall) -> Pending<'a, Result<ActionAnswer>>;
+
+    /// Asks a remote schema and answers the value under `data.<key>`.
+    fn remote<'a>(&'a self, context: &'a RequestContext, call: RemoteCall) -> Pending<'a, Result<Value>>;
+
+    /// Fetches a remote schema's SDL by introspection; the sentence becomes an inconsistency.
+    fn introspect<'a>(&'a self, schema: &'a RemoteSchema) -> Pending<'a, Result<String, String>>;
+}
+
+/// No outside: every call is refused.
+pub struct NoCallers;
+
+impl Callers for NoCallers {
+    fn action<'a>(&'a self, _: &'a RequestContext, call: ActionCall) -> Pending<'a, Result<ActionAnswer>> {
+        Box::pin(async move {
+            Err(super::error::GraphqlError::unexpected(format!("no caller for the action {}", call.action.name)))
+        })
+    }
+
+    fn remote<'a>(&'a self, _: &'a RequestContext, call: RemoteCall) -> Pending<'a, Result<Value>> {
+        Box::pin(async move {
+            let message = format!("no caller for the remote schema {}", call.schema.name);
+            Err(super::error::GraphqlError::new(super::error::ErrorCode::RemoteSchemaError, message))
+        })
+    }
+
+    fn introspect<'a>(&'a self, schema: &'a RemoteSchema) -> Pending<'a, Result<String, String>> {
+        Box::pin(async move { Err(format!("no caller for the remote schema {}", schema.name)) })
+    }
+}

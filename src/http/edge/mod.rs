@@ -1,0 +1,41 @@
+//! What surrounds every route: correlation, panics, limits, CORS, security headers, compression, and the way to GraphQL.
+
+mod address;
+pub mod backend;
+mod correlation;
+mod cors;
+mod headers;
+mod origin;
+mod panic;
+mod proxy;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
+use axum::middleware;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::{CompressionLayer, CompressionLevel};
+use tower_http::limit::RequestBodyLimitLayer;
+use tower_http::timeout::TimeoutLayer;
+
+use super::AppState;
+
+pub use address::{CLIENT_ADDRESS_HEADER, ClientAddress};
+pub use backend::Backend;
+pub use correlation::{CorrelationId, REQUEST_ID_HEADER};
+
+/// Wraps the routes; the first layer here is the nearest to them.
+pub(super) fn around(router: Router, state: &AppState) -> Router {
+    let settings = &state.settings;
+    router
+        .layer(DefaultBodyLimit::disable())
+        .layer(RequestBodyLimitLayer::new(settings.body_limit))
+        .layer(CatchPanicLayer::custom(panic::answer))
+        .layer(TimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, settings.timeout))
+        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
+        .layer(middleware::from_fn_with_state(state.clone(), origin::guard))
+        .layer(cors::layer(&settings.cors_origins))
+        .layer(middleware::from_fn_with_state(state.clone(), headers::secure))
+        .layer(middleware::from_fn_with_state(state.clone(), address::resolve))
+        .layer(middleware::from_fn(correlation::follow))
+}

@@ -1,0 +1,75 @@
+//! Cross-site request forgery: a page of a site that is not listed may neither change anything nor open a socket.
+//!
+//! Browsers name the page's origin in every such request; other clients send none and are not concerned.
+
+use axum::extract::{Request, State};
+use axum::http::header::{HOST, ORIGIN, UPGRADE};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use url::{Position, Url};
+
+use crate::domain::{Code, Error};
+use crate::http::{AppState, RestError};
+
+pub(super) async fn guard(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    let harmless = request.method().is_safe() && !request.headers().contains_key(UPGRADE);
+    if harmless || admitted(&request, &state.settings.cors_origins) {
+        return next.run(request).await;
+    }
+    RestError::from(Error::new(Code::Forbidden, "pages of that origin may not call this API")).into_response()
+}
+
+fn admitted(request: &Request, listed: &[String]) -> bool {
+    let Some(origin) = request.headers().get(ORIGIN) else { return true };
+    let Ok(origin) = origin.to_str() else { return false };
+    if listed.iter().any(|entry| entry == "*" || entry.eq_ignore_ascii_case(origin)) {
+        return true;
+    }
+    // HTTP/2 has the host in the URI instead of a header.
+    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
+    let host = host.or_else(|| request.uri().authority().map(|authority| authority.as_str()));
+    match (Url::parse(origin), host) {
+        (Ok(origin), Some(host)) => same_host(&origin, host),
+        _ => false,
+    }
+}
+
+/// Whether the origin's page came from `host` (with its port, unless that is the scheme's own).
+fn same_host(origin: &Url, host: &str) -> bool {
+    let Ok(host) = Url::parse(&format!("{}://{host}", origin.scheme())) else { return false };
+    origin.has_host()
+        && origin[Position::BeforeHost..Position::AfterPort] == host[Position::BeforeHost..Position::AfterPort]
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+
+    use super::*;
+
+    #[test]
+    fn the_services_own_pages_and_listed_ones_are_admitted() {
+        let listed = ["https://portal.example.com".to_owned()];
+        let from = |origin: Option<&str>, host: &str| {
+            let mut request = Request::builder().header(HOST, host);
+            if let Some(origin) = origin {
+                request = request.header(ORIGIN, origin);
+            }
+            admitted(&request.body(Body::empty()).unwrap(), &listed)
+        };
+        assert!(from(None, "localhost:3001"));
+        assert!(from(Some("http://localhost:3001"), "localhost:3001"));
+        assert!(from(Some("https://api.example.com"), "api.example.com:443"));
+        assert!(from(Some("https://portal.example.com"), "api.example.com"));
+        for foreign in [
+            "http://localhost:5173",
+            "https://evil.example",
+            "null",
+            "",
+            "http://localhost:3001.evil.example",
+            "file://",
+        ] {
+            assert!(!from(Some(foreign), "localhost:3001"), "{foreign}");
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! Every route of the service, in one list: method, path, who may call it, and what answers.
+//!
+//! The router is made from this list and from nothing else, and the guard of each route from its [`Access`]:
+//! a route that says nothing about its callers cannot be written.
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::handler::Handler;
+use axum::http::Method;
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodFilter, MethodRouter, any, on};
+
+use super::edge::{self, backend};
+use super::{ActionError, AppState, RestError, SignedIn, extract, health};
+use crate::auth::same_secret;
+use crate::domain::{Code, Error};
+
+/// The header that Hasura shows with every action, event delivery and remote-schema request.
+pub const ACTION_SECRET_HEADER: &str = "x-northstack-action-secret";
+
+/// Who may call a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Anybody.
+    Public,
+    /// A person, by bearer access token; the handler finds them in [`crate::app::Caller`].
+    SignedIn,
+    /// Hasura or the embedded engine, by the shared secret in [`ACTION_SECRET_HEADER`].
+    Hasura,
+    /// Whomever the GraphQL engine admits: it authenticates and applies its roles' permissions itself.
+    Engine,
+}
+
+/// One route.
+pub struct Route {
+    /// The method; `None` for every method.
+    pub method: Option<Method>,
+    /// The path, with axum's `{parameter}` and `{*rest}`.
+    pub path: &'static str,
+    /// Who may call it.
+    pub access: Access,
+    handler: MethodRouter<AppState>,
+}
+
+/// Every route.
+pub fn routes() -> Vec<Route> {
+    use Access::{Engine, Hasura, Public, SignedIn};
+    let _ = (Hasura, SignedIn);
+    vec![
+        // Health, metrics and keys.
+        get("/health", Public, health::health),
+        get("/health/live", Public, health::live),
+        get("/health/ready", Public, health::ready),
+        get("/metrics", Public, health::metrics),
+        get("/.well-known/jwks.json", Public, health::jwks),
+        // GraphQL and its REST endpoints: the embedded engine or Hasura.
+        all("/v1/graphql", Engine, backend::forward),
+        all("/v1alpha1/graphql", Engine, backend::forward),
+        all("/v1/metadata", Engine, backend::forward),
+        all("/v2/query", Engine, backend::forward),
+        all("/v1/version", Engine, backend::forward),
+        all("/healthz", Engine, backend::forward),
+        all("/api/swagger/json", Engine, backend::forward),
+        all("/api/rest/{*endpoint}", Engine, backend::forward),
+        all("/api/v1/{*endpoint}", Engine, backend::forward_rest_alias),
+    ]
+}
+
+fn route<H, T>(method: Method, filter: MethodFilter, path: &'static str, access: Access, handler: H) -> Route
+where
+    H: Handler<T, AppState>,
+    T: 'static,
+{
+    Route { method: Some(method), path, access, handler: on(filter, handler) }
+}
+
+fn get<H: Handler<T, AppState>, T: 'static>(path: &'static str, access: Access, handler: H) -> Route {
+    route(Method::GET, MethodFilter::GET, path, access, handler)
+}
+
+#[allow(dead_code)]
+fn post<H: Handler<T, AppState>, T: 'static>(path: &'static str, access: Access, handler: H) -> Route {
+    route(Method::POST, MethodFilter::POST, path, access, handler)
+}
+
+#[allow(dead_code)]
+fn delete<H: Handler<T, AppState>, T: 'static>(path: &'static str, access: Access, handler: H) -> Route {
+    route(Method::DELETE, MethodFilter::DELETE, path, access, handler)
+}
+
+fn all<H: Handler<T, AppState>, T: 'static>(path: &'static str, access: Access, handler: H) -> Route {
+    Route { method: None, path, access, handler: any(handler) }
+}
+
+/// The service: every route behind its guard, and the edge around all of them.
+pub fn router(state: AppState) -> Router {
+    let mut router = Router::new();
+    for Route { path, access, handler, .. } in routes() {
+        router = router.route(path, guarded(handler, access, &state));
+    }
+    let router = router
+        .fallback(|| async { RestError::from(Error::not_found("route")) })
+        .method_not_allowed_fallback(|| async {
+            let error = Error::invalid("method", "that route does not take that method");
+            RestError::with_status(error, axum::http::StatusCode::METHOD_NOT_ALLOWED)
+        })
+        .with_state(state.clone());
+    edge::around(router, &state)
+}
+
+fn guarded(handler: MethodRouter<AppState>, access: Access, state: &AppState) -> MethodRouter<AppState> {
+    match access {
+        Access::Public | Access::Engine => handler,
+        Access::SignedIn => handler.route_layer(middleware::from_fn_with_state(state.clone(), require_bearer)),
+        Access::Hasura => handler.route_layer(middleware::from_fn_with_state(state.clone(), require_secret)),
+    }
+}
+
+async fn require_bearer(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    let (mut parts, body) = request.into_parts();
+    match extract::bearer(&state, &parts) {
+        Ok(actor) => {
+            parts.extensions.insert(SignedIn(actor));
+            next.run(Request::from_parts(parts, body)).await
+        }
+        Err(error) => RestError::from(error).into_response(),
+    }
+}
+
+async fn require_secret(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    if has_action_secret(&state, request.headers()) {
+        return next.run(request).await;
+    }
+    let message = format!("this route answers Hasura only, by the header {ACTION_SECRET_HEADER}");
+    ActionError(Error::new(Code::Unauthenticated, message)).into_response()
+}
+
+/// Whether the request shows the action secret. Without a configured secret none is right.
+pub(super) fn has_action_secret(state: &AppState, headers: &axum::http::HeaderMap) -> bool {
+    let expected = state.settings.action_secret.expose();
+    let mut given = headers.get_all(ACTION_SECRET_HEADER).iter();
+    match (given.next(), given.next()) {
+        (Some(given), None) => !expected.is_empty() && same_secret(given.as_bytes(), expected.as_bytes()),
+        _ => false,
+    }
+}

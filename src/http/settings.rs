@@ -1,0 +1,36 @@
+//! What the HTTP faces need to know from configuration.
+
+use std::time::Duration;
+
+use crate::domain::Redacted;
+
+/// Limits, secrets and origins of the HTTP faces.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The secret that Hasura (or the embedded engine) shows in `x-northstack-action-secret`.
+    pub action_secret: Redacted,
+    /// Origins of other sites whose pages may call the API, such as `https://portal.example.com`; `*` for all,
+    /// without credentials. Pages served by the service itself need no entry.
+    pub cors_origins: Vec<String>,
+    /// The largest request body, in bytes.
+    pub body_limit: usize,
+    /// From the request's last header to the response's first byte.
+    pub timeout: Duration,
+    /// Whether the service is reached over HTTPS: cookies are then `Secure` and HSTS is sent.
+    pub secure: bool,
+    /// How many reverse proxies of ours stand before the service: that many entries of `X-Forwarded-For` are believed.
+    pub trusted_proxies: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            action_secret: Redacted::default(),
+            cors_origins: Vec::new(),
+            body_limit: 10 * 1024 * 1024,
+            timeout: Duration::from_secs(60),
+            secure: false,
+            trusted_proxies: 0,
+        }
+    }
+}

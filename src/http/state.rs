@@ -1,0 +1,32 @@
+//! What every handler can reach.
+
+use std::sync::Arc;
+
+use metrics_exporter_prometheus::PrometheusHandle;
+
+use super::{Backend, Settings};
+use crate::app::App;
+
+/// Shared by all handlers; cheap to clone.
+#[derive(Clone)]
+pub struct AppState {
+    /// The use cases' handles.
+    pub app: Arc<App>,
+    /// Limits, secrets and origins.
+    pub settings: Arc<Settings>,
+    /// Where GraphQL requests go.
+    pub backend: Backend,
+    pub(super) metrics: Option<PrometheusHandle>,
+}
+
+impl AppState {
+    /// The state of a service whose GraphQL requests go to `backend`.
+    pub fn new(app: Arc<App>, settings: Settings, backend: Backend) -> Self {
+        Self { app, settings: Arc::new(settings), backend, metrics: None }
+    }
+
+    /// The same with the recorder that `/metrics` prints; see [`super::install_recorder`].
+    pub fn with_metrics(self, handle: PrometheusHandle) -> Self {
+        Self { metrics: Some(handle), ..self }
+    }
+}

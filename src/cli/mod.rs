@@ -1,11 +1,18 @@
 //! The command line: `serve`, `worker`, `dev`, `migrate`, `metadata`, `config` and the user commands; the wiring of all rooms.
 
+mod api;
 mod completion;
+mod credentials;
 mod dev;
 mod exit;
+mod graphql;
+mod login;
 mod migrate;
+mod operations;
 mod output;
 mod serve;
+mod stores;
+mod watch;
 mod worker;
 
 use std::path::PathBuf;
@@ -53,6 +60,12 @@ pub enum Command {
     Dev(dev::Dev),
     /// Change the database schema
     Migrate(migrate::Migrate),
+    /// Sign in, for the commands below
+    Login(login::Login),
+    /// Create, list, show, delete and retry stores
+    Stores(stores::Stores),
+    /// List, show and watch operations
+    Operations(operations::Operations),
     /// Print a shell's completion script
     Completion(completion::Completion),
 }
@@ -69,6 +82,9 @@ impl Command {
             Command::Worker(command) => command.run(context).await,
             Command::Dev(command) => command.run(context).await,
             Command::Migrate(command) => command.run(context).await,
+            Command::Login(command) => command.run(context).await,
+            Command::Stores(command) => command.run(context).await,
+            Command::Operations(command) => command.run(context).await,
             Command::Completion(command) => command.run(),
         }
     }

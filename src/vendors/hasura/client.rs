@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::Value;
 use url::Url;
 
 use super::error::{Error, Result};
@@ -23,6 +24,25 @@ pub enum Credentials {
     AdminSecret(Redacted),
     /// As the subject of a JSON web token.
     Bearer(Redacted),
+}
+
+/// A GraphQL operation to be executed.
+#[derive(Debug, Clone, Serialize)]
+pub struct Request<'a> {
+    /// The document.
+    pub query: &'a str,
+    /// Which operation of the document; needed when it has several.
+    #[serde(rename = "operationName", skip_serializing_if = "Option::is_none")]
+    pub operation: Option<&'a str>,
+    /// The variables' values.
+    pub variables: Value,
+}
+
+impl<'a> Request<'a> {
+    /// The only operation of a document.
+    pub fn new(query: &'a str, variables: Value) -> Self {
+        Self { query, operation: None, variables }
+    }
 }
 
 /// A client of one Hasura. Cheap to clone.
@@ -73,9 +93,13 @@ impl Client {
     ///
     /// # Errors
     /// [`Error::Graphql`] when the response carries errors, even beside data.
-    pub async fn execute<T: DeserializeOwned>(&self, query: &str, variables: Value) -> Result<T> {
-        let body = json!({"query": query, "variables": variables});
-        let (_, mut response) = self.post("v1/graphql", &body).await?;
+    pub async fn execute<T: DeserializeOwned>(&self, request: &Request<'_>) -> Result<T> {
+        let (_, response) = self.post("v1/graphql", request).await?;
+        self.data(response)
+    }
+
+    /// The `data` of a GraphQL response without errors.
+    pub(super) fn data<T: DeserializeOwned>(&self, mut response: Value) -> Result<T> {
         if let Some(errors) = response.get("errors").and_then(Value::as_array).filter(|errors| !errors.is_empty()) {
             return Err(Error::graphql(errors));
         }
@@ -105,7 +129,7 @@ impl Client {
     }
 
     /// Posts JSON to a path and gives the status and the JSON answer.
-    pub(super) async fn post(&self, path: &str, body: &Value) -> Result<(reqwest::StatusCode, Value)> {
+    pub(super) async fn post(&self, path: &str, body: &impl Serialize) -> Result<(reqwest::StatusCode, Value)> {
         let request = self.request(reqwest::Method::POST, path)?.json(body).timeout(REQUEST_TIMEOUT);
         let response = request.send().await.map_err(|error| self.unreachable(error))?;
         let status = response.status();

@@ -6,7 +6,7 @@ mod metadata;
 mod subscription;
 mod types;
 
-pub use client::{Client, Credentials};
+pub use client::{Client, Credentials, Request};
 pub use error::{Error, Result};
 pub use types::{
     Action, Consistency, EventTrigger, Exported, Health, InconsistentObject, Permission, PermissionKind, Relationship,

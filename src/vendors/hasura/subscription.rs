@@ -18,7 +18,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::{client::generate_key, derive_accept_key};
 use tokio_tungstenite::tungstenite::protocol::Role;
 
-use super::client::Client;
+use super::client::{Client, Request};
 use super::error::{Error, Result};
 
 const PROTOCOL: &str = "graphql-transport-ws";
@@ -45,8 +45,7 @@ impl Client {
     /// dropping it closes the socket. It does not reconnect: the caller knows whether and from where.
     pub async fn subscribe<T: DeserializeOwned>(
         &self,
-        query: &str,
-        variables: Value,
+        request: &Request<'_>,
     ) -> Result<impl Stream<Item = Result<T>> + use<T>> {
         let mut socket = self.connect().await?;
         self.send(&mut socket, json!({"type": "connection_init", "payload": {"headers": self.socket_headers()}}))
@@ -62,14 +61,13 @@ impl Client {
                 None => return Err(self.protocol("the socket was closed before it was acknowledged")),
             }
         }
-        let payload = json!({"query": query, "variables": variables});
-        self.send(&mut socket, json!({"id": "1", "type": "subscribe", "payload": payload})).await?;
+        self.send(&mut socket, json!({"id": "1", "type": "subscribe", "payload": request})).await?;
         let client = self.clone();
         Ok(try_stream! {
             loop {
                 let frame = timeout(SILENCE, client.receive(&mut socket)).await;
                 match frame.map_err(|error| client.unreachable(error))?? {
-                    Some(Frame::Next { payload }) => yield client.result(payload)?,
+                    Some(Frame::Next { payload }) => yield client.data(payload)?,
                     Some(Frame::Ping) => client.send(&mut socket, json!({"type": "pong"})).await?,
                     Some(Frame::Error { payload }) => Err(Error::graphql(&payload))?,
                     Some(Frame::Complete) => break,
@@ -95,6 +93,9 @@ impl Client {
             .map_err(|error| self.unreachable(error))?
             .map_err(|error| self.unreachable(error))?;
         let said = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
+        if matches!(response.status().as_u16(), 502..=504) {
+            return Err(self.unreachable(format!("the gateway answers {}", response.status())));
+        }
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
             return Err(self.protocol(format!("no WebSocket at /v1/graphql: {}", response.status())));
         }
@@ -126,14 +127,6 @@ impl Client {
             }
         }
         Ok(None)
-    }
-
-    fn result<T: DeserializeOwned>(&self, mut payload: Value) -> Result<T> {
-        if let Some(errors) = payload.get("errors").and_then(Value::as_array).filter(|errors| !errors.is_empty()) {
-            return Err(Error::graphql(errors));
-        }
-        let data = payload.get_mut("data").map(Value::take).unwrap_or_default();
-        serde_json::from_value(data).map_err(|error| self.protocol(format!("unexpected data: {error}")))
     }
 }
 

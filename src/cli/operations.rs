@@ -1,0 +1,93 @@
+//! `northstack operations`: durable operations and their steps.
+
+use clap::{Args, Subcommand};
+use uuid::Uuid;
+
+use super::api::{Api, Connection};
+use super::graphql::{self, Operation, operation_by_id, operations};
+use super::{Context, Exit, output, watch};
+use crate::domain::{Error, Result};
+
+/// Arguments of `northstack operations`.
+#[derive(Debug, Args)]
+pub struct Operations {
+    /// Where the API is.
+    #[command(flatten)]
+    pub connection: Connection,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: OperationsCommand,
+}
+
+/// What `northstack operations` can do.
+#[derive(Debug, Subcommand)]
+pub enum OperationsCommand {
+    /// List the operations that you may see, newest first
+    List {
+        /// At most so many
+        #[arg(long, default_value_t = 20)]
+        limit: u32,
+    },
+    /// Show an operation with its steps
+    Show {
+        /// Its id
+        id: Uuid,
+    },
+    /// Follow an operation to its end; the exit code tells the outcome
+    Watch {
+        /// Its id
+        id: Uuid,
+    },
+}
+
+impl Operations {
+    /// Does what was asked.
+    pub async fn run(self, context: &Context) -> Result<Exit> {
+        let api = Api::connect(&self.connection).await?;
+        match self.command {
+            OperationsCommand::List { limit } => list(&api, limit, context).await,
+            OperationsCommand::Show { id } => show(&api, id, context).await,
+            OperationsCommand::Watch { id } => watch::operation(&api, id, context.output).await,
+        }
+    }
+}
+
+async fn list(api: &Api, limit: u32, context: &Context) -> Result<Exit> {
+    let answer = api.run::<graphql::Operations>(operations::Variables { limit: limit.into() }).await?;
+    let operations: Vec<Operation> = answer.operations.into_iter().map(Operation::from).collect();
+    context.output.print(&operations, |operations| {
+        let rows = operations.iter().map(|operation| {
+            let done =
+                operation.steps.iter().filter(|step| matches!(step.status.as_str(), "succeeded" | "skipped")).count();
+            let steps = format!("{done}/{}", operation.steps.len());
+            [
+                operation.id.to_string(),
+                operation.kind.clone(),
+                operation.status.clone(),
+                steps,
+                operation.created_at.clone(),
+            ]
+        });
+        output::table(["OPERATION", "KIND", "STATUS", "STEPS", "CREATED"], rows)
+    })?;
+    Ok(Exit::Done)
+}
+
+async fn show(api: &Api, id: Uuid, context: &Context) -> Result<Exit> {
+    let found = api.run::<graphql::OperationById>(operation_by_id::Variables { id }).await?.operations_by_pk;
+    let operation = found.map(Operation::from).ok_or_else(|| Error::not_found("operation"))?;
+    context.output.print(&operation, |operation| {
+        let Operation { id, kind, status, error_message, stuck_reason, created_at, .. } = operation;
+        let mut text =
+            format!("Operation:  {id}\nKind:       {kind}\nStatus:     {status}\nCreated:    {created_at}\n");
+        for (label, value) in [("Error:      ", error_message), ("Waits for:  ", stuck_reason)] {
+            text.extend(value.iter().flat_map(|value| [label, value, "\n"]));
+        }
+        let rows = operation.steps.iter().map(|step| {
+            let detail = step.detail.clone().unwrap_or_default();
+            [step.status.clone(), step.title.clone(), step.attempt.to_string(), detail]
+        });
+        text + "\n" + &output::table(["STATUS", "STEP", "ATTEMPT", "DETAIL"], rows)
+    })?;
+    Ok(Exit::Done)
+}

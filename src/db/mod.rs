@@ -1,9 +1,12 @@
 //! The SQL database: topology-aware pools, transactions that are retried, migrations, leases,
 //! and one file of queries per aggregate.
 
+pub mod audit;
 pub mod error;
 pub mod leases;
 pub mod migrate;
+pub mod operations;
+pub mod steps;
 
 mod connect;
 mod health;

@@ -25,6 +25,20 @@ impl Audit {
         Self { actor: Actor::System, correlation_id: correlation_id.into() }
     }
 
+    /// Names the actor for the rest of an open transaction.
+    pub async fn apply(&self, db: &mut sqlx::PgConnection) -> Result<()> {
+        sqlx::query!(
+            "select set_config('hasura.user', $1, true) as actor,
+                    set_config('northstack.correlation_id', $2, true) as correlation",
+            self.session(),
+            self.correlation_id.as_deref().unwrap_or_default()
+        )
+        .fetch_one(db)
+        .await
+        .map_err(error::while_doing("naming the actor of a transaction"))
+        .map(drop)
+    }
+
     /// The session variables as Hasura sets them for its own mutations, which the audit triggers read.
     fn session(&self) -> String {
         let mut session = json!({ "x-hasura-role": self.actor.role() });
@@ -82,20 +96,10 @@ impl Db {
         F: FnMut(PgTx) -> Fut,
         Fut: Future<Output = Result<T>>,
     {
-        let session = audit.session();
-        let correlation_id = audit.correlation_id.as_deref().unwrap_or_default();
         let mut attempt = 1;
         loop {
             let mut open = self.pool().begin().await.map_err(error::while_doing("beginning a transaction"))?;
-            sqlx::query!(
-                "select set_config('hasura.user', $1, true) as actor,
-                        set_config('northstack.correlation_id', $2, true) as correlation",
-                session,
-                correlation_id
-            )
-            .fetch_one(&mut *open)
-            .await
-            .map_err(error::while_doing("naming the actor of a transaction"))?;
+            audit.apply(&mut open).await?;
             let back = Arc::new(Mutex::new(None));
             let outcome = body(PgTx { open: Some(open), back: Arc::clone(&back) }).await;
             let open = back.lock().unwrap_or_else(PoisonError::into_inner).take();

@@ -72,7 +72,7 @@ status! {
         /// Being done.
         Running => [Waiting, Succeeded, Failed, Skipped, Undoing],
         /// Waits for the world, without a worker.
-        Waiting => [Running, Failed, Skipped, Undoing],
+        Waiting => [Running, Succeeded, Failed, Skipped, Undoing],
         /// Done, with its result written.
         Succeeded => [Undoing],
         /// Failed for good.

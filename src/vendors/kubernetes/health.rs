@@ -1,0 +1,132 @@
+//! Whether a Deployment is ready, and if not, why: from its status, its pods and their containers.
+
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
+
+/// How far a Deployment is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Readiness {
+    /// Pods that are wanted.
+    pub wanted: i32,
+    /// Pods of the newest revision that are ready.
+    pub ready: i32,
+    /// Why not, where the cluster says so: `image cannot be pulled (ImagePullBackOff): ...`.
+    pub reason: Option<String>,
+}
+
+impl Readiness {
+    /// Whether all wanted pods are ready.
+    pub fn complete(&self) -> bool {
+        self.ready >= self.wanted
+    }
+}
+
+/// Judges a Deployment by what was observed. `pods` are those that its selector finds.
+pub fn readiness(deployment: &Deployment, pods: &[Pod]) -> Readiness {
+    let wanted = deployment.spec.replicas.unwrap_or(1);
+    let Some(status) = &deployment.status else { return Readiness { wanted, ready: 0, reason: None } };
+    // A status of an older generation says nothing about what was last applied.
+    if status.observed_generation < deployment.metadata.generation {
+        return Readiness { wanted, ready: 0, reason: None };
+    }
+    let ready = status.ready_replicas.unwrap_or(0).min(status.updated_replicas.unwrap_or(0));
+    let reason = if ready >= wanted { None } else { pods.iter().find_map(pod_reason).or_else(|| stalled(deployment)) };
+    Readiness { wanted, ready, reason }
+}
+
+/// A condition of the Deployment itself, such as a quota that refuses its pods or a passed progress deadline.
+fn stalled(deployment: &Deployment) -> Option<String> {
+    let conditions = deployment.status.as_ref()?.conditions.as_ref()?;
+    conditions.iter().find_map(|condition| {
+        let reason = condition.reason.as_deref().unwrap_or_default();
+        let stuck = matches!(
+            (condition.type_.as_deref(), condition.status.as_deref()),
+            (Some("ReplicaFailure"), Some("True")) | (Some("Progressing"), Some("False"))
+        );
+        stuck.then(|| explain("pods cannot be made", reason, condition.message.as_deref()))
+    })
+}
+
+fn pod_reason(pod: &Pod) -> Option<String> {
+    let status = pod.status.as_ref()?;
+    let unscheduled = status.conditions.iter().flatten().find(|condition| {
+        condition.type_ == "PodScheduled"
+            && condition.status == "False"
+            && condition.reason.as_deref() == Some("Unschedulable")
+    });
+    if let Some(condition) = unscheduled {
+        return Some(explain("no node has room for it", "Unschedulable", condition.message.as_deref()));
+    }
+    let containers = status.init_container_statuses.iter().flatten().chain(status.container_statuses.iter().flatten());
+    containers.into_iter().find_map(container_reason)
+}
+
+fn container_reason(container: &ContainerStatus) -> Option<String> {
+    let waiting = container.state.as_ref()?.waiting.as_ref()?;
+    let reason = waiting.reason.as_deref().unwrap_or_default();
+    let words = match reason {
+        "ErrImagePull" | "ImagePullBackOff" | "InvalidImageName" | "ErrImageNeverPull" | "RegistryUnavailable" => {
+            "its image cannot be pulled"
+        }
+        "CrashLoopBackOff" => "its container crashes again and again",
+        "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError" => {
+            "its container cannot be started"
+        }
+        _ => return None,
+    };
+    Some(explain(words, reason, waiting.message.as_deref()))
+}
+
+fn explain(words: &str, reason: &str, message: Option<&str>) -> String {
+    match message.filter(|message| !message.is_empty()) {
+        Some(message) => format!("{words} ({reason}: {})", first_line(message)),
+        None => format!("{words} ({reason})"),
+    }
+}
+
+fn first_line(text: &str) -> &str {
+    let line = text.lines().next().unwrap_or_default();
+    match line.char_indices().nth(200) {
+        Some((end, _)) => line.get(..end).unwrap_or(line),
+        None => line,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn judge(status: serde_json::Value, pods: serde_json::Value) -> Readiness {
+        let deployment = json!({ "apiVersion": "apps/v1", "kind": "Deployment", "metadata": { "generation": 2 },
+            "spec": { "replicas": 1, "selector": {}, "template": {} }, "status": status });
+        let deployment: Deployment = serde_json::from_value(deployment).expect("deployment");
+        let pods: Vec<Pod> = serde_json::from_value(pods).expect("pods");
+        readiness(&deployment, &pods)
+    }
+
+    #[test]
+    fn says_why_a_deployment_is_not_ready() {
+        let current = json!({ "observedGeneration": 2, "updatedReplicas": 1 });
+        let waiting = |reason: &str| {
+            json!([{ "status": { "containerStatuses": [{ "name": "mysql", "image": "x", "imageID": "", "ready": false,
+                "restartCount": 0, "state": { "waiting": { "reason": reason, "message": "Back-off\nmore" } } }] } }])
+        };
+        let pull = judge(current.clone(), waiting("ImagePullBackOff"));
+        assert_eq!(pull.reason.as_deref(), Some("its image cannot be pulled (ImagePullBackOff: Back-off)"));
+        assert!(judge(current.clone(), waiting("CrashLoopBackOff")).reason.is_some_and(|r| r.contains("crashes")));
+        assert_eq!(judge(current.clone(), waiting("ContainerCreating")).reason, None);
+        let unschedulable = json!([{ "status": { "conditions": [{ "type": "PodScheduled", "status": "False",
+            "reason": "Unschedulable", "message": "0/3 nodes are available" }] } }]);
+        assert!(judge(current, unschedulable).reason.is_some_and(|reason| reason.contains("0/3 nodes")));
+    }
+
+    #[test]
+    fn an_old_observation_is_not_readiness() {
+        let old = json!({ "observedGeneration": 1, "updatedReplicas": 1, "readyReplicas": 1 });
+        assert!(!judge(old, json!([])).complete());
+        let new = json!({ "observedGeneration": 2, "updatedReplicas": 1, "readyReplicas": 1 });
+        assert!(judge(new, json!([])).complete());
+    }
+}

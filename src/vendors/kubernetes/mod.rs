@@ -1,0 +1,17 @@
+//! Kubernetes by its API: server-side apply, reads, exec, and requests through a service. Nothing here knows whether
+//! the server is real.
+
+mod client;
+mod error;
+mod exec;
+mod health;
+mod proxy;
+
+pub use client::{Client, Source};
+pub use error::translate;
+pub use exec::{Command, Output};
+pub use health::{Readiness, readiness};
+pub use proxy::Answer;
+
+/// The field manager under which everything is applied.
+pub const FIELD_MANAGER: &str = "northstack";

@@ -1,0 +1,106 @@
+//! How an operation comes to be: its row and all its step rows, in the caller's transaction.
+
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::flow::Flow;
+use crate::db::{operations, steps};
+use crate::domain::{Code, Error, Result};
+
+/// An operation to be enqueued.
+#[derive(Debug)]
+pub struct NewOperation<'a> {
+    /// The flow that carries it out, in the version to which the run is pinned.
+    pub flow: &'a Flow,
+    /// The team that it belongs to.
+    pub team_id: Uuid,
+    /// What `subject_id` names, such as `store`.
+    pub subject_type: &'a str,
+    /// The row that it is about.
+    pub subject_id: Uuid,
+    /// The user who asked, if a person did.
+    pub requested_by: Option<Uuid>,
+    /// The flow's input: never a secret.
+    pub input: Value,
+    /// The caller's key for "the same request again", with the digest of the request.
+    pub idempotency: Option<Idempotency<'a>>,
+    /// The request's correlation id.
+    pub correlation_id: &'a str,
+}
+
+/// A caller's idempotency key with the digest of what it stands for.
+#[derive(Debug, Clone)]
+pub struct Idempotency<'a> {
+    /// The key.
+    pub key: &'a str,
+    /// The request's digest, from [`digest`].
+    pub digest: String,
+}
+
+/// What became of an enqueued operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Enqueued {
+    /// A new operation.
+    New(Uuid),
+    /// The idempotency key made this operation before; nothing was written.
+    Before {
+        /// The first operation.
+        operation: Uuid,
+        /// Its subject.
+        subject: Uuid,
+    },
+}
+
+/// Inserts an operation and its steps, all pending, in the caller's transaction. Nudge after the commit.
+///
+/// # Errors
+/// `idempotency-conflict` when the key was used before with another request.
+pub async fn enqueue(db: &mut PgConnection, new: NewOperation<'_>) -> Result<Enqueued> {
+    let insert = operations::Insert {
+        kind: new.flow.kind,
+        flow_version: new.flow.version,
+        team_id: new.team_id,
+        subject_type: new.subject_type,
+        subject_id: new.subject_id,
+        requested_by: new.requested_by,
+        input: &new.input,
+        idempotency_key: new.idempotency.as_ref().map(|it| it.key),
+        idempotency_digest: new.idempotency.as_ref().map(|it| it.digest.as_str()),
+        correlation_id: new.correlation_id,
+    };
+    if let Some(id) = operations::insert(&mut *db, &insert).await? {
+        let (names, titles): (Vec<_>, Vec<_>) =
+            new.flow.steps.iter().map(|step| (step.name.to_owned(), step.title.clone())).unzip();
+        steps::insert(db, id, &names, &titles).await?;
+        return Ok(Enqueued::New(id));
+    }
+    let (Some(user), Some(idempotency)) = (new.requested_by, new.idempotency) else {
+        return Err(Error::new(Code::Conflict, "the operation could not be inserted; try again"));
+    };
+    before(db, user, &idempotency)
+        .await?
+        .ok_or_else(|| Error::new(Code::Conflict, "the idempotency key is in use by a request that is still running"))
+}
+
+/// The operation that a user's idempotency key made before, if it did.
+///
+/// # Errors
+/// `idempotency-conflict` when it stood for another request.
+pub async fn before(db: &mut PgConnection, user: Uuid, idempotency: &Idempotency<'_>) -> Result<Option<Enqueued>> {
+    let Some(first) = operations::find_by_key(db, user, idempotency.key).await? else { return Ok(None) };
+    if first.idempotency_digest.as_deref() != Some(idempotency.digest.as_str()) {
+        return Err(Error::new(Code::IdempotencyConflict, "this idempotency key was used for another request"));
+    }
+    Ok(Some(Enqueued::Before { operation: first.id, subject: first.subject_id }))
+}
+
+/// SHA-256, in hex, of an action's name and its arguments: what an idempotency key stands for.
+pub fn digest(action: &str, arguments: &Value) -> String {
+    let mut hash = Sha256::new();
+    hash.update(action.as_bytes());
+    hash.update([0]);
+    hash.update(arguments.to_string().as_bytes());
+    hex::encode(hash.finalize())
+}

@@ -1,0 +1,253 @@
+//! Carries one claimed operation forward from where its journal stands.
+
+use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::FutureExt;
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+
+use super::faults::{Faults, Injected, Moment, Point};
+use super::flow::{Act, Flow, Progress, Step, StepContext, Transition};
+use super::journal::Journal;
+use super::retry::Backoff;
+use crate::db::operations::Operation;
+use crate::db::steps::Step as Row;
+use crate::domain::{Code, Error, Result};
+
+/// Why a worker let go of an operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stop {
+    /// It has ended: succeeded, failed or cancelled.
+    Ended,
+    /// It waits, and is due again later.
+    Parked,
+    /// It was given back because the worker stops.
+    Released,
+    /// The lease was lost, or the database cannot be reached to write under it.
+    Lost,
+    /// A failpoint has killed the worker.
+    Killed,
+}
+
+/// One claimed operation on its way.
+pub(super) struct Execution {
+    pub flow: Arc<Flow>,
+    pub operation: Arc<Operation>,
+    pub journal: Journal,
+    pub faults: Faults,
+    pub backoff: Backoff,
+    pub stopping: CancellationToken,
+}
+
+impl Execution {
+    /// Goes on until the operation ends, waits, or cannot be worked on here any more.
+    pub async fn run(&self) -> Stop {
+        match self.drive().await {
+            Ok(stop) | Err(stop) => stop,
+        }
+    }
+
+    async fn drive(&self) -> Result<Stop, Stop> {
+        let mut rows = self.kept(self.journal.steps().await)?;
+        if self.operation.direction == "undo" {
+            return self.undo(&rows).await;
+        }
+        let mut results: HashMap<String, Value> =
+            rows.iter().filter_map(|row| Some((row.name.clone(), row.result.clone()?))).collect();
+        for (step, row) in self.flow.steps.iter().zip(&mut rows) {
+            if matches!(row.status.as_str(), "succeeded" | "skipped") {
+                continue;
+            }
+            if self.journal.cancelled() && self.flow.cancellable {
+                break;
+            }
+            if self.stopping.is_cancelled() {
+                self.kept(self.journal.release().await)?;
+                return Ok(Stop::Released);
+            }
+            let span = tracing::info_span!(
+                "workflow.step",
+                flow = self.flow.kind,
+                step = step.name,
+                operation_id = %self.operation.id,
+                correlation_id = %self.operation.correlation_id,
+            );
+            let value = self.forward(step, row, &results).instrument(span).await?;
+            row.status = "succeeded".to_owned();
+            results.insert(step.name.to_owned(), value);
+        }
+        if self.journal.cancelled() && self.flow.cancellable {
+            let without_undo: Vec<i32> =
+                (0..).zip(&self.flow.steps).filter(|(_, s)| s.undo.is_none()).map(|(i, _)| i).collect();
+            self.kept(self.journal.turn_back(&without_undo).await)?;
+            let rows = self.kept(self.journal.steps().await)?;
+            return self.undo(&rows).await;
+        }
+        let output = Value::Object(results.into_iter().filter(|(_, value)| !value.is_null()).collect());
+        self.kept(self.journal.end("succeeded", Some(&output), Transition::Succeeded).await)?;
+        tracing::info!(operation_id = %self.operation.id, flow = self.flow.kind, "operation.succeeded");
+        Ok(Stop::Ended)
+    }
+
+    /// Does one step. Answers its result, or why the worker lets go.
+    async fn forward(&self, step: &Step, row: &Row, results: &HashMap<String, Value>) -> Result<Value, Stop> {
+        let started = Instant::now();
+        let (attempt, elapsed) = self.begin(row, "running", "waiting").await?;
+        let context = self.context(row.ordinal, attempt, elapsed, results);
+        let outcome = match self.given_up(step, attempt) {
+            Some(error) => Err(error),
+            None => self.attempt(step, &step.forward, &context, false).await?,
+        };
+        match outcome {
+            Ok(Progress::Done(value)) => {
+                let done = Transition::StepDone { name: step.name, title: &step.title };
+                self.kept(self.journal.finish(row.ordinal, "succeeded", Some(&value), Some(done)).await)?;
+                metrics::histogram!("northstack_workflow_step_seconds", "flow" => self.flow.kind, "step" => step.name)
+                    .record(started.elapsed());
+                tracing::info!(attempt, "step.succeeded");
+                self.survives(step, Moment::AfterRecord, false).await?;
+                Ok(value)
+            }
+            Ok(Progress::Wait { detail, poll }) => match overdue(step, &context, &detail) {
+                Some(error) => self.failed(step, row, "failed", &error).await,
+                None => {
+                    self.kept(self.journal.park(row.ordinal, "waiting", 0, &detail, poll).await)?;
+                    Err(Stop::Parked)
+                }
+            },
+            Err(error) => self.again_or(step, row, &context, ("waiting", "failed"), error).await,
+        }
+    }
+
+    /// Begins a try, unless this is only another look at something that is waited for.
+    pub(super) async fn begin(&self, row: &Row, running: &str, waiting: &str) -> Result<(u32, Duration), Stop> {
+        if row.status == waiting && row.attempt == 0 {
+            return Ok((0, Duration::from_secs_f64(row.seconds.max(0.0))));
+        }
+        self.kept(self.journal.begin(row.ordinal, running).await)
+    }
+
+    pub(super) fn context(
+        &self,
+        ordinal: i32,
+        attempt: u32,
+        elapsed: Duration,
+        results: &HashMap<String, Value>,
+    ) -> StepContext {
+        StepContext {
+            operation: Arc::clone(&self.operation),
+            results: Arc::new(results.clone()),
+            journal: self.journal.clone(),
+            ordinal,
+            attempt: attempt.max(1),
+            elapsed,
+            began: Instant::now(),
+        }
+    }
+
+    /// A step that never came to an answer, because the process died in it each time, is not tried for ever.
+    pub(super) fn given_up(&self, step: &Step, attempt: u32) -> Option<Error> {
+        (attempt > step.limits.attempts.saturating_mul(2))
+            .then(|| Error::new(Code::Internal, format!("{}: interrupted {attempt} times", step.title)))
+    }
+
+    /// One try of a step's work, with the faults that a test asks for.
+    pub(super) async fn attempt(
+        &self,
+        step: &Step,
+        act: &Act,
+        context: &StepContext,
+        undo: bool,
+    ) -> Result<Result<Progress>, Stop> {
+        if let Some(error) = self.survives(step, Moment::Before, undo).await? {
+            return Ok(Err(error));
+        }
+        let mut outcome = timed(step, act, context.clone()).await;
+        if matches!(outcome, Ok(Progress::Done(_))) {
+            match self.faults.at(self.point(step, Moment::AfterEffect, undo)) {
+                Injected::Kill => return Err(Stop::Killed),
+                Injected::Hold(until) => until.notified().await,
+                Injected::Repeat => outcome = timed(step, act, context.clone()).await,
+                Injected::Nothing | Injected::Abort | Injected::Fail(_) => {}
+            }
+        }
+        Ok(outcome)
+    }
+
+    /// Passes a failpoint; answers the error that it injects.
+    pub(super) async fn survives(&self, step: &Step, moment: Moment, undo: bool) -> Result<Option<Error>, Stop> {
+        match self.faults.at(self.point(step, moment, undo)) {
+            Injected::Kill => Err(Stop::Killed),
+            Injected::Hold(until) => {
+                until.notified().await;
+                Ok(None)
+            }
+            Injected::Fail(error) => Ok(Some(error)),
+            Injected::Nothing | Injected::Abort | Injected::Repeat => Ok(None),
+        }
+    }
+
+    fn point(&self, step: &Step, moment: Moment, undo: bool) -> Point<'_> {
+        Point { flow: self.flow.kind, step: step.name, moment, undo }
+    }
+
+    /// Parks the step for another try if the fault may pass, and fails the operation otherwise.
+    pub(super) async fn again_or<T>(
+        &self,
+        step: &Step,
+        row: &Row,
+        context: &StepContext,
+        (waiting, failed): (&str, &str),
+        error: Error,
+    ) -> Result<T, Stop> {
+        if self.journal.lost() {
+            return Err(Stop::Lost);
+        }
+        tracing::warn!(step = step.name, attempt = context.attempt, code = error.code().as_str(), error = %error.chain(), "step.fault");
+        let tries = step.limits.attempts;
+        if !error.retryable() || context.attempt >= tries || context.elapsed() >= step.limits.deadline {
+            return self.failed(step, row, failed, &error).await;
+        }
+        let pause = self.backoff.after(context.attempt);
+        let detail = format!("try {} of {tries} failed: {}; trying again", context.attempt, error.message());
+        self.kept(self.journal.park(row.ordinal, waiting, context.attempt, &detail, pause).await)?;
+        Err(Stop::Parked)
+    }
+
+    pub(super) async fn failed<T>(&self, step: &Step, row: &Row, status: &str, error: &Error) -> Result<T, Stop> {
+        self.kept(self.journal.fail(row.ordinal, status, step.name, error).await)?;
+        metrics::counter!("northstack_workflow_failures_total", "flow" => self.flow.kind, "step" => step.name)
+            .increment(1);
+        tracing::error!(operation_id = %self.operation.id, step = step.name, code = error.code().as_str(), error = %error.chain(), "operation.failed");
+        Err(Stop::Ended)
+    }
+
+    /// A journal write that did not happen ends the work here: the next claim goes on from what is written.
+    pub(super) fn kept<T>(&self, written: Result<T>) -> Result<T, Stop> {
+        written.map_err(|error| {
+            tracing::warn!(operation_id = %self.operation.id, lost = self.journal.lost(), error = %error.chain(), "journal.not_written");
+            Stop::Lost
+        })
+    }
+}
+
+/// The error of a wait that has lasted too long, with what was last seen.
+pub(super) fn overdue(step: &Step, context: &StepContext, detail: &str) -> Option<Error> {
+    (context.elapsed() >= step.limits.deadline).then(|| {
+        let seconds = step.limits.deadline.as_secs();
+        Error::new(Code::Timeout, format!("{} took longer than {seconds} s; last seen: {detail}", step.title))
+    })
+}
+
+async fn timed(step: &Step, act: &Act, context: StepContext) -> Result<Progress> {
+    let limit = step.limits.timeout;
+    match tokio::time::timeout(limit, AssertUnwindSafe(act(context)).catch_unwind()).await {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(_panic)) => Err(Error::new(Code::Internal, format!("{}: something went wrong on our side", step.title))),
+        Err(_) => Err(Error::new(Code::Timeout, format!("{}: no answer within {} s", step.title, limit.as_secs()))),
+    }
+}

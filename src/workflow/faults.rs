@@ -1,0 +1,137 @@
+//! Failpoints: where a test kills the worker, lets a step fail or repeats it. Inert unless a test or `dev` arms them.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+
+use crate::domain::{Error, Result};
+
+/// The variable that names one failpoint at which the process aborts: `<flow>.<step>.<moment>`.
+pub const VARIABLE: &str = "NORTHSTACK_FAILPOINT";
+
+/// A moment in a step's life.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, strum::EnumIter, strum::IntoStaticStr, strum::EnumString, strum::Display,
+)]
+#[strum(serialize_all = "snake_case")]
+pub enum Moment {
+    /// The journal says that the step runs; nothing was done yet.
+    Before,
+    /// The effect is there; the journal does not know.
+    AfterEffect,
+    /// The journal has the result; the next step has not begun.
+    AfterRecord,
+}
+
+/// A moment of a named step of a flow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Point<'a> {
+    /// The flow's kind.
+    pub flow: &'a str,
+    /// The step's name.
+    pub step: &'a str,
+    /// The moment.
+    pub moment: Moment,
+    /// Whether the step is being undone.
+    pub undo: bool,
+}
+
+impl fmt::Display for Point<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}.{}{}", self.flow, self.step, if self.undo { "undo_" } else { "" }, self.moment)
+    }
+}
+
+/// What happens at a point.
+#[derive(Debug, Default)]
+pub enum Injected {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// The worker is gone, as after `kill -9`: no further write, no release of the lease.
+    Kill,
+    /// The process aborts.
+    Abort,
+    /// The step ends with this error instead of doing its work (at [`Moment::Before`]).
+    Fail(Error),
+    /// The step's work is done once more (at [`Moment::AfterEffect`]).
+    Repeat,
+    /// The worker stands still until told to go on, as after `kill -STOP`.
+    Hold(Arc<Notify>),
+}
+
+type Script = dyn Fn(Point<'_>) -> Injected + Send + Sync;
+
+/// The faults that a runner is given.
+#[derive(Clone, Default)]
+pub struct Faults(Option<Arc<Script>>);
+
+impl Faults {
+    /// No faults.
+    pub fn none() -> Self {
+        Self(None)
+    }
+
+    /// Faults by a script, for tests.
+    pub fn script(script: impl Fn(Point<'_>) -> Injected + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(script)))
+    }
+
+    /// Aborts the process at one point, written `<flow>.<step>.<before|after_effect|after_record>`, with `undo_` before
+    /// the moment to mean the step's undo.
+    pub fn abort_at(text: &str) -> Result<Self> {
+        let wrong =
+            || Error::invalid(VARIABLE, "a failpoint is `<flow>.<step>.<before|after_effect|after_record>`".to_owned());
+        let (step, moment) = text.rsplit_once('.').ok_or_else(wrong)?;
+        Moment::from_str(moment.strip_prefix("undo_").unwrap_or(moment)).map_err(|_| wrong())?;
+        if !step.contains('.') {
+            return Err(wrong());
+        }
+        let text = text.to_owned();
+        Ok(Self::script(move |point| if point.to_string() == text { Injected::Abort } else { Injected::Nothing }))
+    }
+
+    /// The faults that the environment asks for. Only a development or test process may call this.
+    pub fn from_environment() -> Result<Self> {
+        match std::env::var(VARIABLE) {
+            Ok(text) if !text.is_empty() => Self::abort_at(&text),
+            _ => Ok(Self::none()),
+        }
+    }
+
+    pub(super) fn at(&self, point: Point<'_>) -> Injected {
+        match &self.0 {
+            None => Injected::Nothing,
+            Some(script) => match script(point) {
+                Injected::Abort => {
+                    tracing::error!(failpoint = %point, "failpoint.abort");
+                    std::process::abort()
+                }
+                other => other,
+            },
+        }
+    }
+}
+
+impl fmt::Debug for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "Faults(armed)" } else { "Faults(none)" })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failpoint_names_flow_step_and_moment() {
+        for right in ["store.create.namespace.before", "store.create.namespace.undo_after_effect"] {
+            Faults::abort_at(right).expect(right);
+        }
+        for wrong in ["", "namespace", "namespace.before", "store.create.namespace.later"] {
+            Faults::abort_at(wrong).expect_err(wrong);
+        }
+    }
+}

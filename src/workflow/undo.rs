@@ -1,0 +1,54 @@
+//! Takes one claimed operation back: its begun steps are undone in reverse.
+
+use std::collections::HashMap;
+
+use super::execute::{Execution, Stop, overdue};
+use super::faults::Moment;
+use super::flow::{Act, Progress, Step, Transition};
+use crate::db::steps::Step as Row;
+use crate::domain::Result;
+
+impl Execution {
+    /// Undoes every begun step, last first, and ends the operation as cancelled.
+    pub(super) async fn undo(&self, rows: &[Row]) -> Result<Stop, Stop> {
+        for (step, row) in self.flow.steps.iter().zip(rows).rev() {
+            let Some(undo) = &step.undo else { continue };
+            if matches!(row.status.as_str(), "pending" | "undone") {
+                continue;
+            }
+            if self.stopping.is_cancelled() {
+                self.kept(self.journal.release().await)?;
+                return Ok(Stop::Released);
+            }
+            self.undo_step(step, undo, row).await?;
+        }
+        self.kept(self.journal.end("cancelled", None, Transition::Cancelled).await)?;
+        tracing::info!(operation_id = %self.operation.id, flow = self.flow.kind, "operation.cancelled");
+        Ok(Stop::Ended)
+    }
+
+    async fn undo_step(&self, step: &Step, undo: &Act, row: &Row) -> Result<(), Stop> {
+        let (attempt, elapsed) = self.begin(row, "undoing", "undoing").await?;
+        let context = self.context(row.ordinal, attempt, elapsed, &HashMap::new());
+        let outcome = match self.given_up(step, attempt) {
+            Some(error) => Err(error),
+            None => self.attempt(step, undo, &context, true).await?,
+        };
+        match outcome {
+            Ok(Progress::Done(_)) => {
+                self.kept(self.journal.finish(row.ordinal, "undone", None, None).await)?;
+                tracing::info!(step = step.name, "step.undone");
+                self.survives(step, Moment::AfterRecord, true).await?;
+                Ok(())
+            }
+            Ok(Progress::Wait { detail, poll }) => match overdue(step, &context, &detail) {
+                Some(error) => self.failed(step, row, "undo_failed", &error).await,
+                None => {
+                    self.kept(self.journal.park(row.ordinal, "undoing", 0, &detail, poll).await)?;
+                    Err(Stop::Parked)
+                }
+            },
+            Err(error) => self.again_or(step, row, &context, ("undoing", "undo_failed"), error).await,
+        }
+    }
+}

@@ -1,5 +1,6 @@
 //! The embedded Hasura-compatible engine: `metadata` → `schema` → `plan` → `sql` → `execute` → `subscriptions`.
 
+pub mod actions;
 pub mod auth;
 pub mod callers;
 pub mod error;
@@ -7,6 +8,7 @@ pub mod events;
 pub mod metadata;
 pub mod options;
 pub mod outbound;
+pub mod remote;
 pub mod request;
 pub mod session;
 pub mod subscriptions;

@@ -3,14 +3,14 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::engine::outbound::default_client;
+use crate::engine::outbound::Outbound;
 
 const KEY: &str = "0123456789abcdef0123456789abcdef-test";
 const NAMESPACE: &str = "https://hasura.io/jwt/claims";
 
 fn authenticator(config: Value, unauthorized_role: Option<&str>) -> Authenticator {
     let config: JwtConfig = serde_json::from_value(config).unwrap();
-    let verifier = JwtVerifier::new(config, default_client().unwrap()).unwrap();
+    let verifier = JwtVerifier::new(config, Outbound::new([]).unwrap().http).unwrap();
     Authenticator::new(Some("secret".into()), vec![verifier], unauthorized_role.map(Into::into))
 }
 
@@ -261,7 +261,7 @@ async fn tokens_travel_in_cookies_and_custom_headers() {
 fn bad_configurations_name_the_field() {
     let refused = |config: Value| {
         let config: JwtConfig = serde_json::from_value(config).unwrap();
-        JwtVerifier::new(config, default_client().unwrap()).err().map(|error| error.field)
+        JwtVerifier::new(config, Outbound::new([]).unwrap().http).err().map(|error| error.field)
     };
     assert_eq!(refused(json!({"type": "HS256", "key": "short"})), Some("key"));
     assert_eq!(refused(json!({"type": "RS256", "key": "not pem"})), Some("key"));

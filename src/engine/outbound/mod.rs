@@ -1,5 +1,7 @@
 //! Calls that leave the engine: addresses and headers from templates and the environment.
 
+mod callers;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -12,14 +14,15 @@ pub const USER_AGENT: &str = concat!("hasura-graphql-engine/", "v2.48.1");
 /// The version that `/v1/version` states: the Hasura release whose behaviour is followed.
 pub const VERSION: &str = "v2.48.1";
 
-/// A client for the engine's own calls where the caller brings none: rustls over ring, connections kept for reuse.
+/// A client for the engine's own calls: rustls over ring, connections kept for reuse.
 ///
 /// # Errors
 /// What the TLS library said.
-pub fn default_client() -> reqwest::Result<reqwest::Client> {
+pub fn client(redirects: reqwest::redirect::Policy) -> reqwest::Result<reqwest::Client> {
     // Fails only when a provider is installed already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder()
+        .redirect(redirects)
         .connect_timeout(std::time::Duration::from_secs(10))
         .pool_idle_timeout(std::time::Duration::from_secs(60))
         .build()
@@ -28,8 +31,10 @@ pub fn default_client() -> reqwest::Result<reqwest::Client> {
 /// An HTTP client with the environment that templates are filled from.
 #[derive(Clone)]
 pub struct Outbound {
-    /// The client that was passed in.
+    /// Follows redirects: for event triggers and key sets.
     pub http: reqwest::Client,
+    /// Takes a redirect for an answer: for actions and remote schemas.
+    pub http_without_redirects: reqwest::Client,
     env: Arc<HashMap<String, String>>,
 }
 
@@ -48,9 +53,16 @@ pub enum OutboundError {
 }
 
 impl Outbound {
-    /// A caller over the client, with the values that `{{NAME}}` and `value_from_env` stand for.
-    pub fn new(http: reqwest::Client, env: impl IntoIterator<Item = (String, String)>) -> Self {
-        Self { http, env: Arc::new(env.into_iter().collect()) }
+    /// A caller with the values that `{{NAME}}` and `value_from_env` stand for.
+    ///
+    /// # Errors
+    /// What the TLS library said.
+    pub fn new(env: impl IntoIterator<Item = (String, String)>) -> reqwest::Result<Self> {
+        Ok(Self {
+            http: client(reqwest::redirect::Policy::limited(5))?,
+            http_without_redirects: client(reqwest::redirect::Policy::none())?,
+            env: Arc::new(env.into_iter().collect()),
+        })
     }
 
     /// The value of an environment variable.
@@ -130,7 +142,7 @@ mod tests {
 
     fn outbound() -> Outbound {
         let env = [("BASE".to_owned(), "http://service.test:8000".to_owned()), ("SECRET".to_owned(), "s".to_owned())];
-        Outbound::new(default_client().unwrap(), env)
+        Outbound::new(env).unwrap()
     }
 
     #[test]

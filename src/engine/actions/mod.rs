@@ -1,0 +1,102 @@
+//! Actions: the webhook's request and reply, as Hasura makes and reads them.
+
+mod headers;
+mod reply;
+
+use std::time::Duration;
+
+use axum::http::{HeaderMap, HeaderValue, header};
+use serde_json::{Value, json};
+
+use super::callers::{ActionAnswer, ActionCall, RequestContext};
+use super::error::{GraphqlError, Result};
+use super::outbound::{Outbound, USER_AGENT};
+
+pub(crate) use headers::forwarded;
+
+/// Seconds that a webhook has when the action names none.
+const DEFAULT_TIMEOUT: u64 = 30;
+/// Longest answer that is read, in bytes.
+const LONGEST_ANSWER: usize = 16 * 1024 * 1024;
+
+/// What came back from a webhook.
+pub(super) struct Received {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub body: Vec<u8>,
+}
+
+/// Calls a synchronous action's webhook.
+///
+/// # Errors
+/// The webhook's own error, or Hasura's words for an answer that is none.
+pub async fn call(outbound: &Outbound, context: &RequestContext, call: ActionCall) -> Result<ActionAnswer> {
+    let definition = &call.action.definition;
+    let request = json!({
+        "action": {"name": call.action.name},
+        "input": call.input,
+        "request_query": &*context.query,
+        "session_variables": context.session.variables(),
+    });
+    // What an admin sees of a failed call: the template of the address, not what filled it.
+    let shown = || {
+        let mut shown = request.clone();
+        if let Some(fields) = shown.as_object_mut() {
+            fields.remove("session_variables");
+            fields.insert("transformed_request".into(), Value::Null);
+            fields.insert("url".into(), definition.handler.as_str().into());
+        }
+        shown
+    };
+    let prepare = || {
+        let mut headers = outbound.headers(&definition.headers)?;
+        if definition.forward_client_headers {
+            let ignored = definition.ignored_client_headers.as_deref();
+            for (name, value) in &forwarded(&context.headers, ignored) {
+                headers.insert(name.clone(), value.clone());
+            }
+        }
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
+        Ok::<_, super::outbound::OutboundError>((outbound.url(&definition.handler)?, headers))
+    };
+    let (url, headers) = prepare().map_err(|error| GraphqlError::unexpected(error.to_string()))?;
+    let timeout = Duration::from_secs(definition.timeout.unwrap_or(DEFAULT_TIMEOUT));
+    let post = outbound.http_without_redirects.post(url).headers(headers).body(request.to_string());
+    let received = match tokio::time::timeout(timeout, receive(post)).await {
+        Ok(Ok(received)) if is_redirect(received.status) => Err("too many redirects".to_owned()),
+        Ok(Ok(received)) => Ok(received),
+        Ok(Err(error)) => Err(error),
+        Err(_) => Err("Response timeout".to_owned()),
+    };
+    match received {
+        Ok(received) => reply::read(&received, shown),
+        Err(message) => Err(GraphqlError::unexpected("http exception when calling webhook").with_internal(json!({
+            "error": {"message": message, "type": "http_exception"},
+            "request": shown(),
+            "response": null,
+        }))),
+    }
+}
+
+fn is_redirect(status: u16) -> bool {
+    (300..400).contains(&status) && status != 304
+}
+
+/// Sends a request and reads the whole answer, up to [`LONGEST_ANSWER`]; errors never name the address.
+pub(super) async fn receive(request: reqwest::RequestBuilder) -> Result<Received, String> {
+    let text = |error: reqwest::Error| {
+        let mut text = error.without_url().to_string();
+        text.truncate(200);
+        text
+    };
+    let mut response = request.send().await.map_err(text)?;
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(text)? {
+        body.extend_from_slice(&chunk);
+        if body.len() > LONGEST_ANSWER {
+            return Err(format!("the answer is longer than {LONGEST_ANSWER} bytes"));
+        }
+    }
+    Ok(Received { status: response.status().as_u16(), headers: response.headers().clone(), body })
+}

@@ -1,0 +1,23 @@
+//! The engine's outside over HTTP.
+
+use serde_json::Value;
+
+use super::Outbound;
+use crate::engine::callers::{ActionAnswer, ActionCall, Callers, Pending, RemoteCall, RequestContext};
+use crate::engine::error::Result;
+use crate::engine::metadata::RemoteSchema;
+use crate::engine::{actions, remote};
+
+impl Callers for Outbound {
+    fn action<'a>(&'a self, context: &'a RequestContext, call: ActionCall) -> Pending<'a, Result<ActionAnswer>> {
+        Box::pin(actions::call(self, context, call))
+    }
+
+    fn remote<'a>(&'a self, context: &'a RequestContext, call: RemoteCall) -> Pending<'a, Result<Value>> {
+        Box::pin(remote::call(self, context, call))
+    }
+
+    fn introspect<'a>(&'a self, schema: &'a RemoteSchema) -> Pending<'a, Result<String, String>> {
+        Box::pin(remote::introspect(self, schema))
+    }
+}

@@ -1,0 +1,119 @@
+//! Remote schemas: requests to them, their answers, and their introspection.
+
+mod introspection;
+
+use std::time::Duration;
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use serde_json::{Value, json};
+
+use super::actions::{forwarded, receive};
+use super::callers::{RemoteCall, RequestContext};
+use super::error::{ErrorCode, GraphqlError, Result};
+use super::metadata::RemoteSchema;
+use super::outbound::{Outbound, OutboundError, USER_AGENT};
+
+/// Seconds that a remote schema has when its definition names none.
+const DEFAULT_TIMEOUT: u64 = 60;
+
+/// Asks a remote schema; gives the value under the one response key.
+///
+/// # Errors
+/// The remote's errors as `internal.errors`, or Hasura's words for an answer that is none.
+pub async fn call(outbound: &Outbound, context: &RequestContext, call: RemoteCall) -> Result<Value> {
+    let mut headers = HeaderMap::new();
+    if call.schema.definition.forward_client_headers {
+        headers = forwarded(&context.headers, None);
+    }
+    for (name, value) in context.session.variables() {
+        if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value)) {
+            headers.insert(name, value);
+        }
+    }
+    let mut body = json!({"query": call.query});
+    if let (false, Some(fields)) = (call.variables.is_empty(), body.as_object_mut()) {
+        fields.insert("variables".into(), call.variables.into());
+    }
+    let answer = post(outbound, &call.schema, headers, &body).await?;
+    data_of(answer, &call.key)
+}
+
+/// Fetches the remote's schema; gives it as SDL.
+///
+/// # Errors
+/// A sentence for the list of inconsistencies.
+pub async fn introspect(outbound: &Outbound, schema: &RemoteSchema) -> Result<String, String> {
+    let body = json!({"operationName": "IntrospectionQuery", "query": introspection::QUERY});
+    let answer = post(outbound, schema, HeaderMap::new(), &body).await.map_err(|error| error.message)?;
+    introspection::to_sdl(&answer)
+}
+
+async fn post(outbound: &Outbound, schema: &RemoteSchema, mut headers: HeaderMap, body: &Value) -> Result<Value> {
+    let definition = &schema.definition;
+    let refused = |error: OutboundError| GraphqlError::new(ErrorCode::RemoteSchemaError, error.to_string());
+    let shown = definition.url.as_deref().or(definition.url_from_env.as_deref()).unwrap_or_default();
+    let url = match (&definition.url, &definition.url_from_env) {
+        (Some(template), _) => outbound.url(template),
+        (None, Some(variable)) => outbound.url_from_env(variable),
+        (None, None) => Err(OutboundError::BadUrl(String::new())),
+    }
+    .map_err(refused)?;
+    headers.extend(outbound.headers(&definition.headers).map_err(refused)?);
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
+    let timeout = Duration::from_secs(definition.timeout_seconds.unwrap_or(DEFAULT_TIMEOUT));
+    let request = outbound.http_without_redirects.post(url).headers(headers).body(body.to_string());
+    let received = match tokio::time::timeout(timeout, receive(request)).await {
+        Ok(received) => received,
+        Err(_) => Err("Response timeout".to_owned()),
+    };
+    let received = received.map_err(|message| {
+        GraphqlError::new(
+            ErrorCode::RemoteSchemaError,
+            format!("HTTP exception occurred while sending the request to {shown:?}"),
+        )
+        .with_internal(json!({"message": message, "type": "http_exception"}))
+    })?;
+    serde_json::from_slice(&received.body)
+        .map_err(|_| GraphqlError::new(ErrorCode::RemoteSchemaError, "Failed reading: not a valid json value"))
+}
+
+fn data_of(mut answer: Value, key: &str) -> Result<Value> {
+    let failed = |message: &str| GraphqlError::new(ErrorCode::RemoteSchemaError, message);
+    let errors = answer.get_mut("errors").map(Value::take).filter(|errors| match errors {
+        Value::Null => false,
+        Value::Array(errors) => !errors.is_empty(),
+        _ => true,
+    });
+    if let Some(errors) = errors {
+        return Err(GraphqlError::unexpected("Errors from remote server").with_internal(json!({"errors": errors})));
+    }
+    match answer.get_mut("data").map(Value::take) {
+        None => Err(failed("Missing \"data\" field with no errors in response from remote")),
+        Some(Value::Object(mut data)) => data.remove(key).ok_or_else(|| failed(&format!("expecting key {key}"))),
+        Some(_) => Err(failed("Received null \"data\" field with no errors in response from remote")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_mean_what_was_recorded() {
+        let message = |answer: Value| data_of(answer, "platformHealth").unwrap_err().message;
+        assert_eq!(data_of(json!({"data": {"platformHealth": null}}), "platformHealth"), Ok(Value::Null));
+        assert_eq!(
+            data_of(json!({"data": {"platformHealth": "ok"}, "extensions": {"cost": 1}}), "platformHealth"),
+            Ok(json!("ok"))
+        );
+        assert_eq!(message(json!({"message": "no"})), "Missing \"data\" field with no errors in response from remote");
+        assert_eq!(
+            message(json!({"data": null})),
+            "Received null \"data\" field with no errors in response from remote"
+        );
+        assert_eq!(message(json!({"data": {}})), "expecting key platformHealth");
+        let error = data_of(json!({"data": null, "errors": [{"message": "m"}]}), "platformHealth").unwrap_err();
+        assert_eq!(error.internal, Some(json!({"errors": [{"message": "m"}]})));
+    }
+}

@@ -74,8 +74,7 @@ pub(super) async fn open(config: &config::Cache, client: &redis::Client) -> Resu
         .set_number_of_retries(1)
         .set_min_delay(Duration::from_millis(20))
         .set_max_delay(Duration::from_millis(200));
-    let manager =
-        ConnectionManager::new_lazy_with_config(client.clone(), settings).map_err(Error::Configuration)?;
+    let manager = ConnectionManager::new_lazy_with_config(client.clone(), settings).map_err(Error::Configuration)?;
     Ok(Connection::Single(manager))
 }
 

@@ -7,6 +7,7 @@ mod dev;
 mod exit;
 mod graphql;
 mod login;
+mod metadata;
 mod migrate;
 mod operations;
 mod output;
@@ -21,6 +22,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
+use crate::config::{Config, Loader, Purpose};
 use crate::domain::{Error, Result};
 
 pub use exit::Exit;
@@ -49,6 +51,18 @@ pub struct Context {
     pub output: Output,
 }
 
+impl Context {
+    /// The settings for a tool: what is given has to be right, but not everything has to be given.
+    pub fn settings(&self) -> Result<Config> {
+        let loader = Loader::from_process();
+        let loader = match &self.config {
+            Some(file) => loader.file(file),
+            None => loader,
+        };
+        Ok(loader.load(Purpose::Tool)?.config)
+    }
+}
+
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -60,6 +74,8 @@ pub enum Command {
     Dev(dev::Dev),
     /// Change the database schema
     Migrate(migrate::Migrate),
+    /// Apply, compare, export and check Hasura metadata
+    Metadata(metadata::MetadataArgs),
     /// Sign in, for the commands below
     Login(login::Login),
     /// Create, list, show, delete and retry stores
@@ -82,6 +98,7 @@ impl Command {
             Command::Worker(command) => command.run(context).await,
             Command::Dev(command) => command.run(context).await,
             Command::Migrate(command) => command.run(context).await,
+            Command::Metadata(command) => command.run(context).await,
             Command::Login(command) => command.run(context).await,
             Command::Stores(command) => command.run(context).await,
             Command::Operations(command) => command.run(context).await,

@@ -61,6 +61,6 @@ pub fn line(text: &str) -> Result<()> {
 /// A borderless table with a header line, as `kubectl get` prints.
 pub fn table<const N: usize>(header: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
     let mut table = Table::new();
-    table.load_style(presets::NOTHING.into()).set_header(header).add_rows(rows);
+    table.load_style(presets::NOTHING).set_header(header).add_rows(rows);
     table.to_string()
 }

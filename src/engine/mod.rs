@@ -10,6 +10,7 @@ pub mod options;
 pub mod outbound;
 pub mod remote;
 pub mod request;
+pub mod server;
 pub mod session;
 pub mod subscriptions;
 

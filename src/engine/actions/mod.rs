@@ -13,6 +13,7 @@ use super::error::{GraphqlError, Result};
 use super::outbound::{Outbound, USER_AGENT};
 
 pub(crate) use headers::forwarded;
+pub(crate) use reply::kind;
 
 /// Seconds that a webhook has when the action names none.
 const DEFAULT_TIMEOUT: u64 = 30;

@@ -1,0 +1,4 @@
+//! GraphQL over WebSocket.
+
+mod outbox;
+pub(crate) mod protocol;

@@ -43,7 +43,9 @@ let over = false
 for (const [name, kilobytes, limit] of rows) {
   const broken = kilobytes > limit
   over ||= broken
-  console.log(`${name.padEnd(34)} ${kilobytes.toFixed(1).padStart(7)} kB of ${limit}${broken ? "  OVER" : ""}`)
+  console.log(
+    `${name.padEnd(34)} ${kilobytes.toFixed(1).padStart(7)} kB of ${limit}${broken ? "  OVER" : ""}`,
+  )
 }
 for (const chunk of Object.values(manifest)) {
   if (!chunk.file.endsWith(".js")) continue

@@ -1,4 +1,4 @@
-import { config } from "zod"
+import { config } from "zod/mini"
 
 // zod would try `new Function` for speed, which the Content-Security-Policy refuses and reports.
 config({ jitless: true })

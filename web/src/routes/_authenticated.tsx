@@ -52,10 +52,10 @@ function Shell() {
       </a>
       <header className="sticky top-0 z-30 border-b bg-background/85 backdrop-blur-md">
         <div className="mx-auto flex h-16 max-w-7xl items-center justify-between gap-3 px-4 sm:px-6">
-          <Link to="/stores" className="rounded-lg" aria-label="NorthStack, your stores">
+          <Link to="/stores" className="min-w-0 rounded-lg" aria-label="NorthStack, your stores">
             <Brand />
           </Link>
-          <div className="flex items-center gap-1.5 sm:gap-3">
+          <div className="flex shrink-0 items-center gap-1 sm:gap-3">
             <ConnectionPill />
             <ThemeMenu />
             <UserMenu />

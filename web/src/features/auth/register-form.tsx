@@ -2,7 +2,7 @@ import { useMutation } from "@apollo/client/react"
 import { zodResolver } from "@hookform/resolvers/zod"
 import { useState } from "react"
 import { useForm } from "react-hook-form"
-import * as z from "zod"
+import * as z from "zod/mini"
 import { FormError } from "@/components/form-error"
 import { Button } from "@/components/ui/button"
 import { Field } from "@/components/ui/field"
@@ -13,9 +13,11 @@ import { describeError } from "@/lib/errors"
 import { acceptGrant } from "@/lib/session"
 
 const schema = z.object({
-  name: z.string().trim().min(1, "Enter your name.").max(200, "At most 200 characters."),
-  email: z.string().trim().pipe(z.email("Enter your e-mail address, such as name@example.com.")),
-  password: z.string().min(8, "At least 8 characters."),
+  name: z
+    .string()
+    .check(z.trim(), z.minLength(1, "Enter your name."), z.maxLength(200, "At most 200 characters.")),
+  email: z.string().check(z.trim(), z.email("Enter your e-mail address, such as name@example.com.")),
+  password: z.string().check(z.minLength(8, "At least 8 characters.")),
 })
 
 type Field = keyof z.infer<typeof schema>

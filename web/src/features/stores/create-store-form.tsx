@@ -3,8 +3,7 @@ import { zodResolver } from "@hookform/resolvers/zod"
 import { Info, Rocket, ShoppingBag, Stethoscope } from "lucide-react"
 import { useId, useState } from "react"
 import { useForm } from "react-hook-form"
-import { toast } from "sonner"
-import * as z from "zod"
+import * as z from "zod/mini"
 import { FormError } from "@/components/form-error"
 import { Alert } from "@/components/ui/alert"
 import { Button } from "@/components/ui/button"
@@ -17,7 +16,13 @@ import { describeError } from "@/lib/errors"
 import { idempotencyKeys } from "@/lib/idempotency"
 
 const schema = z.object({
-  name: z.string().trim().min(2, "Enter at least 2 characters.").max(100, "At most 100 characters."),
+  name: z
+    .string()
+    .check(
+      z.trim(),
+      z.minLength(2, "Enter at least 2 characters."),
+      z.maxLength(100, "At most 100 characters."),
+    ),
 })
 
 interface CreateStoreFormProps {
@@ -43,7 +48,6 @@ export function CreateStoreForm({ onSending, onCreated, onCancel }: CreateStoreF
     onSending(true)
     try {
       await create({ variables: { name, type: "woocommerce", idempotencyKey: keyFor(name) } })
-      toast.success(`Creating ${name}`, { description: "Its card shows each step as it happens." })
       onCreated()
     } catch (error) {
       const { code, field, message } = describeError(error)

@@ -1,7 +1,6 @@
 import { useMutation } from "@apollo/client/react"
 import { Trash2, TriangleAlert } from "lucide-react"
 import { useState } from "react"
-import { toast } from "sonner"
 import { FormError } from "@/components/form-error"
 import { Alert } from "@/components/ui/alert"
 import { AlertDialog, AlertDialogCancel, AlertDialogContent } from "@/components/ui/alert-dialog"
@@ -13,37 +12,46 @@ import type { Store } from "@/features/stores/store-model"
 import { DeleteStoreDocument } from "@/features/stores/stores.generated"
 import { describeError } from "@/lib/errors"
 
+/** The store in question and the button that asked. */
+export interface DeleteTarget {
+  store: Store
+  opener: HTMLElement
+}
+
 interface DeleteStoreDialogProps {
-  store: Store | null
+  target: DeleteTarget | null
   onClose: () => void
   /** The dialog has closed after the deletion began: where the focus goes is the page's to say. */
   onDeleted: () => void
 }
 
 /** Asks before a store is deleted: says what goes, and wants the exact name. */
-export function DeleteStoreDialog({ store, onClose, onDeleted }: DeleteStoreDialogProps) {
+export function DeleteStoreDialog({ target, onClose, onDeleted }: DeleteStoreDialogProps) {
   const [sending, setSending] = useState(false)
   const [confirmed, setConfirmed] = useState(false)
+  // What the dialog is about while it fades out.
+  const [shown, setShown] = useState(target)
+  if (target !== null && target !== shown) setShown(target)
   return (
     <AlertDialog
-      open={store !== null}
+      open={target !== null}
       onOpenChange={(open) => {
         if (!open && !sending) onClose()
       }}
     >
-      {store === null ? null : (
+      {shown === null ? null : (
         <AlertDialogContent
-          title={`Delete ${store.name}?`}
+          title={`Delete ${shown.store.name}?`}
           description="The store and everything in it will be gone. This cannot be undone."
           onCloseAutoFocus={(event) => {
-            if (!confirmed) return
             event.preventDefault()
+            if (confirmed) onDeleted()
+            else shown.opener.focus()
             setConfirmed(false)
-            onDeleted()
           }}
         >
           <DeleteForm
-            store={store}
+            store={shown.store}
             onSending={setSending}
             onStarted={() => {
               setConfirmed(true)
@@ -74,7 +82,6 @@ function DeleteForm({ store, onSending, onStarted }: DeleteFormProps) {
     onSending(true)
     try {
       await remove({ variables: { id: store.id } })
-      toast(`Deleting ${store.name}`, { description: "Its card leaves when nothing of it is left." })
       onStarted()
     } catch (error) {
       setProblem(describeError(error).message)

@@ -66,10 +66,15 @@ function RetryButton({ store }: { store: Store }) {
   }
 
   return (
-    <Button size="sm" className="h-9" loading={loading} onClick={() => void again()}>
+    <Button
+      size="sm"
+      className="h-9"
+      aria-label={`Retry ${store.name}`}
+      loading={loading}
+      onClick={() => void again()}
+    >
       {loading ? null : <RotateCw aria-hidden />}
       Retry
-      <span className="sr-only"> {store.name}</span>
     </Button>
   )
 }

@@ -15,7 +15,8 @@ const typeNames: Record<string, string> = { woocommerce: "WooCommerce Store" }
 
 interface StoreCardProps {
   store: Store
-  onDelete: (store: Store) => void
+  /** Asks to delete; `opener` gets the focus back when the answer is no. */
+  onDelete: (store: Store, opener: HTMLElement) => void
   /** The card goes away with the focus inside it. */
   onFocusLost: () => void
 }
@@ -109,7 +110,7 @@ export function StoreCard({ store, onDelete, onFocusLost }: StoreCardProps) {
           className="ml-auto"
           aria-label={`Delete ${store.name}`}
           disabled={deleting}
-          onClick={() => onDelete(store)}
+          onClick={(event) => onDelete(store, event.currentTarget)}
         >
           <Trash2 aria-hidden />
         </Button>

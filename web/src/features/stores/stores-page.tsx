@@ -5,7 +5,7 @@ import { Alert } from "@/components/ui/alert"
 import { Card } from "@/components/ui/card"
 import { Skeleton } from "@/components/ui/skeleton"
 import { CreateStoreDialog } from "@/features/stores/create-store-dialog"
-import { DeleteStoreDialog } from "@/features/stores/delete-store-dialog"
+import { DeleteStoreDialog, type DeleteTarget } from "@/features/stores/delete-store-dialog"
 import { MetricCards } from "@/features/stores/metric-cards"
 import { StoreCard } from "@/features/stores/store-card"
 import { countStores, type Store } from "@/features/stores/store-model"
@@ -18,7 +18,7 @@ import { useTitle } from "@/lib/use-title"
 export function StoresPage() {
   useTitle("Stores")
   const { stores, error, restart } = useStores()
-  const [target, setTarget] = useState<Store | null>(null)
+  const [target, setTarget] = useState<DeleteTarget | null>(null)
   const heading = useRef<HTMLHeadingElement>(null)
   const focusHeading = useCallback(() => heading.current?.focus({ preventScroll: true }), [])
 
@@ -49,12 +49,12 @@ export function StoresPage() {
           stores={stores}
           error={error}
           onRetry={restart}
-          onDelete={setTarget}
+          onDelete={(store, opener) => setTarget({ store, opener })}
           onFocusLost={focusHeading}
         />
       </section>
 
-      <DeleteStoreDialog store={target} onClose={() => setTarget(null)} onDeleted={focusHeading} />
+      <DeleteStoreDialog target={target} onClose={() => setTarget(null)} onDeleted={focusHeading} />
     </>
   )
 }
@@ -63,7 +63,7 @@ interface StoreGridProps {
   stores: readonly Store[] | null
   error: unknown
   onRetry: () => void
-  onDelete: (store: Store) => void
+  onDelete: (store: Store, opener: HTMLElement) => void
   onFocusLost: () => void
 }
 

@@ -1,0 +1,34 @@
+import { createMemoryHistory } from "@tanstack/react-router"
+import { render, screen } from "@testing-library/react"
+import userEvent from "@testing-library/user-event"
+import { App, createAppRouter } from "@/app"
+import { createApollo } from "@/lib/apollo"
+import { useSession } from "@/lib/session"
+import type { StoreRow } from "@/mocks/db"
+import { db, network } from "@/test/server"
+
+/** Renders the portal at `url` with its real router and client. `signedIn` gives the browser a session's cookie. */
+export function renderApp(url: string, { signedIn = true } = {}) {
+  useSession.setState({ status: "restoring" }, true)
+  const [user] = db.users
+  if (signedIn && user) {
+    network.jar.cookie = "refresh.test"
+    db.sessions.set("refresh.test", user.id)
+  }
+  const apollo = createApollo()
+  const router = createAppRouter(apollo, createMemoryHistory({ initialEntries: [url] }))
+  const view = render(<App apollo={apollo} router={router} />)
+  return { ...view, router, user: userEvent.setup() }
+}
+
+/** Adds a store of the mock's user. */
+export function addStore(name: string): StoreRow {
+  const row = db.createStore(db.users[0]?.id ?? "", name)
+  if ("code" in row) throw new Error(row.message)
+  return row
+}
+
+/** The card of a store. */
+export function findCard(name: string): Promise<HTMLElement> {
+  return screen.findByRole("article", { name })
+}

@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 impl App {
     /// Asks each system that requests need, all at once.
     pub async fn readiness(&self) -> Vec<Check> {
-        let database = check("database", async { sqlx::query("select 1").execute(&self.pool).await.is_ok() });
+        let database = check("database", async { self.db.health().await.is_ok() });
         futures::future::join_all([database]).await
     }
 }

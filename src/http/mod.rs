@@ -1,7 +1,10 @@
 //! The service over HTTP: every route in one list, actions, event webhooks, remote schema, health.
 
 pub mod actions;
+pub mod auth;
+mod cookie;
 pub mod edge;
+mod envelope;
 mod error;
 mod extract;
 mod health;
@@ -11,6 +14,7 @@ mod settings;
 mod state;
 
 pub use edge::Backend;
+pub use envelope::Envelope;
 pub use error::{ActionError, ActionResult, RestError, RestResult};
 pub use extract::{Body, SignedIn, parse_json};
 pub use metrics::install_recorder;

@@ -12,7 +12,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, any, on};
 
 use super::edge::{self, backend};
-use super::{ActionError, AppState, RestError, SignedIn, extract, health};
+use super::actions::identity;
+use super::{ActionError, AppState, RestError, SignedIn, auth, extract, health};
 use crate::auth::same_secret;
 use crate::domain::{Code, Error};
 
@@ -46,7 +47,6 @@ pub struct Route {
 /// Every route.
 pub fn routes() -> Vec<Route> {
     use Access::{Engine, Hasura, Public, SignedIn};
-    let _ = (Hasura, SignedIn);
     vec![
         // Health, metrics and keys.
         get("/health", Public, health::health),
@@ -54,6 +54,17 @@ pub fn routes() -> Vec<Route> {
         get("/health/ready", Public, health::ready),
         get("/metrics", Public, health::metrics),
         get("/.well-known/jwks.json", Public, health::jwks),
+        // Identity.
+        post("/actions/register", Hasura, identity::register),
+        post("/actions/login", Hasura, identity::login),
+        post("/actions/refreshToken", Hasura, identity::refresh_token),
+        post("/actions/logout", Hasura, identity::logout),
+        post("/actions/me", Hasura, identity::me),
+        post("/api/v1/auth/register", Public, auth::register),
+        post("/api/v1/auth/login", Public, auth::login),
+        post("/api/v1/auth/refresh", Public, auth::refresh),
+        post("/api/v1/auth/logout", Public, auth::logout),
+        get("/api/v1/auth/me", SignedIn, auth::me),
         // GraphQL and its REST endpoints: the embedded engine or Hasura.
         all("/v1/graphql", Engine, backend::forward),
         all("/v1alpha1/graphql", Engine, backend::forward),
@@ -79,7 +90,6 @@ fn get<H: Handler<T, AppState>, T: 'static>(path: &'static str, access: Access, 
     route(Method::GET, MethodFilter::GET, path, access, handler)
 }
 
-#[allow(dead_code)]
 fn post<H: Handler<T, AppState>, T: 'static>(path: &'static str, access: Access, handler: H) -> Route {
     route(Method::POST, MethodFilter::POST, path, access, handler)
 }

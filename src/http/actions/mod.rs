@@ -3,12 +3,15 @@
 //! A handler takes [`Action<Input>`] and answers [`ActionResult`](super::ActionResult); `?` on a
 //! [`domain::Error`](crate::domain::Error) gives Hasura's 4xx form.
 
+pub mod identity;
+
+use std::collections::HashMap;
+
 use axum::extract::{FromRequest, Request};
 use axum::http::HeaderMap;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
-use std::collections::HashMap;
 use uuid::Uuid;
 
 use super::{ActionError, AppState, extract, parse_json};

@@ -1,0 +1,99 @@
+//! A new user, with a team of their own.
+
+use uuid::Uuid;
+
+use super::Session;
+use crate::app::{App, Caller};
+use crate::auth::check_password;
+use crate::db::{Audit, PgTx, teams, users};
+use crate::domain::{Actor, Code, Email, Error, Redacted, Result, TeamRole};
+
+/// What somebody who registers gives.
+#[derive(Debug, Clone)]
+pub struct NewUser {
+    /// E-mail address, with which they will sign in.
+    pub email: String,
+    /// 10 to 128 characters.
+    pub password: Redacted,
+    /// As it will be shown, 1 to 200 characters.
+    pub name: String,
+}
+
+const MAX_NAME_LENGTH: usize = 200;
+
+impl App {
+    /// Makes the user and a team of which they are the owner, and signs them in.
+    pub async fn register(&self, caller: &Caller, new: NewUser) -> Result<Session> {
+        if !self.identity.registration {
+            return Err(Error::new(Code::Forbidden, "registration is closed; ask an administrator for an account"));
+        }
+        let email = Email::parse(&new.email)?;
+        let name = check_name(&new.name)?;
+        check_password(&new.password)?;
+        self.login_limits.check(caller, &email).await?;
+        let hash = self.passwords.hash(new.password).await?;
+
+        let id = Uuid::new_v4();
+        let audit = Audit { actor: Actor::User(id), correlation_id: Some(caller.correlation_id.clone()) };
+        let (team_name, slug) = own_team(name, id);
+        self.db
+            .transaction(&audit, async |tx: &mut PgTx| {
+                users::insert(tx, id, &email, name, &hash).await?;
+                let team = teams::insert(tx, &team_name, &slug).await?;
+                teams::add_member(tx, team, id, TeamRole::Owner).await?;
+                users::touch_login(tx, id).await
+            })
+            .await?;
+        tracing::info!(user = %id, "user_registered");
+        self.begin_session(id).await
+    }
+}
+
+fn check_name(name: &str) -> Result<&str> {
+    let name = name.trim();
+    if (1..=MAX_NAME_LENGTH).contains(&name.chars().count()) && !name.chars().any(char::is_control) {
+        Ok(name)
+    } else {
+        Err(Error::invalid("name", format!("must have 1 to {MAX_NAME_LENGTH} characters, on one line")))
+    }
+}
+
+/// Name and slug of a user's own team; the slug ends in part of the user's id, which makes it unique.
+fn own_team(name: &str, id: Uuid) -> (String, String) {
+    let shown: String = name.chars().take(80).collect();
+    let mut slug = String::new();
+    for c in name.to_lowercase().chars().take(40) {
+        if c.is_ascii_alphanumeric() {
+            slug.push(c);
+        } else if !slug.is_empty() && !slug.ends_with('-') {
+            slug.push('-');
+        }
+    }
+    let id = id.simple().to_string();
+    let suffix = id.get(..10).unwrap_or(&id);
+    let slug = slug.trim_end_matches('-');
+    let slug = if slug.is_empty() { format!("team-{suffix}") } else { format!("{slug}-{suffix}") };
+    (format!("{shown}'s team"), slug)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_team_is_named_after_its_owner() {
+        let id = Uuid::from_u128(0x0123_4567_89ab_cdef_0123_4567_89ab_cdef);
+        assert_eq!(own_team("Ada Lovelace", id), ("Ada Lovelace's team".into(), "ada-lovelace-0123456789".into()));
+        assert_eq!(own_team("李 ", id).1, "team-0123456789");
+        let (name, slug) = own_team(&"é-x".repeat(60), id);
+        assert!(name.chars().count() <= 100 && slug.len() <= 63, "{slug}");
+    }
+
+    #[test]
+    fn names_are_one_line() {
+        assert_eq!(check_name("  Ada ").unwrap(), "Ada");
+        for wrong in ["", "   ", "a\nb", "a\0b", &"a".repeat(201)] {
+            assert_eq!(check_name(wrong).unwrap_err().field(), Some("name"));
+        }
+    }
+}

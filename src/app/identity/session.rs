@@ -1,0 +1,115 @@
+//! Sessions: begun by a login, prolonged by a refresh token, ended by logging out.
+
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::app::{App, Caller};
+use crate::auth::{Shown, TeamClaim};
+use crate::db::users::{self, User};
+use crate::db::{Audit, PgTx, audit_logs, teams};
+use crate::domain::{Actor, Code, Email, Error, Redacted, Result};
+
+/// What somebody who signs in gives.
+#[derive(Debug, Clone)]
+pub struct Login {
+    /// E-mail address.
+    pub email: String,
+    /// Password.
+    pub password: Redacted,
+}
+
+/// A session's tokens.
+#[derive(Debug, Clone)]
+pub struct Session {
+    /// For the `Authorization` header of every request.
+    pub access_token: Redacted,
+    /// For the next session, once.
+    pub refresh_token: Redacted,
+    /// Seconds until the access token expires.
+    pub expires_in: u64,
+    /// Whose session it is.
+    pub user_id: Uuid,
+}
+
+impl App {
+    /// Signs somebody in. Whether the address or the password was wrong shows neither in the answer nor in its time.
+    pub async fn login(&self, caller: &Caller, login: Login) -> Result<Session> {
+        let wrong = || Error::new(Code::InvalidCredentials, "e-mail address or password is wrong");
+        let email = Email::parse(&login.email)?;
+        self.login_limits.check(caller, &email).await?;
+        let found = users::find_for_login(self.db.pool(), &email).await?;
+        let (user, hash) = found.map_or((None, None), |(user, hash)| (Some(user), hash));
+        let right = self.passwords.verify(login.password, hash).await?;
+        let Some(user) = user.filter(|_| right) else {
+            metrics::counter!("northstack_logins_total", "result" => "refused").increment(1);
+            tracing::warn!(address = caller.address.map(tracing::field::display), "login_refused");
+            return Err(wrong());
+        };
+        let audit = audit(caller, user.id);
+        self.db.transaction(&audit, async |tx: &mut PgTx| users::touch_login(tx, user.id).await).await?;
+        metrics::counter!("northstack_logins_total", "result" => "accepted").increment(1);
+        self.begin_session(user.id).await
+    }
+
+    /// Gives new tokens for a refresh token, which is used up by it. A token that was used before ends its session.
+    pub async fn refresh(&self, caller: &Caller, token: &Redacted) -> Result<Session> {
+        let ended = || Error::new(Code::InvalidToken, "the session has ended; sign in again");
+        let user = match self.refresh_tokens.look(token).await? {
+            Shown::Live(user) => user,
+            Shown::Reused(user) => {
+                tracing::warn!(%user, address = caller.address.map(tracing::field::display), "refresh_token_reused");
+                self.note(caller, user, "refresh-token-reused").await?;
+                return Err(ended());
+            }
+            Shown::Gone => return Err(ended()),
+        };
+        let Some(user) = users::find(self.db.pool(), user).await? else {
+            self.refresh_tokens.revoke(token).await?;
+            return Err(ended());
+        };
+        // The token is used up last: a failure before leaves the session as it was.
+        let (access_token, expires_in) = self.access_token(&user).await?;
+        let refresh_token = self.refresh_tokens.rotate(token).await?.ok_or_else(ended)?;
+        Ok(Session { access_token, refresh_token, expires_in, user_id: user.id })
+    }
+
+    /// Ends the session of the token. To end one that has ended already is no error.
+    pub async fn logout(&self, caller: &Caller, token: &Redacted) -> Result<()> {
+        if let Some(user) = self.refresh_tokens.revoke(token).await? {
+            self.note(caller, user, "logout").await?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn begin_session(&self, user: Uuid) -> Result<Session> {
+        let found = users::find(self.db.pool(), user).await?;
+        let user = found.ok_or_else(|| Error::not_found("user"))?;
+        let (access_token, expires_in) = self.access_token(&user).await?;
+        let refresh_token = self.refresh_tokens.begin(user.id).await?;
+        Ok(Session { access_token, refresh_token, expires_in, user_id: user.id })
+    }
+
+    async fn access_token(&self, user: &User) -> Result<(Redacted, u64)> {
+        let memberships = teams::memberships(self.db.pool(), user.id).await?;
+        let teams = memberships
+            .iter()
+            .map(|membership| TeamClaim { id: membership.team_id, role: <&str>::from(membership.role).to_owned() })
+            .collect();
+        let issued = self.tokens.issue(user.id, &user.email, user.is_admin(), teams)?;
+        Ok((issued.token, issued.expires_in))
+    }
+
+    /// Writes to the audit log what was done with a user's session.
+    async fn note(&self, caller: &Caller, user: Uuid, action: &str) -> Result<()> {
+        let details = json!({ "address": caller.address });
+        self.db
+            .transaction(&audit(caller, user), async |tx: &mut PgTx| {
+                audit_logs::append(tx, None, action, ("users", user), &details).await
+            })
+            .await
+    }
+}
+
+fn audit(caller: &Caller, user: Uuid) -> Audit {
+    Audit { actor: Actor::User(user), correlation_id: Some(caller.correlation_id.clone()) }
+}

@@ -7,10 +7,10 @@ use uuid::Uuid;
 use super::error::while_doing;
 use crate::domain::Result;
 
-/// Appends a record of an act to the audit chain of a team, by the actor of the transaction ([`super::Audit::apply`]).
+/// Appends a record of an act to the audit chain of a team (or, without one, to the platform's), by the actor of the transaction ([`super::Audit::apply`]).
 pub async fn append(
     db: &mut PgConnection,
-    team: Uuid,
+    team: impl Into<Option<Uuid>>,
     action: &str,
     resource_type: &str,
     resource: Uuid,
@@ -18,7 +18,7 @@ pub async fn append(
 ) -> Result<()> {
     sqlx::query!(
         "select northstack_audit_append($1, $2, $3, $4, null, null, $5)",
-        team,
+        team.into(),
         action,
         resource_type,
         resource,

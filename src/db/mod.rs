@@ -7,6 +7,8 @@ pub mod leases;
 pub mod migrate;
 pub mod operations;
 pub mod steps;
+pub mod teams;
+pub mod users;
 
 mod connect;
 mod health;

@@ -71,13 +71,10 @@ pub async fn role(executor: impl PgExecutor<'_>, team: Uuid, user: Uuid) -> Resu
 
 /// Whether the team exists.
 pub async fn exists(executor: impl PgExecutor<'_>, team: Uuid) -> Result<bool> {
-    sqlx::query_scalar!(
-        r#"select exists (select from teams where id = $1 and deleted_at is null) as "exists!""#,
-        team
-    )
-    .fetch_one(executor)
-    .await
-    .map_err(while_doing("looking for a team"))
+    sqlx::query_scalar!(r#"select exists (select from teams where id = $1 and deleted_at is null) as "exists!""#, team)
+        .fetch_one(executor)
+        .await
+        .map_err(while_doing("looking for a team"))
 }
 
 fn parse(role: &str) -> Result<TeamRole> {

@@ -54,21 +54,14 @@ pub async fn insert(
 
 /// The user with that id.
 pub async fn find(executor: impl PgExecutor<'_>, id: Uuid) -> Result<Option<User>> {
-    sqlx::query_as!(
-        User,
-        "select id, email, name, platform_role from users where id = $1 and deleted_at is null",
-        id
-    )
-    .fetch_optional(executor)
-    .await
-    .map_err(while_doing("reading a user"))
+    sqlx::query_as!(User, "select id, email, name, platform_role from users where id = $1 and deleted_at is null", id)
+        .fetch_optional(executor)
+        .await
+        .map_err(while_doing("reading a user"))
 }
 
 /// The user with that address, and the Argon2id PHC string of their password; none for somebody who signs in elsewhere.
-pub async fn find_for_login(
-    executor: impl PgExecutor<'_>,
-    email: &Email,
-) -> Result<Option<(User, Option<Redacted>)>> {
+pub async fn find_for_login(executor: impl PgExecutor<'_>, email: &Email) -> Result<Option<(User, Option<Redacted>)>> {
     let row = sqlx::query!(
         "select id, email, name, platform_role, password_hash from users where email = $1 and deleted_at is null",
         email.as_str()

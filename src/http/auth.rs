@@ -8,7 +8,7 @@ use super::actions::identity::{
     LoginInput, LogoutOutput, MeOutput, RefreshInput, RegisterInput, SessionOutput, no_token,
 };
 use super::envelope::Envelope;
-use super::{AppState, Body, RestError, RestResult, cookie, extract, parse_json};
+use super::{AppState, Body, RestResult, cookie, extract, parse_json};
 use crate::app::Caller;
 use crate::app::identity::Session;
 use crate::domain::Redacted;

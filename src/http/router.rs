@@ -11,8 +11,8 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, any, on};
 
-use super::edge::{self, backend};
 use super::actions::identity;
+use super::edge::{self, backend};
 use super::{ActionError, AppState, RestError, SignedIn, auth, extract, health};
 use crate::auth::same_secret;
 use crate::domain::{Code, Error};

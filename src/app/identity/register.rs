@@ -5,7 +5,7 @@ use uuid::Uuid;
 use super::Session;
 use crate::app::{App, Caller};
 use crate::auth::check_password;
-use crate::db::{Audit, PgTx, teams, users};
+use crate::db::{Audit, teams, users};
 use crate::domain::{Actor, Code, Email, Error, Redacted, Result, TeamRole};
 
 /// What somebody who registers gives.
@@ -36,12 +36,13 @@ impl App {
         let id = Uuid::new_v4();
         let audit = Audit { actor: Actor::User(id), correlation_id: Some(caller.correlation_id.clone()) };
         let (team_name, slug) = own_team(name, id);
+        let (email, hash, team_name, slug) = (&email, &hash, &team_name, &slug);
         self.db
-            .transaction(&audit, async |tx: &mut PgTx| {
-                users::insert(tx, id, &email, name, &hash).await?;
-                let team = teams::insert(tx, &team_name, &slug).await?;
-                teams::add_member(tx, team, id, TeamRole::Owner).await?;
-                users::touch_login(tx, id).await
+            .transaction(&audit, async |mut tx| {
+                users::insert(&mut tx, id, email, name, hash).await?;
+                let team = teams::insert(&mut tx, team_name, slug).await?;
+                teams::add_member(&mut tx, team, id, TeamRole::Owner).await?;
+                users::touch_login(&mut tx, id).await
             })
             .await?;
         tracing::info!(user = %id, "user_registered");

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use crate::app::{App, Caller};
 use crate::auth::{Shown, TeamClaim};
 use crate::db::users::{self, User};
-use crate::db::{Audit, PgTx, audit_logs, teams};
+use crate::db::{self, Audit, teams};
 use crate::domain::{Actor, Code, Email, Error, Redacted, Result};
 
 /// What somebody who signs in gives.
@@ -46,7 +46,7 @@ impl App {
             return Err(wrong());
         };
         let audit = audit(caller, user.id);
-        self.db.transaction(&audit, async |tx: &mut PgTx| users::touch_login(tx, user.id).await).await?;
+        self.db.transaction(&audit, async |mut tx| users::touch_login(&mut tx, user.id).await).await?;
         metrics::counter!("northstack_logins_total", "result" => "accepted").increment(1);
         self.begin_session(user.id).await
     }
@@ -101,10 +101,10 @@ impl App {
 
     /// Writes to the audit log what was done with a user's session.
     async fn note(&self, caller: &Caller, user: Uuid, action: &str) -> Result<()> {
-        let details = json!({ "address": caller.address });
+        let details = &json!({ "address": caller.address });
         self.db
-            .transaction(&audit(caller, user), async |tx: &mut PgTx| {
-                audit_logs::append(tx, None, action, ("users", user), &details).await
+            .transaction(&audit(caller, user), async |mut tx| {
+                db::audit::append(&mut tx, None, action, "users", user, details).await
             })
             .await
     }

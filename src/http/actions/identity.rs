@@ -95,10 +95,7 @@ pub(in crate::http) fn no_token() -> Error {
 }
 
 /// Makes a user with a team of their own and signs them in.
-pub async fn register(
-    State(state): State<AppState>,
-    call: Action<RegisterInput>,
-) -> Result<Response, ActionError> {
+pub async fn register(State(state): State<AppState>, call: Action<RegisterInput>) -> Result<Response, ActionError> {
     let session = state.app.register(&call.caller, call.input.into()).await?;
     Ok(answer(&state, &session))
 }
@@ -110,10 +107,7 @@ pub async fn login(State(state): State<AppState>, call: Action<LoginInput>) -> R
 }
 
 /// Gives new tokens for a refresh token.
-pub async fn refresh_token(
-    State(state): State<AppState>,
-    call: Action<RefreshInput>,
-) -> Result<Response, ActionError> {
+pub async fn refresh_token(State(state): State<AppState>, call: Action<RefreshInput>) -> Result<Response, ActionError> {
     let token = call.input.refresh_token.or_else(|| cookie::refresh_token(&call.headers)).ok_or_else(no_token)?;
     let session = state.app.refresh(&call.caller, &token).await?;
     Ok(answer(&state, &session))

@@ -9,8 +9,12 @@ mod teams;
 pub use caller::Caller;
 pub use health::Check;
 
-use crate::auth::{Passwords, RefreshTokens, Tokens};
+use redis::aio::ConnectionManager;
+
+use crate::auth::{Passwords, RefreshTokens, SigningKey, TokenSettings, Tokens};
+use crate::config::Config;
 use crate::db::Db;
+use crate::domain::{Error, Result};
 
 /// What the use cases work with. One for a process, made by the composition root; every face shares it.
 pub struct App {
@@ -26,4 +30,26 @@ pub struct App {
     pub login_limits: identity::LoginLimits,
     /// What configuration says about identity.
     pub identity: identity::Rules,
+}
+
+impl App {
+    /// The use cases over connections that are open already. `auth.signing_key` must be set.
+    pub fn new(config: &Config, db: Db, cache: ConnectionManager) -> Result<Self> {
+        let auth = &config.auth;
+        let key = auth.signing_key.as_ref().ok_or_else(|| Error::invalid("auth.signing_key", "is required"))?;
+        let tokens = TokenSettings {
+            issuer: auth.issuer.clone(),
+            audience: auth.audience.clone(),
+            lifetime: auth.access_token_ttl,
+        };
+        let (prefix, limits) = (&config.cache.key_prefix, &config.rate_limits);
+        Ok(Self {
+            db,
+            tokens: Tokens::new(SigningKey::from_pem(key.expose())?, tokens)?,
+            passwords: Passwords::new()?,
+            refresh_tokens: RefreshTokens::new(cache.clone(), prefix, auth.refresh_token_ttl),
+            login_limits: identity::LoginLimits::new(cache, prefix, limits.login, limits.window),
+            identity: identity::Rules { registration: auth.registration },
+        })
+    }
 }

@@ -51,6 +51,7 @@ impl SigningKey {
             return Self::from_file(path);
         }
         let key = Self::generate();
+        let pem = key.pem()?;
         let keep = || -> std::io::Result<()> {
             if let Some(parent) = path.parent() {
                 fs::create_dir_all(parent)?;
@@ -59,7 +60,7 @@ impl SigningKey {
             options.write(true).create_new(true);
             #[cfg(unix)]
             std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-            options.open(path)?.write_all(key.pem()?.expose().as_bytes())
+            options.open(path)?.write_all(pem.expose().as_bytes())
         };
         match keep() {
             Ok(()) => Ok(key),
@@ -81,9 +82,10 @@ impl SigningKey {
         URL_SAFE_NO_PAD.encode(self.key.verifying_key().as_bytes())
     }
 
-    fn pem(&self) -> std::io::Result<Redacted> {
-        let pem = self.key.to_pkcs8_pem(LineEnding::LF).map_err(std::io::Error::other)?;
-        Ok(Redacted::new(pem.to_string()))
+    /// The private key as PKCS#8 PEM, as the setting `auth.signing_key` takes it.
+    pub fn pem(&self) -> Result<Redacted> {
+        let pem = self.key.to_pkcs8_pem(LineEnding::LF);
+        pem.map(|pem| Redacted::new(pem.to_string())).map_err(|error| Error::internal("writing the signing key", error))
     }
 
     /// The key id, as tokens carry it in `kid`.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::config::Config;
 use crate::domain::Redacted;
 
 /// Limits, secrets and origins of the HTTP faces.
@@ -31,6 +32,19 @@ impl Default for Settings {
             timeout: Duration::from_secs(60),
             secure: false,
             trusted_proxies: 0,
+        }
+    }
+}
+
+impl From<&Config> for Settings {
+    fn from(config: &Config) -> Self {
+        Self {
+            action_secret: config.actions.secret.clone().unwrap_or_default(),
+            cors_origins: config.server.cors_origins.clone(),
+            body_limit: config.server.body_limit,
+            timeout: config.server.request_timeout,
+            secure: config.auth.cookie_secure,
+            trusted_proxies: usize::from(config.server.trust_forwarded_for),
         }
     }
 }

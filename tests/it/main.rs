@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod dev;
+mod http;
+mod identity;
 mod metadata;
 mod platform;
 mod support;

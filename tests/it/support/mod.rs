@@ -1,7 +1,9 @@
 //! What every test may ask for: a private PostgreSQL, Redis and NATS shared by the whole run, and a database of its own.
 
 mod servers;
+mod service;
 mod shared;
 
 pub use servers::{Servers, database, empty_database, servers};
+pub use service::{ACTION_SECRET, Answer, Service, request};
 pub use shared::shared_directory;

@@ -1,0 +1,4 @@
+//! The frame around every route.
+
+mod edge;
+mod routes;

@@ -1,0 +1,215 @@
+//! The life of a session, by action and by REST.
+
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+
+use crate::support::Service;
+
+const ANONYMOUS: &str = r#"{"x-hasura-role": "anonymous"}"#;
+
+fn anonymous() -> Value {
+    serde_json::from_str(ANONYMOUS).unwrap()
+}
+
+fn user(id: &Value) -> Value {
+    json!({ "x-hasura-role": "user", "x-hasura-user-id": id })
+}
+
+#[tokio::test]
+async fn somebody_registers_by_action_and_owns_a_team() {
+    let service = Service::start().await;
+    let input = json!({ "email": " Ada@Example.com ", "password": "correct horse battery", "name": "Ada Lovelace" });
+    let answer = service.action("register", input.clone(), anonymous()).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+    let session = answer.json();
+    assert_eq!(session["expiresIn"], 900);
+    let cookie = answer.header("set-cookie");
+    assert!(cookie.starts_with(&format!("northstack_refresh={};", session["refreshToken"].as_str().unwrap())));
+    assert!(cookie.contains("; HttpOnly; SameSite=Strict") && cookie.contains("Path=/") && !cookie.contains("Secure"));
+
+    let claims = service.app.tokens.verify(session["accessToken"].as_str().unwrap()).unwrap();
+    assert_eq!((claims.email.as_str(), claims.roles.as_slice()), ("ada@example.com", &["user".to_owned()][..]));
+    assert_eq!(claims.teams.len(), 1);
+    assert_eq!(claims.teams[0].role, "owner");
+
+    let me = service.action("me", json!({}), user(&session["userId"])).await.json();
+    assert_eq!(
+        me,
+        json!({ "id": session["userId"], "email": "ada@example.com", "name": "Ada Lovelace", "role": "user" })
+    );
+    assert_eq!(service.action("register", input, anonymous()).await.code(), "already-exists");
+
+    let audited: Vec<(String, String, Option<uuid::Uuid>)> =
+        sqlx::query_as("select action, resource_type, actor_id from audit_logs order by created_at")
+            .fetch_all(service.app.db.pool())
+            .await
+            .unwrap();
+    for table in ["users", "teams", "team_members"] {
+        assert!(
+            audited.iter().any(|(action, resource, actor)| {
+                action == "insert" && resource == table && actor.map(|id| json!(id)) == Some(session["userId"].clone())
+            }),
+            "{table}: {audited:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn wrong_input_is_refused_by_its_field() {
+    let service = Service::start().await;
+    let sound = json!({ "email": "ada@example.com", "password": "correct horse battery", "name": "Ada" });
+    for (field, value) in [
+        ("email", json!("ada")),
+        ("email", json!(7)),
+        ("email", json!("ada@example.com\u{0}")),
+        ("password", json!("short")),
+        ("password", json!("x".repeat(129))),
+        ("name", json!("  ")),
+        ("name", json!("a\u{0}b")),
+        ("name", Value::Null),
+    ] {
+        let mut input = sound.clone();
+        input[field] = value.clone();
+        let answer = service.action("register", input.clone(), anonymous()).await;
+        assert!(answer.status.is_client_error());
+        assert_eq!(answer.json()["extensions"], json!({ "code": "invalid-input", "field": field }), "{value}");
+        let answer = service.post("/api/v1/auth/register", &[], &input).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert!(answer.json()["error"]["details"][field].is_string(), "{}", answer.text);
+    }
+    let missing = service.action("login", json!({ "email": "ada@example.com" }), anonymous()).await;
+    assert_eq!(missing.json()["extensions"]["field"], "password");
+    for envelope in [
+        json!({}),
+        json!([]),
+        json!({ "input": {} }),
+        json!({ "input": {}, "session_variables": { "x-hasura-role": 1 } }),
+    ] {
+        let secret = [("x-northstack-action-secret", crate::support::ACTION_SECRET)];
+        let answer = service.post("/actions/login", &secret, &envelope).await;
+        assert_eq!(answer.code(), "invalid-input", "{envelope}");
+    }
+}
+
+#[tokio::test]
+async fn a_login_does_not_tell_whether_the_address_is_known() {
+    let service = Service::start().await;
+    service.register("ada@example.com").await;
+    let login = async |email: &str, password: &str| {
+        service.post("/api/v1/auth/login", &[], &json!({ "email": email, "password": password })).await
+    };
+    let right = login("ADA@example.com", "correct horse battery").await;
+    assert_eq!(right.status, StatusCode::OK, "{}", right.text);
+    let known = login("ada@example.com", "incorrect horse battery").await;
+    let unknown = login("bob@example.com", "incorrect horse battery").await;
+    assert_eq!((known.status, &known.text), (unknown.status, &unknown.text));
+    assert_eq!((known.status, known.code().as_str()), (StatusCode::UNAUTHORIZED, "invalid-credentials"));
+
+    // Somebody who signs in elsewhere has no password here, and nobody who is deleted signs in.
+    let pool = service.app.db.pool();
+    sqlx::query("update users set password_hash = null").execute(pool).await.unwrap();
+    assert_eq!(login("ada@example.com", "correct horse battery").await.text, known.text);
+    sqlx::query("update users set deleted_at = now()").execute(pool).await.unwrap();
+    assert_eq!(login("ada@example.com", "correct horse battery").await.text, known.text);
+}
+
+#[tokio::test]
+async fn a_refresh_token_works_once_and_its_second_use_ends_the_session() {
+    let service = Service::start().await;
+    let session = service.register("ada@example.com").await;
+    let refresh =
+        async |token: &Value| service.action("refreshToken", json!({ "refreshToken": token }), anonymous()).await;
+    let first = session["refreshToken"].clone();
+    let answer = refresh(&first).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+    let second = answer.json()["refreshToken"].clone();
+    assert_eq!(answer.json()["userId"], session["userId"]);
+    let third = refresh(&second).await.json()["refreshToken"].clone();
+    assert!(third.is_string() && third != second && second != first);
+
+    let reused = refresh(&first).await;
+    assert_eq!(reused.code(), "invalid-token");
+    assert_eq!(refresh(&third).await.code(), "invalid-token", "the thief's token has ended with the owner's");
+    let noted: i64 = sqlx::query_scalar("select count(*) from audit_logs where action = 'refresh-token-reused'")
+        .fetch_one(service.app.db.pool())
+        .await
+        .unwrap();
+    assert_eq!(noted, 1);
+}
+
+#[tokio::test]
+async fn of_many_at_once_one_refresh_succeeds() {
+    let service = Service::start().await;
+    let session = service.register("ada@example.com").await;
+    let body = json!({ "refreshToken": session["refreshToken"] });
+    let answers = futures::future::join_all((0..8).map(|_| service.post("/api/v1/auth/refresh", &[], &body))).await;
+    let succeeded = answers.iter().filter(|answer| answer.status == StatusCode::OK).count();
+    assert_eq!(succeeded, 1);
+}
+
+#[tokio::test]
+async fn the_cookie_stands_in_for_the_token() {
+    let service = Service::start().await;
+    let session = service.register("ada@example.com").await;
+    let cookie = format!("theme=dark; northstack_refresh={}", session["refreshToken"].as_str().unwrap());
+    let answer =
+        service.action_with("refreshToken", json!({ "refreshToken": null }), anonymous(), &[("cookie", &cookie)]).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+    let cookie = answer.header("set-cookie").split(';').next().unwrap().to_owned();
+
+    let rest = service
+        .send(crate::support::request(
+            axum::http::Method::POST,
+            "/api/v1/auth/refresh",
+            &[("cookie", &cookie)],
+            String::new(),
+        ))
+        .await;
+    assert_eq!(rest.status, StatusCode::OK, "{}", rest.text);
+    let cookie = rest.header("set-cookie").split(';').next().unwrap().to_owned();
+
+    let out = service.action_with("logout", json!({}), user(&session["userId"]), &[("cookie", &cookie)]).await;
+    assert_eq!(out.json(), json!({ "success": true }));
+    assert!(out.header("set-cookie").contains("Max-Age=0"));
+    let again = service.action_with("refreshToken", json!({}), anonymous(), &[("cookie", &cookie)]).await;
+    assert_eq!(again.code(), "invalid-token");
+    assert_eq!(service.action("refreshToken", json!({}), anonymous()).await.code(), "unauthenticated");
+    assert_eq!(service.action("logout", json!({}), anonymous()).await.json(), json!({ "success": true }));
+}
+
+#[tokio::test]
+async fn a_deleted_user_can_neither_refresh_nor_be_found() {
+    let service = Service::start().await;
+    let session = service.register("ada@example.com").await;
+    sqlx::query("update users set deleted_at = now()").execute(service.app.db.pool()).await.unwrap();
+    let body = json!({ "refreshToken": session["refreshToken"] });
+    assert_eq!(service.post("/api/v1/auth/refresh", &[], &body).await.code(), "invalid-token");
+    assert_eq!(service.action("me", json!({}), user(&session["userId"])).await.code(), "unauthenticated");
+    assert_eq!(service.action("me", json!({}), anonymous()).await.code(), "unauthenticated");
+}
+
+#[tokio::test]
+async fn rest_tells_who_one_is() {
+    let service = Service::start().await;
+    let session = service.register("ada@example.com").await;
+    let bearer = format!("Bearer {}", session["accessToken"].as_str().unwrap());
+    let me = service.get("/api/v1/auth/me", &[("authorization", &bearer)]).await;
+    assert_eq!(me.json()["data"]["email"], "ada@example.com");
+    assert_eq!(me.json()["success"], true);
+    let admin = [("authorization", bearer.as_str()), ("x-hasura-role", "admin")];
+    assert_eq!(service.get("/api/v1/auth/me", &admin).await.code(), "forbidden");
+
+    sqlx::query("update users set platform_role = 'admin'").execute(service.app.db.pool()).await.unwrap();
+    let body = json!({ "email": "ada@example.com", "password": "correct horse battery" });
+    let session = service.post("/api/v1/auth/login", &[], &body).await.json()["data"].clone();
+    let bearer = format!("Bearer {}", session["accessToken"].as_str().unwrap());
+    let admin = [("authorization", bearer.as_str()), ("x-hasura-role", "admin")];
+    assert_eq!(service.get("/api/v1/auth/me", &admin).await.json()["data"]["role"], "admin");
+}
+
+#[tokio::test]
+async fn registration_can_be_closed() {
+    let service = Service::with(|config| config.auth.registration = false).await;
+    let input = json!({ "email": "ada@example.com", "password": "correct horse battery", "name": "Ada" });
+    assert_eq!(service.action("register", input, anonymous()).await.code(), "forbidden");
+}

@@ -1,0 +1,142 @@
+//! The service over HTTP, on real servers, asked without a socket.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderMap, Method, Request, StatusCode, header};
+use northstack::app::App;
+use northstack::auth::SigningKey;
+use northstack::config::Config;
+use northstack::db::Db;
+use northstack::http::{AppState, Backend, Settings};
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+use super::{database, servers};
+
+pub const ACTION_SECRET: &str = "action-secret-of-the-tests";
+
+/// A service with a database of its own; its cache keys have a prefix of their own.
+pub struct Service {
+    pub app: Arc<App>,
+    pub config: Config,
+    router: Router,
+}
+
+/// What the service answered.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub text: String,
+}
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("not JSON: {}", self.text))
+    }
+
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
+    /// The error code, by either face.
+    pub fn code(&self) -> String {
+        let body = self.json();
+        let code = body.pointer("/extensions/code").or_else(|| body.pointer("/error/code"));
+        code.and_then(Value::as_str).unwrap_or_else(|| panic!("no error: {} {}", self.status, self.text)).to_owned()
+    }
+}
+
+impl Service {
+    /// A service with the default configuration.
+    pub async fn start() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    /// A service whose configuration is changed by `change`.
+    pub async fn with(change: impl FnOnce(&mut Config)) -> Self {
+        Self::with_backend(change, |_| Backend::Embedded(Router::new())).await
+    }
+
+    pub async fn with_backend(change: impl FnOnce(&mut Config), backend: impl FnOnce(&App) -> Backend) -> Self {
+        let options = database().await;
+        let mut config = Config::default();
+        config.database.hosts = vec![format!("{}:{}", options.get_host(), options.get_port())];
+        config.database.database = options.get_database().unwrap().to_owned();
+        config.database.user = options.get_username().to_owned();
+        config.database.password = Some("integration-test".into());
+        config.database.ssl_mode = northstack::config::SslMode::Disable;
+        config.database.max_connections = 5;
+        config.database.min_connections = 0;
+        config.cache.key_prefix = format!("{}:", config.database.database);
+        config.auth.signing_key = Some(SigningKey::generate().pem().unwrap());
+        config.auth.cookie_secure = false;
+        config.actions.secret = Some(ACTION_SECRET.into());
+        change(&mut config);
+
+        let db = Db::connect(&config.database).await.unwrap();
+        let redis = redis::Client::open(servers().redis.url().expose().as_str()).unwrap();
+        let cache = redis.get_connection_manager().await.unwrap();
+        let app = Arc::new(App::new(&config, db, cache).unwrap());
+        let backend = backend(&app);
+        let router = northstack::http::router(AppState::new(Arc::clone(&app), Settings::from(&config), backend));
+        Self { app, config, router }
+    }
+
+    pub fn router(&self) -> Router {
+        self.router.clone()
+    }
+
+    pub async fn send(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+        Answer { status: parts.status, headers: parts.headers, text: String::from_utf8(bytes.to_vec()).unwrap() }
+    }
+
+    /// A request with a JSON body.
+    pub async fn post(&self, path: &str, headers: &[(&str, &str)], body: &Value) -> Answer {
+        self.send(request(Method::POST, path, headers, body.to_string())).await
+    }
+
+    pub async fn get(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        self.send(request(Method::GET, path, headers, String::new())).await
+    }
+
+    /// Calls an action as Hasura does, under `session`.
+    pub async fn action(&self, name: &str, input: Value, session: Value) -> Answer {
+        self.action_with(name, input, session, &[]).await
+    }
+
+    pub async fn action_with(&self, name: &str, input: Value, session: Value, headers: &[(&str, &str)]) -> Answer {
+        let body = json!({
+            "action": { "name": name },
+            "input": input,
+            "session_variables": session,
+            "request_query": "mutation { x }",
+        });
+        let headers = [&[("x-northstack-action-secret", ACTION_SECRET)], headers].concat();
+        self.post(&format!("/actions/{name}"), &headers, &body).await
+    }
+
+    /// Registers a user and gives the session.
+    pub async fn register(&self, email: &str) -> Value {
+        let body = json!({ "email": email, "password": "correct horse battery", "name": "Ada Lovelace" });
+        let answer = self.post("/api/v1/auth/register", &[], &body).await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
+        answer.json()["data"].clone()
+    }
+}
+
+pub fn request(method: Method, path: &str, headers: &[(&str, &str)], body: String) -> Request<Body> {
+    let mut request = Request::builder().method(method).uri(path);
+    if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
+        request = request.header(header::CONTENT_TYPE, "application/json");
+    }
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    request.body(Body::from(body)).unwrap()
+}

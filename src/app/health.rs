@@ -22,7 +22,9 @@ impl App {
     /// Asks each system that requests need, all at once.
     pub async fn readiness(&self) -> Vec<Check> {
         let database = check("database", async { self.db.health().await.is_ok() });
-        futures::future::join_all([database]).await
+        let cache = check("cache", async { self.cache.health().await.is_ok() });
+        let (database, cache) = tokio::join!(database, cache);
+        vec![database, cache]
     }
 }
 

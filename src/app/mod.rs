@@ -9,9 +9,8 @@ mod teams;
 pub use caller::Caller;
 pub use health::Check;
 
-use redis::aio::ConnectionManager;
-
 use crate::auth::{Passwords, RefreshTokens, SigningKey, TokenSettings, Tokens};
+use crate::cache::Cache;
 use crate::config::Config;
 use crate::db::Db;
 use crate::domain::{Error, Result};
@@ -20,6 +19,8 @@ use crate::domain::{Error, Result};
 pub struct App {
     /// The database.
     pub db: Db,
+    /// The cache.
+    pub cache: Cache,
     /// Issues and verifies access tokens.
     pub tokens: Tokens,
     /// Hashes and verifies passwords.
@@ -34,7 +35,7 @@ pub struct App {
 
 impl App {
     /// The use cases over connections that are open already. `auth.signing_key` must be set.
-    pub fn new(config: &Config, db: Db, cache: ConnectionManager) -> Result<Self> {
+    pub fn new(config: &Config, db: Db, cache: Cache) -> Result<Self> {
         let auth = &config.auth;
         let key = auth.signing_key.as_ref().ok_or_else(|| Error::invalid("auth.signing_key", "is required"))?;
         let tokens = TokenSettings {
@@ -42,14 +43,15 @@ impl App {
             audience: auth.audience.clone(),
             lifetime: auth.access_token_ttl,
         };
-        let (prefix, limits) = (&config.cache.key_prefix, &config.rate_limits);
+        let limits = &config.rate_limits;
         Ok(Self {
             db,
             tokens: Tokens::new(SigningKey::from_pem(key.expose())?, tokens)?,
             passwords: Passwords::new()?,
-            refresh_tokens: RefreshTokens::new(cache.clone(), prefix, auth.refresh_token_ttl),
-            login_limits: identity::LoginLimits::new(cache, prefix, limits.login, limits.window),
+            refresh_tokens: RefreshTokens::new(cache.clone(), auth.refresh_token_ttl),
+            login_limits: identity::LoginLimits::new(&cache, limits.login, limits.window),
             identity: identity::Rules { registration: auth.registration },
+            cache,
         })
     }
 }

@@ -3,16 +3,15 @@
 //! A family begins with a login. A token that was used before can only have been copied, so showing one ends the
 //! whole family: thief and owner both have to sign in again. The cache keeps digests only; losing it signs people out.
 
-use std::sync::LazyLock;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use redis::aio::ConnectionManager;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use crate::domain::{Error, Redacted, Result};
+use crate::cache::Cache;
+use crate::domain::{Redacted, Result};
 
 const PREFIX: &str = "nsr_";
 const FAMILY_BYTES: usize = 16;
@@ -20,9 +19,7 @@ const SECRET_BYTES: usize = 32;
 
 /// KEYS: family. ARGV: digest shown, digest of the next or '', life in milliseconds.
 /// Gives the state (`live`, `reused`, `gone`) and the user.
-static USE: LazyLock<redis::Script> = LazyLock::new(|| {
-    redis::Script::new(
-        r"
+const USE: &str = r"
 local kept = redis.call('hmget', KEYS[1], 'digest', 'user')
 if not kept[1] then return {'gone', ''} end
 if kept[1] ~= ARGV[1] then
@@ -34,9 +31,7 @@ if ARGV[2] ~= '' then
   redis.call('pexpire', KEYS[1], ARGV[3])
 end
 return {'live', kept[2]}
-",
-    )
-});
+";
 
 /// What a shown token turned out to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,15 +47,14 @@ pub enum Shown {
 /// Keeps the families.
 #[derive(Clone)]
 pub struct RefreshTokens {
-    connection: ConnectionManager,
-    prefix: String,
+    cache: Cache,
     lifetime: Duration,
 }
 
 impl RefreshTokens {
-    /// Families are kept under `prefix` and end when unused for `lifetime`.
-    pub fn new(connection: ConnectionManager, prefix: &str, lifetime: Duration) -> Self {
-        Self { connection, prefix: format!("{prefix}refresh:"), lifetime }
+    /// Families end when unused for `lifetime`.
+    pub fn new(cache: Cache, lifetime: Duration) -> Self {
+        Self { cache, lifetime }
     }
 
     /// How long a token is good for.
@@ -72,15 +66,13 @@ impl RefreshTokens {
     pub async fn begin(&self, user: Uuid) -> Result<Redacted> {
         let token = Token::new(rand::random());
         let key = self.key(&token);
-        redis::pipe()
-            .atomic()
+        let mut keep = redis::pipe();
+        keep.atomic()
             .hset_multiple(&key, &[("digest", token.digest()), ("user", user.to_string())])
             .ignore()
             .pexpire(&key, self.milliseconds())
-            .ignore()
-            .exec_async(&mut self.connection.clone())
-            .await
-            .map_err(failed)?;
+            .ignore();
+        self.cache.pipeline::<()>(&keep).await?;
         Ok(token.text())
     }
 
@@ -103,26 +95,22 @@ impl RefreshTokens {
     pub async fn revoke(&self, token: &Redacted) -> Result<Option<Uuid>> {
         let Some(token) = Token::parse(token) else { return Ok(None) };
         let key = self.key(&token);
-        let (user,): (Option<String>,) = redis::pipe()
-            .atomic()
-            .hget(&key, "user")
-            .del(&key)
-            .ignore()
-            .query_async(&mut self.connection.clone())
-            .await
-            .map_err(failed)?;
+        let mut end = redis::pipe();
+        end.atomic().hget(&key, "user").del(&key).ignore();
+        let (user,): (Option<String>,) = self.cache.pipeline(&end).await?;
         Ok(user.and_then(|user| user.parse().ok()))
     }
 
     async fn show(&self, token: &Token, next: Option<&Token>) -> Result<Shown> {
-        let (state, user): (String, String) = USE
-            .key(self.key(token))
+        let mut command = redis::cmd("EVAL");
+        command
+            .arg(USE)
+            .arg(1)
+            .arg(self.key(token))
             .arg(token.digest())
             .arg(next.map(Token::digest).unwrap_or_default())
-            .arg(self.milliseconds())
-            .invoke_async(&mut self.connection.clone())
-            .await
-            .map_err(failed)?;
+            .arg(self.milliseconds());
+        let (state, user): (String, String) = self.cache.run(&command).await?;
         Ok(match (state.as_str(), user.parse()) {
             ("live", Ok(user)) => Shown::Live(user),
             ("reused", Ok(user)) => Shown::Reused(user),
@@ -131,16 +119,12 @@ impl RefreshTokens {
     }
 
     fn key(&self, token: &Token) -> String {
-        format!("{}{}", self.prefix, hex::encode(token.family))
+        self.cache.key(&format!("refresh:{}", hex::encode(token.family)))
     }
 
     fn milliseconds(&self) -> i64 {
         i64::try_from(self.lifetime.as_millis()).unwrap_or(i64::MAX)
     }
-}
-
-fn failed(error: redis::RedisError) -> Error {
-    Error::unavailable("keeping a refresh token", error)
 }
 
 struct Token {

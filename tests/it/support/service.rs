@@ -7,6 +7,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use northstack::app::App;
 use northstack::auth::SigningKey;
+use northstack::cache::Cache;
 use northstack::config::Config;
 use northstack::db::Db;
 use northstack::http::{AppState, Backend, Settings};
@@ -70,6 +71,8 @@ impl Service {
         config.database.ssl_mode = northstack::config::SslMode::Disable;
         config.database.max_connections = 5;
         config.database.min_connections = 0;
+        config.cache.addresses = vec![format!("127.0.0.1:{}", servers().redis.port())];
+        config.cache.password = Some("integration-test".into());
         config.cache.key_prefix = format!("{}:", config.database.database);
         config.auth.signing_key = Some(SigningKey::generate().pem().unwrap());
         config.auth.cookie_secure = false;
@@ -77,8 +80,7 @@ impl Service {
         change(&mut config);
 
         let db = Db::connect(&config.database).await.unwrap();
-        let redis = redis::Client::open(servers().redis.url().expose().as_str()).unwrap();
-        let cache = redis.get_connection_manager().await.unwrap();
+        let cache = Cache::connect(&config.cache).await.unwrap();
         let app = Arc::new(App::new(&config, db, cache).unwrap());
         let backend = backend(&app);
         let router = northstack::http::router(AppState::new(Arc::clone(&app), Settings::from(&config), backend));

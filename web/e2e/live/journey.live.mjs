@@ -131,7 +131,7 @@ async function watch(card) {
     }
     const half = state.steps.filter((step) => step.status === "succeeded").length >= state.steps.length / 2
     if (!pictured && state.steps.length > 0 && half) {
-      await page.screenshot({ path: process.env.SCREENSHOT })
+      await page.screenshot({ path: process.env.SCREENSHOT, fullPage: true })
       pictured = true
     }
     if (state.badge === "Ready") break
@@ -158,7 +158,8 @@ async function inspect(card) {
   const [username, secret] = await login.locator("code").allTextContents()
   assert.ok(username && secret, "the login has a name and a password")
   say(`storefront ${url}, admin login revealed (${username})`)
-  if (process.env.SCREENSHOT_READY) await page.screenshot({ path: process.env.SCREENSHOT_READY })
+  if (process.env.SCREENSHOT_READY)
+    await page.screenshot({ path: process.env.SCREENSHOT_READY, fullPage: true })
   await page.keyboard.press("Escape")
   await login.waitFor({ state: "hidden" })
 }

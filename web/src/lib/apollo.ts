@@ -26,7 +26,7 @@ function tokenRefused(error: unknown): boolean {
   if (ServerError.is(error)) return error.statusCode === 401
   if (!CombinedGraphQLErrors.is(error)) return false
   const code = error.errors[0]?.extensions?.code
-  return code === "invalid-jwt" || code === "unauthenticated"
+  return code === "invalid-jwt" || code === "invalid-token" || code === "unauthenticated"
 }
 
 /** A refused token is renewed and the request repeated, once. */

@@ -53,7 +53,9 @@ function makeHandlers(db: MockDb, schema: GraphQLSchema, jar: MockNetwork["jar"]
           send: (data) => client.send(data),
           close: (code, reason) => client.close(code, reason),
           onMessage: (receive) => {
-            client.addEventListener("message", ({ data }) => void receive(String(data)))
+            client.addEventListener("message", ({ data }) => {
+              if (typeof data === "string") void receive(data)
+            })
           },
         },
         {},

@@ -124,7 +124,7 @@ const write = {
     mayFail(context.db, "login")
     const email = args.email.toLowerCase()
     const user = context.db.users.find((each) => each.email === email && each.password === args.password)
-    if (!user) throw refuse({ code: "invalid-credentials", message: "e-mail or password is wrong" })
+    if (!user) throw refuse({ code: "invalid-credentials", message: "e-mail address or password is wrong" })
     return session(context, user)
   },
   refreshToken(_: unknown, context: MockContext) {

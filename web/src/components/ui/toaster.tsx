@@ -13,7 +13,7 @@ export function Toaster() {
       position="bottom-right"
       toastOptions={{
         classNames: {
-          toast: "!rounded-xl !border-border !bg-card !text-card-foreground !shadow-xl",
+          toast: "!rounded-xl !font-sans !border-border !bg-card !text-card-foreground !shadow-xl",
           description: "!text-muted-foreground",
           actionButton: "!bg-primary !text-primary-foreground",
           closeButton: "!border-border !bg-card !text-card-foreground",

@@ -21,7 +21,7 @@ describe("signing in", () => {
   test("a wrong password is said in the form", async () => {
     const { user } = renderApp("/sign-in", { signedIn: false })
     await signIn(user, "wrong")
-    expect(await screen.findByRole("alert")).toHaveTextContent("E-mail or password is wrong.")
+    expect(await screen.findByRole("alert")).toHaveTextContent("E-mail address or password is wrong.")
   })
 
   test("empty fields are named before anything is sent", async () => {

@@ -17,7 +17,9 @@ const schema = z.object({
     .string()
     .check(z.trim(), z.minLength(1, "Enter your name."), z.maxLength(200, "At most 200 characters.")),
   email: z.string().check(z.trim(), z.email("Enter your e-mail address, such as name@example.com.")),
-  password: z.string().check(z.minLength(8, "At least 8 characters.")),
+  password: z
+    .string()
+    .check(z.minLength(10, "At least 10 characters."), z.maxLength(128, "At most 128 characters.")),
 })
 
 type Field = keyof z.infer<typeof schema>
@@ -63,7 +65,7 @@ export function RegisterForm({ onSignedIn }: { onSignedIn: () => void }) {
       <Field label="E-mail" error={formState.errors.email?.message}>
         {(control) => <Input type="email" autoComplete="username" {...control} {...register("email")} />}
       </Field>
-      <Field label="Password" hint="At least 8 characters." error={formState.errors.password?.message}>
+      <Field label="Password" hint="At least 10 characters." error={formState.errors.password?.message}>
         {(control) => <PasswordInput autoComplete="new-password" {...control} {...register("password")} />}
       </Field>
       {problem ? <FormError message={problem} /> : null}

@@ -24,7 +24,7 @@ export function SignInForm({ onSignedIn }: { onSignedIn: () => void }) {
     fetchPolicy: "no-cache",
   })
   const [problem, setProblem] = useState<string | null>(null)
-  const { register, handleSubmit, formState } = useForm({
+  const { register, handleSubmit, setError, formState } = useForm({
     resolver: zodResolver(schema),
     mode: "onTouched",
     defaultValues: { email: "", password: "" },
@@ -38,8 +38,9 @@ export function SignInForm({ onSignedIn }: { onSignedIn: () => void }) {
       acceptGrant(data.login)
       onSignedIn()
     } catch (error) {
-      const { code, message } = describeError(error)
-      setProblem(code === "invalid-credentials" ? "E-mail or password is wrong." : message)
+      const { field, message } = describeError(error)
+      if (field === "email" || field === "password") setError(field, { message }, { shouldFocus: true })
+      else setProblem(message)
     }
   })
 

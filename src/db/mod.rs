@@ -3,6 +3,7 @@
 
 pub mod audit;
 pub mod error;
+pub mod events;
 pub mod leases;
 pub mod migrate;
 pub mod operations;

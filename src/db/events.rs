@@ -1,0 +1,147 @@
+//! `platform_events`: the log of all events, written by the bridge alone.
+
+use std::collections::HashSet;
+
+use serde_json::Value;
+use sqlx::PgConnection;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::error;
+use super::leases::Lease;
+use crate::domain::{Code, Error, Result};
+
+/// An event that is to be written.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    /// The event's id.
+    pub id: Uuid,
+    /// The stream it comes from.
+    pub stream: String,
+    /// Its place there.
+    pub stream_sequence: i64,
+    /// Its subject.
+    pub subject: String,
+    /// Its type.
+    pub kind: String,
+    /// Who says so.
+    pub source: String,
+    /// The entity that it is about.
+    pub entity_id: Option<String>,
+    /// What it belongs to.
+    pub correlation_id: String,
+    /// When it happened.
+    pub occurred_at: OffsetDateTime,
+    /// What is known about it.
+    pub data: Value,
+    /// The envelope's metadata.
+    pub metadata: Value,
+}
+
+impl Row {
+    /// The id in `column` of the changed row, where the event tells of one, or of the data itself.
+    fn reference(&self, column: &str) -> Option<Uuid> {
+        let row = self.data.get("row").unwrap_or(&self.data);
+        row.get(column)?.as_str()?.parse().ok()
+    }
+}
+
+/// The place in `stream`, and the id, of the event of that stream that was written last.
+pub async fn last_written(executor: impl sqlx::PgExecutor<'_>, stream: &str) -> Result<Option<(u64, Uuid)>> {
+    let last = sqlx::query!(
+        "select stream_sequence, id from platform_events where stream = $1 order by sequence desc limit 1",
+        stream
+    )
+    .fetch_optional(executor)
+    .await
+    .map_err(error::while_doing("looking how far the events are written"))?;
+    Ok(last.map(|last| (u64::try_from(last.stream_sequence).unwrap_or(0), last.id)))
+}
+
+/// Appends the events that are not there yet, in their order, numbered without gaps; how many they were.
+/// The holder's lease is checked and held fast until the transaction ends, so there is one writer at a time.
+///
+/// # Errors
+/// `conflict` when the lease is another's.
+pub async fn append(connection: &mut PgConnection, lease: &Lease, rows: &[Row]) -> Result<u64> {
+    let held = sqlx::query_scalar!(
+        "select generation from leases
+         where name = $1 and holder = $2 and generation = $3 and expires_at > clock_timestamp()
+         for share",
+        lease.name,
+        lease.holder,
+        lease.generation
+    )
+    .fetch_optional(&mut *connection)
+    .await
+    .map_err(error::while_doing("checking the bridge's lease"))?;
+    if held.is_none() {
+        return Err(Error::new(Code::Conflict, "another process writes the events now"));
+    }
+    let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
+    let known = sqlx::query_scalar!("select id from platform_events where id = any($1)", &ids)
+        .fetch_all(&mut *connection)
+        .await
+        .map_err(error::while_doing("looking which events are written"))?;
+    let mut known: HashSet<Uuid> = known.into_iter().collect();
+    let new: Vec<&Row> = rows.iter().filter(|row| known.insert(row.id)).collect();
+    if new.is_empty() {
+        return Ok(0);
+    }
+    let first = sqlx::query_scalar!(r#"select coalesce(max(sequence), 0) + 1 as "next!" from platform_events"#)
+        .fetch_one(&mut *connection)
+        .await
+        .map_err(error::while_doing("numbering the events"))?;
+    insert(connection, first, &new).await
+}
+
+async fn insert(connection: &mut PgConnection, first: i64, rows: &[&Row]) -> Result<u64> {
+    fn column<T>(rows: &[&Row], value: impl Fn(&Row) -> T) -> Vec<T> {
+        rows.iter().map(|row| value(row)).collect()
+    }
+    let sequences: Vec<i64> = (first..).take(rows.len()).collect();
+    let entities: Vec<Option<String>> = column(rows, |row| row.entity_id.clone());
+    let parents = ["team_id", "project_id", "application_id", "cluster_id", "store_id"]
+        .map(|name| column(rows, |row| row.reference(name)));
+    let [teams, projects, applications, clusters, stores] = parents;
+    let written = sqlx::query!(
+        r#"insert into platform_events
+             (id, sequence, stream, stream_sequence, subject, type, source, team_id, entity_id, data, metadata,
+              correlation_id, occurred_at)
+           select e.id, e.sequence, e.stream, e.stream_sequence, e.subject, e.kind, e.source,
+                  coalesce(
+                    (select t.id from teams t where t.id = e.team_id),
+                    (select p.team_id from projects p where p.id = e.project_id),
+                    (select p.team_id from applications a join projects p on p.id = a.project_id
+                     where a.id = e.application_id),
+                    (select c.team_id from clusters c where c.id = e.cluster_id),
+                    (select s.team_id from stores s where s.id = e.store_id)),
+                  e.entity_id, e.data, e.metadata, e.correlation_id, e.occurred_at
+           from unnest($1::uuid[], $2::bigint[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[],
+                       $8::uuid[], $9::uuid[], $10::uuid[], $11::uuid[], $12::uuid[], $13::text[], $14::jsonb[],
+                       $15::jsonb[], $16::text[], $17::timestamptz[])
+             as e (id, sequence, stream, stream_sequence, subject, kind, source, team_id, project_id,
+                   application_id, cluster_id, store_id, entity_id, data, metadata, correlation_id, occurred_at)"#,
+        &column(rows, |row| row.id),
+        &sequences,
+        &column(rows, |row| row.stream.clone()),
+        &column(rows, |row| row.stream_sequence),
+        &column(rows, |row| row.subject.clone()),
+        &column(rows, |row| row.kind.clone()),
+        &column(rows, |row| row.source.clone()),
+        &teams as &[Option<Uuid>],
+        &projects as &[Option<Uuid>],
+        &applications as &[Option<Uuid>],
+        &clusters as &[Option<Uuid>],
+        &stores as &[Option<Uuid>],
+        &entities as &[Option<String>],
+        &column(rows, |row| row.data.clone()),
+        &column(rows, |row| row.metadata.clone()),
+        &column(rows, |row| row.correlation_id.clone()),
+        &column(rows, |row| row.occurred_at)
+    )
+    .execute(connection)
+    .await
+    .map_err(error::while_doing("writing events"))?;
+    Ok(written.rows_affected())
+}

@@ -2,6 +2,7 @@
 
 mod api;
 mod completion;
+mod config;
 mod credentials;
 mod dev;
 mod exit;
@@ -52,14 +53,18 @@ pub struct Context {
 }
 
 impl Context {
-    /// The settings for a tool: what is given has to be right, but not everything has to be given.
-    pub fn settings(&self) -> Result<Config> {
+    /// Where the settings are read from.
+    pub fn loader(&self) -> Loader {
         let loader = Loader::from_process();
-        let loader = match &self.config {
+        match &self.config {
             Some(file) => loader.file(file),
             None => loader,
-        };
-        Ok(loader.load(Purpose::Tool)?.config)
+        }
+    }
+
+    /// The settings for a tool: what is given has to be right, but not everything has to be given.
+    pub fn settings(&self) -> Result<Config> {
+        Ok(self.loader().load(Purpose::Tool)?.config)
     }
 }
 
@@ -76,6 +81,8 @@ pub enum Command {
     Migrate(migrate::Migrate),
     /// Apply, compare, export and check Hasura metadata
     Metadata(metadata::MetadataArgs),
+    /// Check and show the configuration
+    Config(config::ConfigArgs),
     /// Sign in, for the commands below
     Login(login::Login),
     /// Create, list, show, delete and retry stores
@@ -99,6 +106,7 @@ impl Command {
             Command::Dev(command) => command.run(context).await,
             Command::Migrate(command) => command.run(context).await,
             Command::Metadata(command) => command.run(context).await,
+            Command::Config(command) => command.run(context),
             Command::Login(command) => command.run(context).await,
             Command::Stores(command) => command.run(context).await,
             Command::Operations(command) => command.run(context).await,

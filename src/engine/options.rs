@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 
+use secrecy::SecretString;
 use serde_json::Value;
 use sqlx::PgPool;
 
 use super::metadata::{LoadError, Metadata};
-use crate::domain::Redacted;
 
 /// What an engine is started with.
 pub struct EngineOptions {
@@ -18,7 +18,7 @@ pub struct EngineOptions {
     /// Values for `{{NAME}}` in URL templates and for `value_from_env`.
     pub env: HashMap<String, String>,
     /// The admin secret; without one every request is the admin's.
-    pub admin_secret: Option<Redacted<String>>,
+    pub admin_secret: Option<SecretString>,
     /// `HASURA_GRAPHQL_JWT_SECRET` as Hasura takes it.
     pub jwt_secret: Option<Value>,
     /// The role of requests without credentials.

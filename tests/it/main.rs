@@ -6,4 +6,5 @@ mod http;
 mod identity;
 mod metadata;
 mod platform;
+mod rooms;
 mod support;

@@ -61,6 +61,8 @@ async function requestGrant(): Promise<Outcome> {
     const response = await fetch("/v1/graphql", {
       method: "POST",
       credentials: "same-origin",
+      // A reload must not lose the answer: the cookie's token is used up once it is sent.
+      keepalive: true,
       headers: { "content-type": "application/json", accept: "application/json" },
       body: JSON.stringify({ operationName: "RefreshSession", query: print(RefreshSessionDocument) }),
     })

@@ -3,9 +3,11 @@ import { CombinedGraphQLErrors } from "@apollo/client/errors"
 import { print, type GraphQLFormattedError } from "graphql"
 import { createClient, type Client } from "graphql-ws"
 import { useConnection } from "@/lib/connection"
-import { freshToken, useSession } from "@/lib/session"
+import { freshToken, renew, useSession } from "@/lib/session"
 
 const again = 2_000
+/** Close codes after which the token is doubted: bad answer, bad request, unauthorized, forbidden. */
+const doubtful = new Set([4004, 4400, 4401, 4403])
 
 function delay(milliseconds: number): Promise<void> {
   return new Promise((resolve) => {
@@ -34,9 +36,12 @@ export interface LiveSocket {
 /** Builds the socket. It opens with the first subscription and closes after the last. */
 export function createLiveSocket(): LiveSocket {
   let socket: WebSocket | undefined
+  let doubted = false
   const client: Client = createClient({
     // Asked before each attempt: a socket is opened only with a token that is still good.
     url: async () => {
+      if (doubted) await renew()
+      doubted = false
       while ((await freshToken()) === null && useSession.getState().status !== "signed-out")
         await delay(again)
       return socketUrl()
@@ -58,8 +63,9 @@ export function createLiveSocket(): LiveSocket {
       },
       connected: () => useConnection.setState({ state: "live" }),
       closed: (event) => {
-        const idle = (event as CloseEvent).code === 1000
-        useConnection.setState({ state: idle ? "idle" : "reconnecting" })
+        const { code } = event as CloseEvent
+        doubted ||= doubtful.has(code)
+        useConnection.setState({ state: code === 1000 ? "idle" : "reconnecting" })
       },
     },
   })

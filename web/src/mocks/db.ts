@@ -78,6 +78,8 @@ export class MockDb {
   sessions = new Map<string, string>()
   /** Lifetime of an access token in seconds. */
   tokenLifetime = 900
+  /** Which signing key is in use: tokens of another one are refused. */
+  key = 1
   /** Milliseconds a step takes, or `null`: then a test calls `advance`. */
   pace: number | null = null
   faults = new Map<FaultyAction, Fault>()
@@ -102,6 +104,7 @@ export class MockDb {
     this.keys.clear()
     this.reveals = []
     this.tokenLifetime = 900
+    this.key = 1
     this.pace = null
     this.users = [
       { id: this.id(), email: "ada@example.com", name: "Ada Lovelace", password: "correct horse" },

@@ -26,11 +26,11 @@ function mayFail(db: MockDb, action: FaultyAction): void {
   if (fault) throw refuse(fault)
 }
 
-/** Access tokens of the mock read `access.<user>.<expiry in ms>`. */
+/** Access tokens of the mock read `access.<user>.<expiry in ms>.<key>`. */
 function userOf({ db, token }: MockContext): UserRow {
-  const [kind, id, expiry] = token?.split(".") ?? []
+  const [kind, id, expiry, key] = token?.split(".") ?? []
   const user = db.users.find((each) => each.id === id)
-  if (kind !== "access" || user === undefined || Number(expiry) < Date.now()) {
+  if (kind !== "access" || user === undefined || Number(expiry) < Date.now() || Number(key) !== db.key) {
     throw refuse({ code: "invalid-jwt", message: "Could not verify JWT: JWTExpired" })
   }
   return user
@@ -79,7 +79,7 @@ function session(context: MockContext, user: UserRow) {
   db.sessions.set(refreshToken, user.id)
   context.setCookie(refreshToken)
   return {
-    accessToken: `access.${user.id}.${Date.now() + db.tokenLifetime * 1000}`,
+    accessToken: `access.${user.id}.${Date.now() + db.tokenLifetime * 1000}.${db.key}`,
     refreshToken,
     expiresIn: db.tokenLifetime,
     userId: user.id,

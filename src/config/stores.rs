@@ -43,10 +43,14 @@ pub struct Stores {
     pub mysql_storage: String,
     /// Size of the WordPress volume.
     pub wordpress_storage: String,
-    /// Longest wait for a workload to become ready.
+    /// Longest wait for MySQL to become ready.
     #[serde(with = "humantime_serde")]
     #[schemars(with = "String")]
-    pub ready_timeout: Duration,
+    pub mysql_ready_timeout: Duration,
+    /// Longest wait for WordPress to become ready.
+    #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
+    pub wordpress_ready_timeout: Duration,
     /// Longest time for one WP-CLI command.
     #[serde(with = "humantime_serde")]
     #[schemars(with = "String")]
@@ -75,7 +79,8 @@ impl Default for Stores {
             admin_email: "admin@example.com".to_owned(),
             mysql_storage: "5Gi".to_owned(),
             wordpress_storage: "10Gi".to_owned(),
-            ready_timeout: Duration::from_secs(10 * 60),
+            mysql_ready_timeout: Duration::from_secs(300),
+            wordpress_ready_timeout: Duration::from_secs(360),
             command_timeout: Duration::from_secs(5 * 60),
             delete_timeout: Duration::from_secs(10 * 60),
         }
@@ -119,7 +124,8 @@ impl Stores {
             }
         }
         problems.secret("stores.admin_password", self.admin_password.as_ref(), 8);
-        problems.positive("stores.ready_timeout", self.ready_timeout);
+        problems.positive("stores.mysql_ready_timeout", self.mysql_ready_timeout);
+        problems.positive("stores.wordpress_ready_timeout", self.wordpress_ready_timeout);
         problems.positive("stores.command_timeout", self.command_timeout);
         problems.positive("stores.delete_timeout", self.delete_timeout);
     }

@@ -8,6 +8,7 @@ pub mod leases;
 pub mod migrate;
 pub mod operations;
 pub mod steps;
+pub mod stores;
 pub mod teams;
 pub mod users;
 

@@ -138,6 +138,19 @@ pub async fn find_by_key(db: impl PgExecutor<'_>, user: Uuid, key: &str) -> Resu
     .map_err(while_doing("look up an idempotency key"))
 }
 
+/// The id of the newest operation about a subject.
+pub async fn newest(db: impl PgExecutor<'_>, subject_type: &str, subject: Uuid) -> Result<Option<Uuid>> {
+    sqlx::query_scalar!(
+        "select id from operations where subject_type = $1 and subject_id = $2
+         order by created_at desc, id desc limit 1",
+        subject_type,
+        subject
+    )
+    .fetch_optional(db)
+    .await
+    .map_err(while_doing("find a subject's newest operation"))
+}
+
 /// The newest operation about a subject, locked until the transaction ends.
 pub async fn lock_newest(db: &mut PgConnection, subject_type: &str, subject: Uuid) -> Result<Option<Operation>> {
     sqlx::query_as!(
@@ -152,6 +165,24 @@ pub async fn lock_newest(db: &mut PgConnection, subject_type: &str, subject: Uui
     .fetch_optional(db)
     .await
     .map_err(while_doing("read a subject's newest operation"))
+}
+
+/// Locks the open operations about a subject, oldest first, until the transaction ends. A use case locks operations
+/// before the subject's own row, as workers do.
+pub async fn lock_open(db: &mut PgConnection, subject_type: &str, subject: Uuid) -> Result<Vec<Operation>> {
+    sqlx::query_as!(
+        Operation,
+        "select id, kind, flow_version, status, team_id, subject_type, subject_id, requested_by, input, correlation_id,
+                direction, generation, cancel_requested_at, error_message, idempotency_digest
+         from operations
+         where subject_type = $1 and subject_id = $2 and status in ('queued', 'running', 'waiting')
+         order by created_at, id for update",
+        subject_type,
+        subject
+    )
+    .fetch_all(db)
+    .await
+    .map_err(while_doing("lock a subject's open operations"))
 }
 
 /// How many other operations about a subject are not finished.
@@ -374,6 +405,7 @@ pub async fn requeue(db: &mut PgConnection, id: Uuid, direction: &str) -> Result
     sqlx::query!(
         "update operations set
            status = 'queued', direction = $2, error_code = null, error_message = null, stuck_reason = null,
+           cancel_requested_at = case when $2 = 'forward' then null else coalesce(cancel_requested_at, now()) end,
            finished_at = null, available_at = now(), lease_holder = null, lease_expires_at = null
          where id = $1 and status = 'failed'",
         id,
@@ -385,25 +417,8 @@ pub async fn requeue(db: &mut PgConnection, id: Uuid, direction: &str) -> Result
     .map(|done| done.rows_affected() == 1)
 }
 
-/// Asks for the end of a subject's open operations, except one; parked ones become due at once.
-pub async fn request_cancel(db: &mut PgConnection, subject_type: &str, subject: Uuid, except: Uuid) -> Result<u64> {
-    sqlx::query!(
-        "update operations set
-           cancel_requested_at = coalesce(cancel_requested_at, now()),
-           available_at = case when lease_holder is null then least(available_at, now()) else available_at end
-         where subject_type = $1 and subject_id = $2 and id <> $3 and status in ('queued', 'running', 'waiting')",
-        subject_type,
-        subject,
-        except
-    )
-    .execute(db)
-    .await
-    .map_err(while_doing("ask for the end of operations"))
-    .map(|done| done.rows_affected())
-}
-
 /// Asks for the end of one open operation. False when it is not open (any more).
-pub async fn request_cancel_one(db: &mut PgConnection, id: Uuid) -> Result<bool> {
+pub async fn request_cancel(db: &mut PgConnection, id: Uuid) -> Result<bool> {
     sqlx::query!(
         "update operations set
            cancel_requested_at = coalesce(cancel_requested_at, now()),
@@ -438,5 +453,18 @@ pub async fn sweep_lapsed(db: impl PgExecutor<'_>) -> Result<u64> {
     .execute(db)
     .await
     .map_err(while_doing("sweep lapsed leases"))
+    .map(|done| done.rows_affected())
+}
+
+/// Lets every lease lapse now, as time would: the operations are due, and their workers do not know. For tests and for
+/// an operator who knows that the workers are dead.
+pub async fn lapse(db: impl PgExecutor<'_>) -> Result<u64> {
+    sqlx::query!(
+        "update operations set lease_expires_at = now(), available_at = now()
+         where status in ('queued', 'running', 'waiting') and lease_holder is not null"
+    )
+    .execute(db)
+    .await
+    .map_err(while_doing("let leases lapse"))
     .map(|done| done.rows_affected())
 }

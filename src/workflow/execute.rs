@@ -56,13 +56,12 @@ impl Execution {
         if self.operation.direction == "undo" {
             return self.undo(&rows).await;
         }
-        let mut results: HashMap<String, Value> =
-            rows.iter().filter_map(|row| Some((row.name.clone(), row.result.clone()?))).collect();
+        let mut results = results(&rows);
         for (step, row) in self.flow.steps.iter().zip(&mut rows) {
             if matches!(row.status.as_str(), "succeeded" | "skipped") {
                 continue;
             }
-            if self.journal.cancelled() && self.flow.cancellable {
+            if self.cancelled() {
                 break;
             }
             if self.stopping.is_cancelled() {
@@ -80,17 +79,24 @@ impl Execution {
             row.status = "succeeded".to_owned();
             results.insert(step.name.to_owned(), value);
         }
-        if self.journal.cancelled() && self.flow.cancellable {
-            let without_undo: Vec<i32> =
-                (0..).zip(&self.flow.steps).filter(|(_, s)| s.undo.is_none()).map(|(i, _)| i).collect();
-            self.kept(self.journal.turn_back(&without_undo).await)?;
-            let rows = self.kept(self.journal.steps().await)?;
-            return self.undo(&rows).await;
-        }
         let output = Value::Object(results.into_iter().filter(|(_, value)| !value.is_null()).collect());
-        self.kept(self.journal.end("succeeded", Some(&output), Transition::Succeeded).await)?;
+        if self.cancelled() || !self.kept(self.journal.succeed(&output).await)? {
+            return self.turn_back().await;
+        }
         tracing::info!(operation_id = %self.operation.id, flow = self.flow.kind, "operation.succeeded");
         Ok(Stop::Ended)
+    }
+
+    fn cancelled(&self) -> bool {
+        self.journal.cancelled() && self.flow.cancellable
+    }
+
+    async fn turn_back(&self) -> Result<Stop, Stop> {
+        let without_undo: Vec<i32> =
+            (0..).zip(&self.flow.steps).filter(|(_, step)| step.undo.is_none()).map(|(ordinal, _)| ordinal).collect();
+        self.kept(self.journal.turn_back(&without_undo).await)?;
+        let rows = self.kept(self.journal.steps().await)?;
+        self.undo(&rows).await
     }
 
     /// Does one step. Answers its result, or why the worker lets go.
@@ -233,6 +239,11 @@ impl Execution {
             Stop::Lost
         })
     }
+}
+
+/// What the steps kept in the journal, by their names.
+pub(super) fn results(rows: &[Row]) -> HashMap<String, Value> {
+    rows.iter().filter_map(|row| Some((row.name.clone(), row.result.clone()?))).collect()
 }
 
 /// The error of a wait that has lasted too long, with what was last seen.

@@ -144,6 +144,8 @@ pub enum Transition<'a> {
     Failed {
         /// The step's name.
         step: &'static str,
+        /// Whether it was being undone.
+        undo: bool,
         /// Why.
         error: &'a Error,
     },

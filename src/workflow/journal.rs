@@ -10,8 +10,9 @@ use serde_json::Value;
 use sqlx::{PgConnection, PgPool, Postgres, Transaction};
 
 use super::flow::{Flow, Transition};
+use crate::db::error::{conflicts, while_doing};
 use crate::db::operations::{self, Ending, Lease, Operation};
-use crate::db::{Audit, error::while_doing, steps};
+use crate::db::{Audit, steps};
 use crate::domain::{Actor, Code, Error, Result};
 
 /// The journal of one claimed operation.
@@ -143,7 +144,8 @@ impl Journal {
 
     /// Records that a step failed for good, and with it the operation.
     pub async fn fail(&self, ordinal: i32, status: &str, step: &'static str, error: &Error) -> Result<()> {
-        let stuck = (status == "undo_failed").then(|| format!("{step} could not be undone: {}", error.message()));
+        let undo = status == "undo_failed";
+        let stuck = undo.then(|| format!("{step} could not be undone: {}", error.message()));
         let ending = Ending {
             status: "failed",
             output: None,
@@ -155,22 +157,41 @@ impl Journal {
             let mut tx = self.open().await?;
             steps::finish(&mut tx, self.operation.id, ordinal, status, Some(error.message()), None).await?;
             operations::finish(&mut tx, self.operation.id, &ending).await?;
-            (self.flow.observer)(&mut tx, &self.operation, Transition::Failed { step, error }).await?;
+            (self.flow.observer)(&mut tx, &self.operation, Transition::Failed { step, undo, error }).await?;
             tx.commit().await
         })
         .await
     }
 
-    /// Records the operation's end.
-    pub async fn end(&self, status: &str, output: Option<&Value>, transition: Transition<'_>) -> Result<()> {
-        let ending = Ending { status, output, error_code: None, error_message: None, stuck_reason: None };
+    /// Records that every step has been done. False when the operation's end was asked for just before: it has to be
+    /// taken back then.
+    pub async fn succeed(&self, output: &Value) -> Result<bool> {
         again(async || {
             let mut tx = self.open().await?;
-            operations::finish(&mut tx, self.operation.id, &ending).await?;
-            (self.flow.observer)(&mut tx, &self.operation, transition).await?;
+            if self.cancelled() && self.flow.cancellable {
+                return Ok(false);
+            }
+            self.end(&mut tx, "succeeded", Some(output), Transition::Succeeded).await?;
+            tx.commit().await?;
+            Ok(true)
+        })
+        .await
+    }
+
+    /// Records that every begun step has been undone.
+    pub async fn cancel(&self) -> Result<()> {
+        again(async || {
+            let mut tx = self.open().await?;
+            self.end(&mut tx, "cancelled", None, Transition::Cancelled).await?;
             tx.commit().await
         })
         .await
+    }
+
+    async fn end(&self, tx: &mut Fenced, status: &str, output: Option<&Value>, seen: Transition<'_>) -> Result<()> {
+        let ending = Ending { status, output, error_code: None, error_message: None, stuck_reason: None };
+        operations::finish(tx, self.operation.id, &ending).await?;
+        (self.flow.observer)(tx, &self.operation, seen).await
     }
 
     /// Turns the operation round; begun steps without an undo are skipped.
@@ -215,6 +236,6 @@ async fn again<T, F: Future<Output = Result<T>>>(write: impl FnMut() -> F) -> Re
                 .with_max_times(8)
                 .with_jitter(),
         )
-        .when(|error| matches!(error.code(), Code::Unavailable | Code::Timeout))
+        .when(|error| matches!(error.code(), Code::Unavailable | Code::Timeout) || conflicts(error))
         .await
 }

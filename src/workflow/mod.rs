@@ -9,6 +9,7 @@ pub mod faults;
 pub mod flow;
 pub mod flows;
 pub mod nudge;
+pub mod testing;
 
 mod enqueue;
 mod execute;
@@ -17,7 +18,7 @@ mod retry;
 mod runner;
 mod undo;
 
-pub use enqueue::{Enqueued, NewOperation, digest, enqueue};
+pub use enqueue::{Enqueued, Idempotency, NewOperation, before, digest, enqueue};
 pub use faults::Faults;
 pub use flow::{Flow, Limits, Progress, Registry, Step, StepContext, Transition};
 pub use nudge::Nudge;

@@ -2,15 +2,18 @@
 
 use std::collections::HashMap;
 
-use super::execute::{Execution, Stop, overdue};
+use serde_json::Value;
+
+use super::execute::{Execution, Stop, overdue, results};
 use super::faults::Moment;
-use super::flow::{Act, Progress, Step, Transition};
+use super::flow::{Act, Progress, Step};
 use crate::db::steps::Step as Row;
 use crate::domain::Result;
 
 impl Execution {
     /// Undoes every begun step, last first, and ends the operation as cancelled.
     pub(super) async fn undo(&self, rows: &[Row]) -> Result<Stop, Stop> {
+        let results = results(rows);
         for (step, row) in self.flow.steps.iter().zip(rows).rev() {
             let Some(undo) = &step.undo else { continue };
             if matches!(row.status.as_str(), "pending" | "undone") {
@@ -20,16 +23,22 @@ impl Execution {
                 self.kept(self.journal.release().await)?;
                 return Ok(Stop::Released);
             }
-            self.undo_step(step, undo, row).await?;
+            self.undo_step(step, undo, row, &results).await?;
         }
-        self.kept(self.journal.end("cancelled", None, Transition::Cancelled).await)?;
+        self.kept(self.journal.cancel().await)?;
         tracing::info!(operation_id = %self.operation.id, flow = self.flow.kind, "operation.cancelled");
         Ok(Stop::Ended)
     }
 
-    async fn undo_step(&self, step: &Step, undo: &Act, row: &Row) -> Result<(), Stop> {
+    async fn undo_step(
+        &self,
+        step: &Step,
+        undo: &Act,
+        row: &Row,
+        results: &HashMap<String, Value>,
+    ) -> Result<(), Stop> {
         let (attempt, elapsed) = self.begin(row, "undoing", "undoing").await?;
-        let context = self.context(row.ordinal, attempt, elapsed, &HashMap::new());
+        let context = self.context(row.ordinal, attempt, elapsed, results);
         let outcome = match self.given_up(step, attempt) {
             Some(error) => Err(error),
             None => self.attempt(step, undo, &context, true).await?,

@@ -8,3 +8,4 @@ mod metadata;
 mod platform;
 mod rooms;
 mod support;
+mod workflow;

@@ -1,1 +1,3 @@
 //! The flows, one directory each.
+
+pub mod store;

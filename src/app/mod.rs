@@ -4,10 +4,14 @@ pub mod background;
 mod caller;
 mod health;
 pub mod identity;
+mod operations;
+mod provisioning;
+pub mod stores;
 mod teams;
 
 pub use caller::Caller;
 pub use health::Check;
+pub use provisioning::Provisioning;
 
 use crate::auth::{Passwords, RefreshTokens, SigningKey, TokenSettings, Tokens};
 use crate::cache::Cache;
@@ -31,6 +35,8 @@ pub struct App {
     pub login_limits: identity::LoginLimits,
     /// What configuration says about identity.
     pub identity: identity::Rules,
+    /// The flows and the cluster that they work on, where one is configured.
+    pub provisioning: Option<Provisioning>,
 }
 
 impl App {
@@ -52,6 +58,12 @@ impl App {
             login_limits: identity::LoginLimits::new(&cache, limits.login, limits.window),
             identity: identity::Rules { registration: auth.registration },
             cache,
+            provisioning: None,
         })
+    }
+
+    /// The same use cases with flows and a cluster for them.
+    pub fn with_provisioning(self, provisioning: Provisioning) -> Self {
+        Self { provisioning: Some(provisioning), ..self }
     }
 }

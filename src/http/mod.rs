@@ -12,6 +12,7 @@ mod metrics;
 pub mod router;
 mod settings;
 mod state;
+mod stores;
 
 pub use edge::Backend;
 pub use envelope::Envelope;

@@ -11,9 +11,9 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, any, on};
 
-use super::actions::identity;
+use super::actions::{identity, operations, stores as store_actions};
 use super::edge::{self, backend};
-use super::{ActionError, AppState, RestError, SignedIn, auth, extract, health};
+use super::{ActionError, AppState, RestError, SignedIn, auth, extract, health, stores};
 use crate::auth::same_secret;
 use crate::domain::{Code, Error};
 
@@ -65,6 +65,18 @@ pub fn routes() -> Vec<Route> {
         post("/api/v1/auth/refresh", Public, auth::refresh),
         post("/api/v1/auth/logout", Public, auth::logout),
         get("/api/v1/auth/me", SignedIn, auth::me),
+        // Stores and operations.
+        post("/actions/createStore", Hasura, store_actions::create),
+        post("/actions/retryStore", Hasura, store_actions::retry),
+        post("/actions/deleteStore", Hasura, store_actions::delete),
+        post("/actions/revealStoreCredentials", Hasura, store_actions::reveal_credentials),
+        post("/actions/retryOperation", Hasura, operations::retry),
+        post("/actions/cancelOperation", Hasura, operations::cancel),
+        get("/api/stores", SignedIn, stores::list),
+        post("/api/stores", SignedIn, stores::create),
+        get("/api/stores/{id}", SignedIn, stores::show),
+        delete("/api/stores/{id}", SignedIn, stores::delete),
+        get("/api/metrics", SignedIn, stores::metrics),
         // GraphQL and its REST endpoints: the embedded engine or Hasura.
         all("/v1/graphql", Engine, backend::forward),
         all("/v1alpha1/graphql", Engine, backend::forward),
@@ -94,7 +106,6 @@ fn post<H: Handler<T, AppState>, T: 'static>(path: &'static str, access: Access,
     route(Method::POST, MethodFilter::POST, path, access, handler)
 }
 
-#[allow(dead_code)]
 fn delete<H: Handler<T, AppState>, T: 'static>(path: &'static str, access: Access, handler: H) -> Route {
     route(Method::DELETE, MethodFilter::DELETE, path, access, handler)
 }

@@ -4,6 +4,8 @@
 //! [`domain::Error`](crate::domain::Error) gives Hasura's 4xx form.
 
 pub mod identity;
+pub mod operations;
+pub mod stores;
 
 use std::collections::HashMap;
 

@@ -1,0 +1,87 @@
+//! Operations of any kind: go on with a failed one, or end one and take back what it did.
+
+use uuid::Uuid;
+
+use super::stores::{audit_of, open, resume};
+use super::{App, Caller};
+use crate::db::operations::{self, Operation};
+use crate::db::stores::{self, Severity};
+use crate::domain::{Code, Error, Result, StoreStatus, TeamRole};
+use crate::workflow::flows::store;
+
+impl App {
+    /// Goes on with a failed operation at the step that failed.
+    ///
+    /// # Errors
+    /// `not-found`, `forbidden`, `illegal-transition` when it has not failed or a newer one took its place.
+    pub async fn retry_operation(&self, caller: &Caller, id: Uuid) -> Result<Uuid> {
+        let operation = self.authorised_operation(caller, id).await?;
+        match operation.subject_type.as_str() {
+            store::SUBJECT => {
+                self.newest_of_store(&operation).await?;
+                self.retry_store(caller, operation.subject_id).await.map(|resumed| resumed.operation)
+            }
+            other => Err(unsupported(other)),
+        }
+    }
+
+    /// Ends an operation between two of its steps and takes back what it did; discards a failed one likewise.
+    ///
+    /// # Errors
+    /// `not-found`, `forbidden`, `illegal-transition` when it has ended or cannot be taken back.
+    pub async fn cancel_operation(&self, caller: &Caller, id: Uuid) -> Result<Uuid> {
+        let operation = self.authorised_operation(caller, id).await?;
+        let provisioning = self.provisioning()?;
+        let flow = provisioning.flows.get(&operation.kind, operation.flow_version);
+        if !flow.is_some_and(|flow| flow.cancellable()) {
+            return Err(Error::new(Code::IllegalTransition, "this operation cannot be stopped once it was asked for"));
+        }
+        if operation.subject_type != store::SUBJECT {
+            return Err(unsupported(&operation.subject_type));
+        }
+        self.db
+            .transaction(&audit_of(caller), async |mut tx| {
+                let store = operation.subject_id;
+                let newest = operations::lock_newest(&mut tx, store::SUBJECT, store).await?;
+                let current = newest.filter(|newest| newest.id == id).ok_or_else(superseded)?;
+                if current.cancel_requested_at.is_some() && open(&current) {
+                    return Ok(());
+                }
+                if open(&current) {
+                    stores::move_to(&mut tx, store, StoreStatus::Deleting).await?;
+                    operations::request_cancel(&mut tx, id).await?;
+                } else if current.status == "failed" {
+                    resume(&mut tx, &current, "undo", StoreStatus::Deleting).await?;
+                } else {
+                    let message = format!("the operation has {} already", current.status);
+                    return Err(Error::new(Code::IllegalTransition, message));
+                }
+                stores::log(&mut tx, store, "cancelling", "The creation is being stopped", Severity::Warning).await
+            })
+            .await?;
+        provisioning.nudge.send(&operation.kind);
+        Ok(id)
+    }
+
+    async fn authorised_operation(&self, caller: &Caller, id: Uuid) -> Result<Operation> {
+        let missing = || Error::not_found("operation");
+        let operation = operations::find(self.db.pool(), id).await?.ok_or_else(missing)?;
+        self.authorise(&caller.actor, operation.team_id, TeamRole::Developer)
+            .await
+            .map_err(|error| if error.code() == Code::NotFound { missing() } else { error })?;
+        Ok(operation)
+    }
+
+    async fn newest_of_store(&self, operation: &Operation) -> Result<()> {
+        let newest = operations::newest(self.db.pool(), &operation.subject_type, operation.subject_id).await?;
+        if newest == Some(operation.id) { Ok(()) } else { Err(superseded()) }
+    }
+}
+
+fn superseded() -> Error {
+    Error::new(Code::IllegalTransition, "a newer operation took the place of this one")
+}
+
+fn unsupported(subject: &str) -> Error {
+    Error::new(Code::IllegalTransition, format!("an operation on a {subject} cannot be changed"))
+}

@@ -1,0 +1,46 @@
+//! What the use cases need to start flows: the flows, the wake-up, and the cluster that they work on.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::config;
+use crate::domain::Result;
+use crate::vendors::kubernetes::{Client, Source};
+use crate::workflow::flows::store::{self, Needs};
+use crate::workflow::{Nudge, Registry};
+
+/// How often something that a flow waits for is looked at.
+const POLL: Duration = Duration::from_secs(1);
+
+/// The flows of this process, and the cluster that they work on. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Provisioning {
+    /// Every flow that this process knows.
+    pub flows: Registry,
+    /// Wakes the runners.
+    pub nudge: Nudge,
+    /// The cluster.
+    pub kubernetes: Client,
+    /// What configuration says about stores.
+    pub settings: Arc<config::Stores>,
+}
+
+impl Provisioning {
+    /// The flows over the cluster that configuration names.
+    ///
+    /// # Errors
+    /// `invalid-input` when there is no usable kubeconfig.
+    pub async fn connect(config: &config::Config) -> Result<Self> {
+        let source =
+            Source::File { path: config.kubernetes.kubeconfig.clone(), context: config.kubernetes.context.clone() };
+        let kubernetes = Client::connect(source, config.kubernetes.request_timeout).await?;
+        Ok(Self::new(kubernetes, config.stores.clone(), POLL))
+    }
+
+    /// The flows over a cluster; what is waited for is looked at every `poll`.
+    pub fn new(kubernetes: Client, settings: config::Stores, poll: Duration) -> Self {
+        let needs = Arc::new(Needs { kubernetes: kubernetes.clone(), settings: settings.clone(), poll });
+        let flows = Registry::new([store::create(&needs), store::delete(&needs)]);
+        Self { flows, nudge: Nudge::default(), kubernetes, settings: Arc::new(settings) }
+    }
+}

@@ -6,14 +6,14 @@
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::handler::Handler;
-use axum::http::Method;
+use axum::http::{HeaderMap, Method, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, any, on};
 
 use super::actions::{identity, operations, stores as store_actions};
 use super::edge::{self, backend};
-use super::{ActionError, AppState, RestError, SignedIn, auth, extract, health, stores};
+use super::{ActionError, AppState, RestError, SignedIn, auth, extract, health, pages, stores};
 use crate::auth::same_secret;
 use crate::domain::{Code, Error};
 
@@ -116,18 +116,25 @@ fn all<H: Handler<T, AppState>, T: 'static>(path: &'static str, access: Access, 
 
 /// The service: every route behind its guard, and the edge around all of them.
 pub fn router(state: AppState) -> Router {
+    let unknown = || async { RestError::from(Error::not_found("route")) };
+    edge::around(guarded_routes(&state).fallback(unknown), &state)
+}
+
+/// The same with the portal's pages beside it, under one origin.
+pub fn portal(state: AppState) -> Router {
+    edge::around(guarded_routes(&state).fallback(pages::file), &state)
+}
+
+fn guarded_routes(state: &AppState) -> Router {
     let mut router = Router::new();
     for Route { path, access, handler, .. } in routes() {
-        router = router.route(path, guarded(handler, access, &state));
+        router = router.route(path, guarded(handler, access, state));
     }
-    let router = router
-        .fallback(|| async { RestError::from(Error::not_found("route")) })
-        .method_not_allowed_fallback(|| async {
-            let error = Error::invalid("method", "that route does not take that method");
-            RestError::with_status(error, axum::http::StatusCode::METHOD_NOT_ALLOWED)
-        })
-        .with_state(state.clone());
-    edge::around(router, &state)
+    let router = router.method_not_allowed_fallback(|| async {
+        let error = Error::invalid("method", "that route does not take that method");
+        RestError::with_status(error, StatusCode::METHOD_NOT_ALLOWED)
+    });
+    router.with_state(state.clone())
 }
 
 fn guarded(handler: MethodRouter<AppState>, access: Access, state: &AppState) -> MethodRouter<AppState> {
@@ -158,7 +165,7 @@ async fn require_secret(State(state): State<AppState>, request: Request, next: N
 }
 
 /// Whether the request shows the action secret. Without a configured secret none is right.
-pub(super) fn has_action_secret(state: &AppState, headers: &axum::http::HeaderMap) -> bool {
+pub(super) fn has_action_secret(state: &AppState, headers: &HeaderMap) -> bool {
     let expected = state.settings.action_secret.expose();
     let mut given = headers.get_all(ACTION_SECRET_HEADER).iter();
     match (given.next(), given.next()) {

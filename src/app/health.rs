@@ -23,8 +23,9 @@ impl App {
     pub async fn readiness(&self) -> Vec<Check> {
         let database = check("database", async { self.db.health().await.is_ok() });
         let cache = check("cache", async { self.cache.health().await.is_ok() });
-        let (database, cache) = tokio::join!(database, cache);
-        vec![database, cache]
+        let events = check("events", async { self.bus.health().await.is_ok() });
+        let (database, cache, events) = tokio::join!(database, cache, events);
+        vec![database, cache, events]
     }
 }
 

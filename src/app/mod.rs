@@ -2,6 +2,7 @@
 
 pub mod background;
 mod caller;
+pub mod events;
 mod health;
 pub mod identity;
 mod operations;
@@ -14,6 +15,7 @@ pub use health::Check;
 pub use provisioning::Provisioning;
 
 use crate::auth::{Passwords, RefreshTokens, SigningKey, TokenSettings, Tokens};
+use crate::bus::Bus;
 use crate::cache::Cache;
 use crate::config::Config;
 use crate::db::Db;
@@ -25,6 +27,8 @@ pub struct App {
     pub db: Db,
     /// The cache.
     pub cache: Cache,
+    /// The event bus.
+    pub bus: Bus,
     /// Issues and verifies access tokens.
     pub tokens: Tokens,
     /// Hashes and verifies passwords.
@@ -41,7 +45,7 @@ pub struct App {
 
 impl App {
     /// The use cases over connections that are open already. `auth.signing_key` must be set.
-    pub fn new(config: &Config, db: Db, cache: Cache) -> Result<Self> {
+    pub fn new(config: &Config, db: Db, cache: Cache, bus: Bus) -> Result<Self> {
         let auth = &config.auth;
         let key = auth.signing_key.as_ref().ok_or_else(|| Error::invalid("auth.signing_key", "is required"))?;
         let tokens = TokenSettings {
@@ -59,6 +63,7 @@ impl App {
             identity: identity::Rules { registration: auth.registration },
             cache,
             provisioning: None,
+            bus,
         })
     }
 

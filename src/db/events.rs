@@ -1,6 +1,6 @@
 //! `platform_events`: the log of all events, written by the bridge alone.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 use sqlx::PgConnection;
@@ -144,4 +144,16 @@ async fn insert(connection: &mut PgConnection, first: i64, rows: &[&Row]) -> Res
     .await
     .map_err(error::while_doing("writing events"))?;
     Ok(written.rows_affected())
+}
+
+/// The teams to which the events belong, by event; events that are not written yet or belong to no team are left out.
+pub async fn teams_of(executor: impl sqlx::PgExecutor<'_>, ids: &[Uuid]) -> Result<HashMap<Uuid, Uuid>> {
+    let rows = sqlx::query!(
+        r#"select id, team_id as "team_id!" from platform_events where id = any($1) and team_id is not null"#,
+        ids
+    )
+    .fetch_all(executor)
+    .await
+    .map_err(error::while_doing("reading whose events they are"))?;
+    Ok(rows.into_iter().map(|row| (row.id, row.team_id)).collect())
 }

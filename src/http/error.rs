@@ -73,7 +73,7 @@ fn status(code: Code) -> StatusCode {
 }
 
 /// Logs the error once, with its causes: faults of ours and of other systems loudly, the caller's own quietly.
-fn log(error: &Error) {
+pub(super) fn log(error: &Error) {
     match error.code() {
         Code::Internal | Code::Unavailable | Code::Timeout | Code::VendorRejected => {
             tracing::error!(code = error.code().as_str(), cause = error.chain(), "request_failed");

@@ -13,7 +13,7 @@ use axum::routing::{MethodFilter, MethodRouter, any, on};
 
 use super::actions::{identity, operations, stores as store_actions};
 use super::edge::{self, backend};
-use super::{ActionError, AppState, RestError, SignedIn, auth, extract, health, pages, stores};
+use super::{ActionError, AppState, RestError, SignedIn, auth, events, extract, health, pages, remote_schema, stores};
 use crate::auth::same_secret;
 use crate::domain::{Code, Error};
 
@@ -77,6 +77,9 @@ pub fn routes() -> Vec<Route> {
         get("/api/stores/{id}", SignedIn, stores::show),
         delete("/api/stores/{id}", SignedIn, stores::delete),
         get("/api/metrics", SignedIn, stores::metrics),
+        // Row changes, and the part of the graph that is not in the database.
+        post("/events/{trigger}", Hasura, events::deliver),
+        post("/graphql", Hasura, remote_schema::answer),
         // GraphQL and its REST endpoints: the embedded engine or Hasura.
         all("/v1/graphql", Engine, backend::forward),
         all("/v1alpha1/graphql", Engine, backend::forward),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use metrics_exporter_prometheus::PrometheusHandle;
 
-use super::{Backend, Settings};
+use super::{Backend, Settings, remote_schema};
 use crate::app::App;
 
 /// Shared by all handlers; cheap to clone.
@@ -16,13 +16,15 @@ pub struct AppState {
     pub settings: Arc<Settings>,
     /// Where GraphQL requests go.
     pub backend: Backend,
+    pub(super) schema: remote_schema::Schema,
     pub(super) metrics: Option<PrometheusHandle>,
 }
 
 impl AppState {
     /// The state of a service whose GraphQL requests go to `backend`.
     pub fn new(app: Arc<App>, settings: Settings, backend: Backend) -> Self {
-        Self { app, settings: Arc::new(settings), backend, metrics: None }
+        let schema = remote_schema::schema(Arc::clone(&app));
+        Self { app, schema, settings: Arc::new(settings), backend, metrics: None }
     }
 
     /// The same with the recorder that `/metrics` prints; see [`super::install_recorder`].

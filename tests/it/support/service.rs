@@ -7,6 +7,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use northstack::app::App;
 use northstack::auth::SigningKey;
+use northstack::bus::Bus;
 use northstack::cache::Cache;
 use northstack::config::Config;
 use northstack::db::Db;
@@ -15,6 +16,7 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use super::{database, servers};
+use crate::platform::{cache_settings, settings};
 
 pub const ACTION_SECRET: &str = "action-secret-of-the-tests";
 
@@ -64,16 +66,10 @@ impl Service {
     pub async fn with_backend(change: impl FnOnce(&mut Config), backend: impl FnOnce(&App) -> Backend) -> Self {
         let options = database().await;
         let mut config = Config::default();
-        config.database.hosts = vec![format!("{}:{}", options.get_host(), options.get_port())];
-        config.database.database = options.get_database().unwrap().to_owned();
-        config.database.user = options.get_username().to_owned();
-        config.database.password = Some("integration-test".into());
-        config.database.ssl_mode = northstack::config::SslMode::Disable;
-        config.database.max_connections = 5;
-        config.database.min_connections = 0;
-        config.cache.addresses = vec![format!("127.0.0.1:{}", servers().redis.port())];
-        config.cache.password = Some("integration-test".into());
-        config.cache.key_prefix = format!("{}:", config.database.database);
+        config.database = settings(&options);
+        config.cache = cache_settings();
+        config.nats.servers = vec![servers().nats.url()];
+        config.nats.token = Some(servers().nats.token().clone());
         config.auth.signing_key = Some(SigningKey::generate().pem().unwrap());
         config.auth.cookie_secure = false;
         config.actions.secret = Some(ACTION_SECRET.into());
@@ -81,7 +77,8 @@ impl Service {
 
         let db = Db::connect(&config.database).await.unwrap();
         let cache = Cache::connect(&config.cache).await.unwrap();
-        let app = Arc::new(App::new(&config, db, cache).unwrap());
+        let bus = Bus::connect(&config.nats).await.unwrap();
+        let app = Arc::new(App::new(&config, db, cache, bus).unwrap());
         let backend = backend(&app);
         let router = northstack::http::router(AppState::new(Arc::clone(&app), Settings::from(&config), backend));
         Self { app, config, router }

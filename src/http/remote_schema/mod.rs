@@ -1,0 +1,80 @@
+//! The remote schema: what the graph offers beyond the database's tables. Hasura merges it with its own and is the
+//! only one who may ask; the session arrives in `x-hasura-*` headers.
+
+mod events;
+mod health;
+
+use async_graphql::{EmptyMutation, EmptySubscription, ErrorExtensions, MergedObject};
+use async_graphql_axum::{GraphQLRequest, GraphQLResponse};
+use axum::extract::State;
+use axum::http::HeaderMap;
+use std::sync::Arc;
+
+use super::actions::session_actor;
+use super::error::log;
+use super::{ActionError, AppState};
+use crate::app::App;
+use crate::domain::{Actor, Error};
+
+const MAX_DEPTH: usize = 12;
+const MAX_COMPLEXITY: usize = 500;
+
+/// All queries.
+#[derive(MergedObject, Default)]
+#[graphql(name = "Query")]
+pub struct Query(health::HealthQuery, events::EventsQuery);
+
+/// The remote schema.
+pub type Schema = async_graphql::Schema<Query, EmptyMutation, EmptySubscription>;
+
+/// The remote schema over the use cases.
+pub fn schema(app: Arc<App>) -> Schema {
+    builder().data(app).finish()
+}
+
+/// The schema's text (GraphQL SDL), kept in `hasura/remote-schema.graphql`.
+pub fn sdl() -> String {
+    builder().finish().sdl()
+}
+
+fn builder() -> async_graphql::SchemaBuilder<Query, EmptyMutation, EmptySubscription> {
+    Schema::build(Query::default(), EmptyMutation, EmptySubscription)
+        .limit_depth(MAX_DEPTH)
+        .limit_complexity(MAX_COMPLEXITY)
+}
+
+/// `POST /graphql`
+pub async fn answer(
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    request: GraphQLRequest,
+) -> Result<GraphQLResponse, ActionError> {
+    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    // Hasura introspects without a session.
+    let actor = if header("x-hasura-role").is_none() { Actor::Anonymous } else { session_actor(header)? };
+    Ok(state.schema.execute(request.into_inner().data(actor)).await.into())
+}
+
+/// A GraphQL error with the product's code, and the argument at fault.
+fn graphql_error(error: Error) -> async_graphql::Error {
+    log(&error);
+    async_graphql::Error::new(error.message()).extend_with(|_, extensions| {
+        extensions.set("code", error.code().as_str());
+        if let Some(field) = error.field() {
+            extensions.set("field", field);
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_kept_text_is_the_schemas() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/hasura/remote-schema.graphql");
+        if std::env::var_os("UPDATE_SCHEMA").is_some() {
+            std::fs::write(path, super::sdl()).unwrap();
+        }
+        let kept = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(kept == super::sdl(), "{path} differs: write it anew by running this test with UPDATE_SCHEMA=1");
+    }
+}

@@ -1,4 +1,16 @@
 //! The engine's HTTP and WebSocket surface.
 
+mod allow_list;
+mod backend;
+pub(crate) mod graphql;
+mod health;
 pub(crate) mod request;
-pub(crate) mod socket;
+pub(crate) mod respond;
+mod router;
+mod runtime;
+mod socket;
+mod surface;
+
+pub use backend::{Answer, Backend, Current, Inconsistency, Operation};
+pub use router::router;
+pub use surface::{Surface, SurfaceLimits};

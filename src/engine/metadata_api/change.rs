@@ -1,0 +1,205 @@
+//! Putting edited metadata in force, or saying why not.
+
+use std::collections::HashSet;
+
+use serde_json::{Value, json};
+
+use super::{Command, commands, document};
+use crate::engine::error::{ErrorCode, GraphqlError, Result};
+use crate::engine::metadata::Metadata;
+use crate::engine::server::{Current, Inconsistency, Surface};
+
+/// Which inconsistencies a change may bring.
+pub(super) enum Accept {
+    /// None that was not there before; the name is the object of the command, whose own reason is then given.
+    NothingNew(Option<String>),
+    /// None that was not there before: they are what depends on the removed object.
+    NoDependents,
+    /// New ones, whose objects are then removed as well.
+    Cascade,
+    /// None at all.
+    Nothing,
+    /// Any.
+    Anything,
+}
+
+/// Runs a command that edits the document; nothing when there is no such command.
+pub(super) async fn run(surface: &Surface, command: &Command) -> Option<Result<Value>> {
+    let mut document = surface.backend.current().metadata.to_document();
+    let edit = match commands::edit(command.name(), &command.args, &mut document)? {
+        Ok(edit) => edit,
+        Err(error) => return Some(Err(error)),
+    };
+    if !edit.changes {
+        return Some(Ok(edit.answer));
+    }
+    let change = async {
+        let metadata = document::parse(&document)?;
+        put_in_force(surface, metadata, edit.accept).await?;
+        Ok(edit.answer)
+    };
+    Some(change.await)
+}
+
+/// Builds the metadata and puts it in force, unless it brings inconsistencies that are not accepted.
+pub(super) async fn put_in_force(surface: &Surface, metadata: Metadata, accept: Accept) -> Result<Current> {
+    let known: HashSet<String> =
+        surface.backend.current().inconsistencies.iter().map(|found| found.name.clone()).collect();
+    let mut metadata = metadata;
+    // Each round removes at least one object, so this ends.
+    loop {
+        let found = std::sync::Mutex::new(Vec::new());
+        let check = |inconsistencies: &[Inconsistency]| {
+            let fresh: Vec<Inconsistency> =
+                inconsistencies.iter().filter(|one| !known.contains(&one.name)).cloned().collect();
+            let verdict = judge(&accept, inconsistencies, &fresh);
+            if verdict.is_err() {
+                *found.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = fresh;
+            }
+            verdict
+        };
+        match surface.backend.replace(metadata.clone(), &check).await {
+            Ok(current) => {
+                surface.metadata_changed(&current).await;
+                return Ok(current);
+            }
+            Err(error) => {
+                let fresh = found.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+                if !matches!(accept, Accept::Cascade) || fresh.is_empty() {
+                    return Err(error);
+                }
+                let mut edited = metadata.to_document();
+                if !drop_objects(&mut edited, &fresh) {
+                    return Err(error);
+                }
+                metadata = document::parse(&edited)?;
+            }
+        }
+    }
+}
+
+fn judge(accept: &Accept, all: &[Inconsistency], fresh: &[Inconsistency]) -> Result<()> {
+    let internal = |list: &[Inconsistency]| Value::Array(list.iter().map(Inconsistency::to_json).collect());
+    let new = || {
+        Err(GraphqlError::new(ErrorCode::Unexpected, "cannot continue due to new inconsistent metadata")
+            .with_status(400)
+            .with_internal(internal(fresh)))
+    };
+    match accept {
+        Accept::Anything => Ok(()),
+        _ if fresh.is_empty() && !matches!(accept, Accept::Nothing) => Ok(()),
+        Accept::Nothing if all.is_empty() => Ok(()),
+        Accept::Nothing => {
+            Err(GraphqlError::new(ErrorCode::Unexpected, "cannot continue due to inconsistent metadata")
+                .with_status(400)
+                .with_internal(internal(all)))
+        }
+        Accept::NothingNew(object) => {
+            match fresh.iter().find(|one| Some(&one.name) == object.as_ref()) {
+                Some(own) => Err(GraphqlError::new(ErrorCode::InvalidConfiguration, own.reason.clone())
+                    .with_internal(internal(fresh))),
+                None => new(),
+            }
+        }
+        Accept::NoDependents => {
+            let names: Vec<&str> = fresh.iter().map(|one| one.name.as_str()).collect();
+            let message = format!("cannot drop due to the following dependent objects: {}", names.join(", "));
+            Err(GraphqlError::new(ErrorCode::DependencyError, message))
+        }
+        Accept::Cascade => new(),
+    }
+}
+
+/// Removes the objects of inconsistencies from the document; says whether anything was removed.
+pub(super) fn drop_objects(document: &mut Value, inconsistencies: &[Inconsistency]) -> bool {
+    let before = document.clone();
+    for found in inconsistencies {
+        drop_object(document, found);
+    }
+    *document != before
+}
+
+fn drop_object(document: &mut Value, found: &Inconsistency) {
+    let definition = &found.definition;
+    let name = definition.get("name").cloned().unwrap_or_default();
+    let in_root = |document: &mut Value, list: &str| {
+        document::remove(document::list(document, list), "name", &name);
+    };
+    match found.kind.as_str() {
+        "action" => in_root(document, "actions"),
+        "remote_schema" => in_root(document, "remote_schemas"),
+        "rest_endpoint" => in_root(document, "rest_endpoints"),
+        "cron_trigger" => in_root(document, "cron_triggers"),
+        "query_collections" | "query_collection" => {
+            for collection in document::list(document, "query_collections") {
+                if let Some(queries) = collection.pointer_mut("/definition/queries").and_then(Value::as_array_mut) {
+                    document::remove(queries, "name", &name);
+                }
+            }
+        }
+        "inherited_role" => {
+            let role = definition.get("role_name").cloned().unwrap_or(name);
+            document::remove(document::list(document, "inherited_roles"), "role_name", &role);
+        }
+        "action_permission" => {
+            for action in document::list(document, "actions") {
+                if action.get("name") == definition.get("action")
+                    && let Some(permissions) = action.get_mut("permissions").and_then(Value::as_array_mut)
+                {
+                    document::remove(permissions, "role", definition.get("role").unwrap_or(&Value::Null));
+                }
+            }
+        }
+        "remote_schema_permission" => {
+            for schema in document::list(document, "remote_schemas") {
+                if schema.get("name") == definition.get("remote_schema")
+                    && let Some(permissions) = schema.get_mut("permissions").and_then(Value::as_array_mut)
+                {
+                    document::remove(permissions, "role", definition.get("role").unwrap_or(&Value::Null));
+                }
+            }
+        }
+        kind => {
+            for source in document::list(document, "sources") {
+                if let Some(source) = source.as_object_mut() {
+                    drop_in_source(source, kind, definition);
+                }
+            }
+        }
+    }
+}
+
+fn drop_in_source(source: &mut serde_json::Map<String, Value>, kind: &str, definition: &Value) {
+    let qualified = |value: &Value| document::qualified(value).ok().map(|name| json!(name));
+    match kind {
+        "table" => {
+            if let Some(name) = qualified(definition) {
+                document::remove(document::member_list(source, "tables"), "table", &name);
+            }
+            return;
+        }
+        "function" | "function_permission" => {
+            let function = definition.get("function").unwrap_or(definition);
+            if let Some(name) = qualified(function) {
+                document::remove(document::member_list(source, "functions"), "function", &name);
+            }
+            return;
+        }
+        _ => {}
+    }
+    let Some(table) = definition.get("table").and_then(qualified) else { return };
+    let Some(table) = document::find(document::member_list(source, "tables"), "table", &table) else { return };
+    let (list, key) = match kind {
+        "object_relation" => ("object_relationships", "name"),
+        "array_relation" => ("array_relationships", "name"),
+        "remote_relationship" => ("remote_relationships", "name"),
+        "computed_field" => ("computed_fields", "name"),
+        "event_trigger" => ("event_triggers", "name"),
+        "select_permission" => ("select_permissions", "role"),
+        "insert_permission" => ("insert_permissions", "role"),
+        "update_permission" => ("update_permissions", "role"),
+        "delete_permission" => ("delete_permissions", "role"),
+        _ => return,
+    };
+    document::remove(document::member_list(table, list), key, definition.get(key).unwrap_or(&Value::Null));
+}

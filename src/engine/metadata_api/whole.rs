@@ -1,0 +1,113 @@
+//! Commands on the whole of the metadata.
+
+use serde_json::{Value, json};
+
+use super::change::{self, Accept};
+use super::{Command, document, success};
+use crate::engine::error::{ErrorCode, GraphqlError, Result};
+use crate::engine::metadata::Metadata;
+use crate::engine::server::{Current, Inconsistency, Surface};
+
+/// Runs the command if it is one of these.
+pub(super) async fn run(surface: &Surface, command: &Command) -> Option<Result<Value>> {
+    Some(match command.name() {
+        "export_metadata" => Ok(export(&surface.backend.current(), command.version)),
+        "replace_metadata" => replace(surface, command).await,
+        "reload_metadata" => reload(surface).await,
+        "reload_remote_schema" | "reload_source" => reload(surface).await.map(|_| success()),
+        "clear_metadata" => clear(surface).await,
+        "get_inconsistent_metadata" => Ok(consistency(&surface.backend.current(), surface)),
+        "drop_inconsistent_metadata" => drop_inconsistent(surface).await,
+        "get_catalog_state" => Ok(json!({"id": surface.instance.to_string(), "cli_state": {}, "console_state": {}})),
+        "set_catalog_state" => Ok(success()),
+        "get_source_tables" => source_tables(surface).await,
+        "list_source_kinds" => Ok(json!({"sources": [{
+            "kind": "postgres", "builtin": true, "available": true, "display_name": "pg", "release_name": null,
+        }]})),
+        _ => return None,
+    })
+}
+
+fn export(current: &Current, version: u64) -> Value {
+    let document = current.metadata.to_document();
+    if version == 2 {
+        return json!({"resource_version": current.resource_version, "metadata": document});
+    }
+    document
+}
+
+fn consistency(current: &Current, surface: &Surface) -> Value {
+    let objects = inconsistent_objects(current, surface);
+    json!({"is_consistent": objects.is_empty(), "inconsistent_objects": objects})
+}
+
+fn inconsistent_objects(current: &Current, surface: &Surface) -> Vec<Value> {
+    current.inconsistencies.iter().chain(surface.faults.load().iter()).map(Inconsistency::to_json).collect()
+}
+
+async fn replace(surface: &Surface, command: &Command) -> Result<Value> {
+    let args = &command.args;
+    let second = command.version == 2 || args.get("metadata").is_some();
+    let (given, path) =
+        if second { (document::required(args, "metadata")?, "$.args.metadata") } else { (args, "$.args") };
+    let given = match given {
+        Value::Object(_) => given.clone(),
+        other => {
+            let found = crate::engine::actions::kind(other);
+            let message = format!("parsing ReplaceMetadataV1 failed, expected Object, but encountered {found}");
+            return Err(GraphqlError::at(path, ErrorCode::ParseFailed, message));
+        }
+    };
+    let metadata = Metadata::from_document(&given).map_err(|error| document::refused(path, &error))?;
+    let lenient = args.get("allow_inconsistent_metadata").and_then(Value::as_bool).unwrap_or(!second);
+    let accept = if lenient { Accept::Anything } else { Accept::Nothing };
+    let current = change::put_in_force(surface, metadata, accept).await?;
+    Ok(if second { consistency(&current, surface) } else { success() })
+}
+
+async fn reload(surface: &Surface) -> Result<Value> {
+    let metadata = surface.backend.current().metadata.as_ref().clone();
+    let current = change::put_in_force(surface, metadata, Accept::Anything).await?;
+    let objects = inconsistent_objects(&current, surface);
+    Ok(if objects.is_empty() {
+        json!({"is_consistent": true, "message": "success"})
+    } else {
+        json!({"inconsistent_objects": objects, "is_consistent": false, "message": "success"})
+    })
+}
+
+async fn clear(surface: &Surface) -> Result<Value> {
+    let mut metadata = Metadata::default();
+    for source in &surface.backend.current().metadata.sources {
+        let mut emptied = source.clone();
+        emptied.tables.clear();
+        emptied.functions.clear();
+        metadata.sources.push(emptied);
+    }
+    change::put_in_force(surface, metadata, Accept::Anything).await?;
+    Ok(success())
+}
+
+async fn drop_inconsistent(surface: &Surface) -> Result<Value> {
+    // Removing objects may leave others without what they need.
+    loop {
+        let current = surface.backend.current();
+        let mut document = current.metadata.to_document();
+        if current.inconsistencies.is_empty() || !change::drop_objects(&mut document, &current.inconsistencies) {
+            return Ok(success());
+        }
+        change::put_in_force(surface, document::parse(&document)?, Accept::Anything).await?;
+    }
+}
+
+async fn source_tables(surface: &Surface) -> Result<Value> {
+    sqlx::query_scalar(
+        "select coalesce(json_agg(json_build_object('name', c.relname, 'schema', n.nspname) order by n.nspname, c.relname), '[]') \
+         from pg_class c join pg_namespace n on n.oid = c.relnamespace \
+         where c.relkind in ('r', 'v', 'm', 'f', 'p') and n.nspname not in ('information_schema', 'hdb_catalog') \
+         and n.nspname !~ '^pg_'",
+    )
+    .fetch_one(surface.backend.pool())
+    .await
+    .map_err(|_| GraphqlError::unexpected("database query error"))
+}

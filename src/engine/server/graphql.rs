@@ -1,0 +1,114 @@
+//! GraphQL over HTTP: one operation or a batch.
+
+use std::sync::Arc;
+
+use axum::http::HeaderMap;
+use axum::response::Response;
+
+use super::backend::{Answer, Operation};
+use super::request::{self, Requests};
+use super::respond;
+use super::surface::Surface;
+use crate::engine::auth::Identity;
+use crate::engine::error::{ErrorCode, GraphqlError, Result};
+use crate::engine::request::Request;
+use crate::engine::session::Session;
+
+/// Answers `POST /v1/graphql`, and with `statuses` the older `/v1alpha1/graphql`, which shows failures by status.
+pub(super) async fn post(surface: &Surface, headers: Arc<HeaderMap>, body: &[u8], statuses: bool) -> Response {
+    let identity = match surface.authenticator.authenticate(&headers).await {
+        Ok(identity) => identity,
+        Err(error) => return failure(surface, None, &error, statuses),
+    };
+    let session = Some(&identity.session);
+    match request::read(body) {
+        Err(error) => failure(surface, session, &error, statuses),
+        Ok(Requests::One(request)) => match execute(surface, &identity, headers, &request).await {
+            Ok(answer) => respond::with_cookies(respond::json(200, wrapped(&answer)), &answer.set_cookies),
+            Err(error) => failure(surface, session, &error, statuses),
+        },
+        Ok(Requests::Batch(requests)) => {
+            if let Err(error) = check_batch(surface, &identity, requests.len()) {
+                return failure(surface, session, &error, statuses);
+            }
+            batch(surface, &identity, headers, &requests).await
+        }
+    }
+}
+
+async fn batch(surface: &Surface, identity: &Identity, headers: Arc<HeaderMap>, requests: &[Request]) -> Response {
+    let (mut body, mut cookies) = (String::from("["), Vec::new());
+    for (index, request) in requests.iter().enumerate() {
+        if index > 0 {
+            body.push(',');
+        }
+        match execute(surface, identity, headers.clone(), request).await {
+            Ok(answer) => {
+                body.push_str(&wrapped(&answer));
+                cookies.extend(answer.set_cookies);
+            }
+            Err(error) => body.push_str(&error_body(surface, Some(&identity.session), &error)),
+        }
+    }
+    body.push(']');
+    respond::with_cookies(respond::json(200, body), &cookies)
+}
+
+fn check_batch(surface: &Surface, identity: &Identity, length: usize) -> Result<()> {
+    let mut most = surface.limits.batch;
+    if !identity.session.is_admin() {
+        let current = surface.backend.current();
+        let limits = &current.metadata.api_limits;
+        if let (false, Some(limit)) = (limits.disabled, &limits.batch_limit) {
+            most = most.min(usize::try_from(*limit.of(identity.session.role())).unwrap_or(usize::MAX));
+        }
+    }
+    if length <= most {
+        return Ok(());
+    }
+    let message = format!("batch limit exceeded: {length} operations in one request, at most {most} are allowed");
+    Err(GraphqlError::new(ErrorCode::ExceededBatchLimit, message))
+}
+
+/// Runs one query or mutation; the allow list is held against it first.
+pub(crate) async fn execute(
+    surface: &Surface,
+    identity: &Identity,
+    headers: Arc<HeaderMap>,
+    request: &Request,
+) -> Result<Answer> {
+    super::allow_list::check(surface, &identity.session, request)?;
+    let context = surface.context(identity, headers, request);
+    surface.backend.execute(&context, request).await
+}
+
+/// Tells what a request on a socket asks for; the allow list is held against it first.
+pub(crate) async fn plan(
+    surface: &Surface,
+    identity: &Identity,
+    headers: Arc<HeaderMap>,
+    request: &Request,
+) -> Result<Operation> {
+    super::allow_list::check(surface, &identity.session, request)?;
+    let context = surface.context(identity, headers, request);
+    surface.backend.plan(&context, request).await
+}
+
+/// A whole answer: `{"data": ...}`.
+pub(crate) fn wrapped(answer: &Answer) -> String {
+    let mut body = String::with_capacity(answer.data.len() + 9);
+    body.push_str("{\"data\":");
+    body.push_str(&answer.data);
+    body.push('}');
+    body
+}
+
+/// A whole failed answer.
+pub(crate) fn error_body(surface: &Surface, session: Option<&Session>, error: &GraphqlError) -> String {
+    error.to_graphql_body(surface.shows_internals(session)).to_string()
+}
+
+fn failure(surface: &Surface, session: Option<&Session>, error: &GraphqlError, statuses: bool) -> Response {
+    let status = if statuses { error.http_status() } else { 200 };
+    respond::json(status, error_body(surface, session, error))
+}

@@ -1,0 +1,46 @@
+//! HTTP responses in Hasura's shapes.
+
+use axum::body::Body;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::Response;
+use serde_json::Value;
+
+use crate::engine::error::GraphqlError;
+
+/// The header by which a request is known.
+pub(super) const REQUEST_ID: &str = "x-request-id";
+
+/// A JSON response.
+pub(crate) fn json(status: u16, body: impl Into<Body>) -> Response {
+    let mut response = Response::new(body.into());
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
+    response
+}
+
+/// An error of the metadata, query and REST endpoints.
+pub(crate) fn api_error(error: &GraphqlError, internal: bool) -> Response {
+    json(error.http_status(), error.to_api_body(internal).to_string())
+}
+
+/// A value with status 200.
+pub(crate) fn value(value: &Value) -> Response {
+    json(200, value.to_string())
+}
+
+/// Plain text.
+pub(crate) fn text(status: u16, body: &'static str) -> Response {
+    let mut response = json(status, body);
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response
+}
+
+/// Adds the cookies that webhooks set.
+pub(crate) fn with_cookies(mut response: Response, cookies: &[String]) -> Response {
+    for cookie in cookies {
+        if let Ok(value) = HeaderValue::from_str(cookie) {
+            response.headers_mut().append(header::SET_COOKIE, value);
+        }
+    }
+    response
+}

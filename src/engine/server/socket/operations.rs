@@ -1,0 +1,243 @@
+//! The operations that run on one socket.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::http::HeaderMap;
+use serde_json::Value;
+use tokio::task::AbortHandle;
+
+use super::outbox::{Outbox, Outgoing};
+use super::protocol::Protocol;
+use crate::engine::auth::Identity;
+use crate::engine::error::{GraphqlError, Result};
+use crate::engine::request::Request;
+use crate::engine::server::backend::Operation;
+use crate::engine::server::surface::Surface;
+use crate::engine::server::{graphql, request};
+use crate::engine::subscriptions::{Subscriber, Subscription};
+
+/// The operations that run on one socket, by the client's id.
+pub(super) struct Operations {
+    surface: Arc<Surface>,
+    outbox: Arc<Outbox>,
+    protocol: Protocol,
+    running: Mutex<HashMap<String, Running>>,
+    next: AtomicU64,
+}
+
+struct Running {
+    /// Tells an operation from a later one of the same id.
+    token: u64,
+    task: Option<AbortHandle>,
+    live: Option<Live>,
+}
+
+/// A subscription that runs, with what is needed to plan it again.
+struct Live {
+    // Ends the subscription when it is dropped.
+    _subscription: Subscription,
+    sink: Arc<Sink>,
+    request: Arc<Request>,
+    is_stream: bool,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(task) = &self.task {
+            task.abort();
+        }
+        if let Some(live) = &self.live {
+            live.sink.close();
+        }
+    }
+}
+
+/// Who asks, with the headers of handshake and `connection_init`.
+#[derive(Clone)]
+pub(super) struct Caller {
+    pub identity: Arc<Identity>,
+    pub headers: Arc<HeaderMap>,
+}
+
+impl Operations {
+    pub fn new(surface: Arc<Surface>, outbox: Arc<Outbox>, protocol: Protocol) -> Arc<Self> {
+        let (running, next) = (Mutex::default(), AtomicU64::new(1));
+        Arc::new(Self { surface, outbox, protocol, running, next })
+    }
+
+    fn running(&self) -> MutexGuard<'_, HashMap<String, Running>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many run.
+    pub fn count(&self) -> usize {
+        self.running().len()
+    }
+
+    /// Whether one of that id runs.
+    pub fn contains(&self, id: &str) -> bool {
+        self.running().contains_key(id)
+    }
+
+    /// Starts an operation.
+    pub fn start(self: &Arc<Self>, caller: Caller, id: String, payload: Value) {
+        let request = request::one(payload, "$").map(Arc::new);
+        self.spawn(caller, id, request);
+    }
+
+    fn spawn(self: &Arc<Self>, caller: Caller, id: String, request: Result<Arc<Request>>) {
+        let token = self.next.fetch_add(1, Ordering::Relaxed);
+        // The entry stands before the task runs, so that the task finds it.
+        self.running().insert(id.clone(), Running { token, task: None, live: None });
+        let operations = self.clone();
+        let key = id.clone();
+        let task = tokio::spawn(async move { operations.run(caller, id, token, request).await });
+        if let Some(running) = self.running().get_mut(&key)
+            && running.token == token
+            && running.live.is_none()
+        {
+            running.task = Some(task.abort_handle());
+        }
+    }
+
+    async fn run(self: Arc<Self>, caller: Caller, id: String, token: u64, request: Result<Arc<Request>>) {
+        let outcome = async {
+            let request = request?;
+            let headers = caller.headers.clone();
+            match graphql::plan(&self.surface, &caller.identity, headers.clone(), &request).await? {
+                Operation::Execute => {
+                    graphql::execute(&self.surface, &caller.identity, headers, &request).await.map(Some)
+                }
+                Operation::Subscribe(plan) => {
+                    let is_stream = plan.fetch.is_stream();
+                    let sink = Arc::new(Sink::new(&self, &caller, &id, token, is_stream));
+                    let subscription = self.surface.hub.subscribe(plan, sink.clone());
+                    let live = Live { _subscription: subscription, sink, request, is_stream };
+                    // Stopped meanwhile: dropping what was started ends it.
+                    if let Some(running) = self.running().get_mut(&id)
+                        && running.token == token
+                    {
+                        running.task = None;
+                        running.live = Some(live);
+                    }
+                    Ok(None)
+                }
+            }
+        };
+        match outcome.await {
+            Ok(None) => {}
+            Ok(Some(answer)) => {
+                let frame = self.protocol.next(&id, &graphql::wrapped(&answer));
+                self.finish(&id, token, Some(frame));
+            }
+            Err(error) => self.refuse(&caller.identity, &id, token, &error),
+        }
+    }
+
+    fn refuse(&self, identity: &Identity, id: &str, token: u64, error: &GraphqlError) {
+        let errors = [error.to_graphql(self.surface.shows_internals(Some(&identity.session)))];
+        self.finish(id, token, Some(self.protocol.error(id, &errors)));
+    }
+
+    /// Ends an operation: nothing if it was stopped meanwhile.
+    fn finish(&self, id: &str, token: u64, last: Option<axum::extract::ws::Utf8Bytes>) {
+        let mut running = self.running();
+        if running.get(id).is_none_or(|running| running.token != token) {
+            return;
+        }
+        let mut ended = running.remove(id);
+        drop(running);
+        if let Some(ended) = &mut ended {
+            // The task that calls this must not end itself before the frames are queued.
+            ended.task = None;
+        }
+        drop(ended);
+        self.outbox.forget(id);
+        if let Some(last) = last {
+            self.outbox.push(Outgoing::Frame(last));
+        }
+        self.outbox.push(Outgoing::Frame(self.protocol.complete(id)));
+    }
+
+    /// Stops an operation on the client's wish; an unknown id is no fault.
+    pub fn stop(&self, id: &str) {
+        let stopped = self.running().remove(id);
+        drop(stopped);
+        self.outbox.forget(id);
+    }
+
+    /// Stops everything.
+    pub fn stop_all(&self) {
+        let all = std::mem::take(&mut *self.running());
+        drop(all);
+    }
+
+    /// Plans live queries again, under the metadata that is in force now.
+    pub fn replan(self: &Arc<Self>, caller: &Caller) {
+        let live: Vec<(String, Arc<Request>)> = self
+            .running()
+            .iter()
+            .filter_map(|(id, running)| {
+                running.live.as_ref().filter(|live| !live.is_stream).map(|live| (id.clone(), live.request.clone()))
+            })
+            .collect();
+        for (id, request) in live {
+            let old = self.running().remove(&id);
+            drop(old);
+            self.spawn(caller.clone(), id, Ok(request));
+        }
+    }
+}
+
+/// Turns results into frames of one subscription.
+struct Sink {
+    operations: std::sync::Weak<Operations>,
+    outbox: Arc<Outbox>,
+    protocol: Protocol,
+    identity: Arc<Identity>,
+    id: String,
+    token: u64,
+    is_stream: bool,
+    open: Mutex<bool>,
+}
+
+impl Sink {
+    fn new(operations: &Arc<Operations>, caller: &Caller, id: &str, token: u64, is_stream: bool) -> Self {
+        Self {
+            operations: Arc::downgrade(operations),
+            outbox: operations.outbox.clone(),
+            protocol: operations.protocol,
+            identity: caller.identity.clone(),
+            id: id.to_owned(),
+            token,
+            is_stream,
+            open: Mutex::new(true),
+        }
+    }
+
+    /// Nothing more goes out from now on.
+    fn close(&self) {
+        *self.open.lock().unwrap_or_else(PoisonError::into_inner) = false;
+    }
+}
+
+impl Subscriber for Sink {
+    fn answer(&self, answer: &Arc<str>) {
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if *open {
+            self.outbox.set_latest(&self.id, self.protocol.next(&self.id, answer));
+        }
+    }
+
+    fn refused(&self, error: &GraphqlError) {
+        if let Some(operations) = self.operations.upgrade() {
+            operations.refuse(&self.identity, &self.id, self.token, error);
+        }
+    }
+
+    fn is_ready(&self) -> bool {
+        !self.is_stream || !self.outbox.is_waiting(&self.id)
+    }
+}

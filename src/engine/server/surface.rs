@@ -1,0 +1,113 @@
+//! The surface's state: who may enter, how much they may send, and the engine behind.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use axum::http::HeaderMap;
+
+use super::backend::{Backend, Inconsistency};
+use crate::engine::auth::{Authenticator, Identity};
+use crate::engine::callers::RequestContext;
+use crate::engine::error::{GraphqlError, Result};
+use crate::engine::events::Deliverer;
+use crate::engine::outbound::Outbound;
+use crate::engine::request::Request;
+use crate::engine::session::Session;
+use crate::engine::subscriptions::Hub;
+use crate::engine::subscriptions::feed::ChangeFeed;
+
+/// Bounds on what a client may send, and the times of sockets.
+#[derive(Debug, Clone)]
+pub struct SurfaceLimits {
+    /// Bytes of a request body.
+    pub body: usize,
+    /// Operations in one body.
+    pub batch: usize,
+    /// Bytes of one WebSocket message.
+    pub message: usize,
+    /// Operations that run on one socket at a time.
+    pub operations_per_socket: usize,
+    /// A socket that does not say `connection_init` in this time is closed.
+    pub init_timeout: Duration,
+    /// Between keep-alive frames.
+    pub keep_alive: Duration,
+    /// A frame that cannot be sent in this time ends the socket.
+    pub send_timeout: Duration,
+}
+
+impl Default for SurfaceLimits {
+    fn default() -> Self {
+        Self {
+            body: 4 * 1024 * 1024,
+            batch: 50,
+            message: 1024 * 1024,
+            operations_per_socket: 1_000,
+            init_timeout: Duration::from_secs(3),
+            keep_alive: Duration::from_secs(5),
+            send_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+/// The surface's state.
+pub struct Surface {
+    /// The engine's core.
+    pub backend: Arc<dyn Backend>,
+    /// Who may enter.
+    pub authenticator: Authenticator,
+    /// Live queries and streams.
+    pub hub: Arc<Hub>,
+    /// Hints that something has changed.
+    pub feed: ChangeFeed,
+    /// Whether the database has LISTEN/NOTIFY.
+    pub notifies: bool,
+    /// Delivers captured events.
+    pub deliverer: Mutex<Option<Deliverer>>,
+    /// Held while metadata changes.
+    pub changes: tokio::sync::Mutex<()>,
+    /// What of the metadata the surface itself cannot serve.
+    pub faults: ArcSwap<Vec<Inconsistency>>,
+    /// Names this engine for the CLI.
+    pub instance: uuid::Uuid,
+    /// The version of the metadata in force; sockets plan their live queries again when it changes.
+    pub versions: tokio::sync::watch::Sender<u64>,
+    /// Calls to the outside.
+    pub outbound: Outbound,
+    /// Whether everyone sees the details of internal errors.
+    pub dev_mode: bool,
+    /// Whether only allowed queries run, for roles other than admin.
+    pub allow_list: bool,
+    /// Whether permissions of remote schemas apply; told by `/v1alpha1/config`.
+    pub remote_schema_permissions: bool,
+    /// Whether functions follow their table's permissions; told by `/v1alpha1/config`.
+    pub infer_function_permissions: bool,
+    /// Bounds.
+    pub limits: SurfaceLimits,
+}
+
+impl Surface {
+    /// Whether the caller sees the details of internal errors.
+    pub fn shows_internals(&self, session: Option<&Session>) -> bool {
+        self.dev_mode || session.is_some_and(Session::is_admin)
+    }
+
+    /// The context of one request.
+    pub fn context(&self, identity: &Identity, headers: Arc<HeaderMap>, request: &Request) -> RequestContext {
+        RequestContext {
+            session: identity.session.clone(),
+            headers,
+            query: request.query.as_str().into(),
+            callers: Arc::new(self.outbound.clone()),
+        }
+    }
+
+    /// Refuses who is not admin.
+    pub fn require_admin(identity: &Identity, path: &str, message: &str) -> Result<()> {
+        if identity.session.is_admin() {
+            return Ok(());
+        }
+        let error = GraphqlError::at(path, crate::engine::error::ErrorCode::AccessDenied, message);
+        Err(error.with_status(400))
+    }
+}

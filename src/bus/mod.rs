@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use async_nats::jetstream::Context;
 use async_nats::jetstream::stream::Stream as NatsStream;
+use futures::TryStreamExt;
 
 use crate::config;
 use crate::domain::{Error, Result};
@@ -49,8 +50,8 @@ pub struct Health {
     pub latency: Duration,
     /// The server's version.
     pub version: String,
-    /// Messages over all streams of the account.
-    pub streams: usize,
+    /// Streams that should be there and are not.
+    pub missing: Vec<String>,
 }
 
 impl Bus {
@@ -73,17 +74,13 @@ impl Bus {
     /// Asks JetStream for a sign of life.
     pub async fn health(&self) -> Result<Health> {
         let started = tokio::time::Instant::now();
-        let account = self
-            .0
-            .jetstream
-            .query_account()
-            .await
-            .map_err(|source| Error::unavailable("asking the event bus for a sign of life", source))?;
-        Ok(Health {
-            latency: started.elapsed(),
-            version: self.0.client.server_info().version,
-            streams: account.streams,
-        })
+        // The account's own statistics have changed their form between server versions; the names have not.
+        let names = self.jetstream().stream_names().try_collect::<Vec<String>>().await;
+        let names = names.map_err(|source| Error::unavailable("asking the event bus for a sign of life", source))?;
+        let latency = started.elapsed();
+        let missing = streams::ALL.iter().filter(|spec| !names.iter().any(|name| name == spec.name));
+        let missing = missing.map(|spec| spec.name.to_owned()).collect();
+        Ok(Health { latency, version: self.0.client.server_info().version, missing })
     }
 
     /// Sends what is buffered and closes the connection.

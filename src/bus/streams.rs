@@ -130,6 +130,15 @@ pub async fn ensure(bus: &Bus) -> Result<()> {
                 .caused_by(source),
                 _ => Error::unavailable("creating the streams", source),
             })?;
+        // A single server says yes to any number of copies when a stream exists, and keeps one (seen with 2.9.10).
+        let copies = info.cluster.as_ref().map_or(1, |cluster| cluster.replicas.len() + 1);
+        let alone = info.cluster.as_ref().is_none_or(|cluster| cluster.leader.is_none());
+        if wanted.num_replicas > copies && alone {
+            return Err(Error::invalid(
+                "nats.replicas",
+                format!("the event bus can keep {copies} copy, not {}", wanted.num_replicas),
+            ));
+        }
         if let Some(difference) = difference(&wanted, &info.config) {
             return Err(Error::invalid(
                 "nats",

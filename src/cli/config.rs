@@ -1,10 +1,10 @@
 //! `northstack config`: what is set, where it was set, and whether it is right.
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Map, Value, json};
 
 use super::{Context, Exit, output};
-use crate::config::{Loaded, Purpose, fields};
+use crate::config::{self, Loaded, Purpose};
 use crate::domain::{Error, Result};
 
 /// Arguments of `northstack config`.
@@ -22,6 +22,23 @@ pub enum ConfigCommand {
     Check,
     /// Print every setting with its value and where it came from; secrets are redacted
     Show,
+    /// Print an example with every setting, its purpose and its default
+    Example {
+        /// In which form
+        #[arg(value_enum)]
+        form: Form,
+    },
+}
+
+/// The forms of an example.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Form {
+    /// Environment variables, as in `.env.example`.
+    Env,
+    /// A configuration file, as `config/config.example.yaml`.
+    Yaml,
+    /// The JSON Schema of the configuration file, for editors.
+    Schema,
 }
 
 impl ConfigArgs {
@@ -30,6 +47,7 @@ impl ConfigArgs {
         match self.command {
             ConfigCommand::Check => check(context),
             ConfigCommand::Show => show(&context.loader().load(Purpose::Tool)?, context),
+            ConfigCommand::Example { form } => example(form),
         }
     }
 }
@@ -51,22 +69,32 @@ fn check(context: &Context) -> Result<Exit> {
 }
 
 fn show(loaded: &Loaded, context: &Context) -> Result<Exit> {
-    // Secrets serialise as `[redacted]`.
-    let config = serde_json::to_value(&loaded.config).map_err(|e| Error::internal("writing the settings", e))?;
-    let rows: Vec<[String; 3]> = fields()
+    let shown = config::show(loaded);
+    let result: Map<String, Value> = shown
         .iter()
-        .map(|field| {
-            let value = match config.get(&field.section).and_then(|section| section.get(&field.name)) {
-                None | Some(Value::Null) => String::new(),
-                Some(Value::String(text)) => text.clone(),
-                Some(other) => other.to_string(),
-            };
-            let origin = loaded.origins.get(&field.path()).map_or("default", String::as_str);
-            [field.path(), value, origin.to_owned()]
-        })
+        .map(|one| (one.setting.clone(), json!({"value": one.value, "origin": one.origin, "live": one.live})))
         .collect();
-    let result: Map<String, Value> =
-        rows.iter().map(|[path, value, origin]| (path.clone(), json!({"value": value, "origin": origin}))).collect();
-    context.output.print(&result, |_| output::table(["SETTING", "VALUE", "SET BY"], rows))?;
+    context.output.print(&result, |_| {
+        let rows = shown.iter().map(|one| {
+            let value = match &one.value {
+                Value::Null => String::new(),
+                Value::String(text) => text.clone(),
+                other => other.to_string(),
+            };
+            [one.setting.clone(), value, one.origin.clone()]
+        });
+        output::table(["SETTING", "VALUE", "SET BY"], rows)
+    })?;
+    Ok(Exit::Done)
+}
+
+fn example(form: Form) -> Result<Exit> {
+    let text = match form {
+        Form::Env => config::example_env(),
+        Form::Yaml => config::example_yaml(),
+        Form::Schema => serde_json::to_string_pretty(&config::schema())
+            .map_err(|source| Error::internal("printing the schema of the settings", source))?,
+    };
+    output::line(text.trim_end())?;
     Ok(Exit::Done)
 }

@@ -2,8 +2,11 @@
 
 use clap::{Args, Subcommand};
 
+use serde_json::json;
+
 use super::{Context, Exit};
-use crate::domain::{Code, Error, Result};
+use crate::db::{Db, migrate};
+use crate::domain::Result;
 
 /// Arguments of `northstack migrate`.
 #[derive(Debug, Args)]
@@ -30,7 +33,23 @@ pub enum MigrateCommand {
 
 impl Migrate {
     /// Migrates and says what was done.
-    pub async fn run(self, _context: &Context) -> Result<Exit> {
-        Err(Error::new(Code::Unavailable, "the migrator is not part of this build"))
+    pub async fn run(self, context: &Context) -> Result<Exit> {
+        let db = Db::connect(&context.settings()?.database).await?;
+        let (done, migrations) = match self.command {
+            MigrateCommand::Up => ("applied", migrate::up(&db).await?),
+            MigrateCommand::Down { steps } => ("reverted", migrate::down(&db, Some(steps)).await?),
+            MigrateCommand::Status => ("pending", migrate::pending(&db).await?),
+        };
+        db.close().await;
+        let names = migrations.iter().map(|one| json!({ "version": one.version, "name": one.name }));
+        context.output.print(&json!({ done: names.collect::<Vec<_>>() }), |_| match migrations.len() {
+            0 => format!("nothing {done}"),
+            count => {
+                let lines = migrations.iter().map(|one| format!("{:04} {}", one.version, one.name));
+                let lines = lines.chain(std::iter::once(format!("{count} {done}")));
+                lines.collect::<Vec<_>>().join("\n")
+            }
+        })?;
+        Ok(Exit::Done)
     }
 }

@@ -88,7 +88,6 @@ impl Loader {
     pub fn load(&self, purpose: Purpose) -> Result<Loaded, Problems> {
         let mut problems = Problems::default();
         let mut figment = Figment::from(Serialized::defaults(Config::default()));
-        // Secrets serialise as a mark; they have no default, so the mark must not become a value.
         if let Some(path) = self.path() {
             figment = merge_file(figment, &path, &mut problems);
         }
@@ -136,6 +135,15 @@ impl Loader {
         }
         if problems.0.is_empty() { Ok(Loaded { config, origins, given }) } else { Err(problems) }
     }
+}
+
+/// A configuration of values as they were given, by setting.
+pub(super) fn assemble(given: &BTreeMap<String, Value>) -> Result<Config, Problems> {
+    let mut figment = Figment::from(Serialized::defaults(Config::default()));
+    for (path, value) in given {
+        figment = figment.merge(One::new(path, value.clone(), String::new()));
+    }
+    figment.extract().map_err(|errors| Problems(errors.into_iter().map(problem).collect()))
 }
 
 fn merge_file(figment: Figment, path: &Path, problems: &mut Problems) -> Figment {

@@ -22,7 +22,9 @@ mod observability;
 mod problems;
 mod rancher;
 mod rate_limits;
+mod reload;
 mod server;
+mod show;
 mod stores;
 mod worker;
 
@@ -36,7 +38,7 @@ pub use cache::Cache;
 pub use coolify::Coolify;
 pub use database::{Database, SslMode, split_host_port};
 pub use engine::Engine;
-pub use fields::{Field, Kind, fields};
+pub use fields::{Field, Kind, fields, schema};
 pub use hasura::{Hasura, HasuraMode};
 pub use kubernetes::Kubernetes;
 pub use layers::{Loaded, Loader, Purpose};
@@ -45,7 +47,9 @@ pub use observability::{LogFormat, Observability};
 pub use problems::{Problem, Problems};
 pub use rancher::Rancher;
 pub use rate_limits::RateLimits;
+pub use reload::{Reloaded, Reloader};
 pub use server::Server;
+pub use show::{Shown, example_env, example_yaml, show};
 pub use stores::Stores;
 pub use worker::Worker;
 

@@ -1,8 +1,11 @@
 //! Configuration, database, cache and bus against real servers.
 
+mod bus;
 mod cache;
 mod leases;
 mod migrations;
+mod proxy;
+mod topology;
 mod transactions;
 
 use northstack::config;

@@ -1,0 +1,1 @@
+drop index if exists platform_events_sequence_range_idx;

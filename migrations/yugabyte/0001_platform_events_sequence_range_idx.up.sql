@@ -1,0 +1,1 @@
+create index if not exists platform_events_sequence_range_idx on platform_events (sequence asc);

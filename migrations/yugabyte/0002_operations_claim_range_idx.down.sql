@@ -1,0 +1,1 @@
+drop index if exists operations_claim_range_idx;

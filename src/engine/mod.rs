@@ -3,6 +3,7 @@
 pub mod actions;
 pub mod auth;
 pub mod callers;
+pub mod catalog;
 pub mod error;
 pub mod events;
 pub mod metadata;
@@ -12,6 +13,7 @@ pub mod outbound;
 pub mod remote;
 pub mod request;
 mod rest;
+pub mod schema;
 pub mod server;
 pub mod session;
 pub mod subscriptions;

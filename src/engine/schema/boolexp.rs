@@ -1,0 +1,236 @@
+//! Boolean expressions over a table's rows, of permissions and of clients alike.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::model::TableId;
+use super::scalar::ScalarType;
+
+/// A boolean expression over a row of a table. Columns and relationships are places in that table's lists.
+#[derive(Debug, Clone, PartialEq)]
+pub enum BoolExp {
+    /// All hold; an empty list holds.
+    And(Vec<BoolExp>),
+    /// One holds; an empty list does not.
+    Or(Vec<BoolExp>),
+    /// It does not hold.
+    Not(Box<BoolExp>),
+    /// A column compares.
+    Column(usize, Comparison),
+    /// A computed field compares.
+    Computed(usize, Vec<(usize, Source)>, Comparison),
+    /// A related row exists for which it holds.
+    Relationship(usize, Box<BoolExp>),
+    /// Related rows of a computed field that returns rows.
+    ComputedRows(usize, Vec<(usize, Source)>, Box<BoolExp>),
+    /// An aggregate over related rows compares.
+    Aggregate(usize, Box<AggregatePredicate>),
+    /// A row of any table exists for which it holds.
+    Exists(TableId, Box<BoolExp>),
+}
+
+impl BoolExp {
+    /// The expression that always holds.
+    pub const TRUE: Self = Self::And(Vec::new());
+
+    /// Whether it always holds, by its form.
+    pub fn is_true(&self) -> bool {
+        matches!(self, Self::And(parts) if parts.iter().all(Self::is_true))
+    }
+
+    /// Both hold.
+    pub fn and(self, other: Self) -> Self {
+        match (self.is_true(), other.is_true()) {
+            (true, _) => other,
+            (_, true) => self,
+            _ => Self::And(vec![self, other]),
+        }
+    }
+}
+
+/// An aggregate over related rows that compares.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AggregatePredicate {
+    /// The function, such as `count` or `bool_and`.
+    pub function: &'static str,
+    /// Columns of the related table that it takes; none for `count(*)`.
+    pub arguments: Vec<usize>,
+    /// Whether equal values count once.
+    pub distinct: bool,
+    /// Which related rows count.
+    pub filter: BoolExp,
+    /// How the aggregate compares; all must hold.
+    pub predicate: Vec<Comparison>,
+}
+
+/// How a value compares.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Comparison {
+    /// The operator.
+    pub operator: Operator,
+    /// What it is compared with.
+    pub operand: Operand,
+}
+
+/// What a value is compared with.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Operand {
+    /// A value, cast to a type.
+    Value(Source, ScalarType),
+    /// A column of the same row.
+    Column(usize),
+    /// A column of the row at which the whole expression began.
+    RootColumn(usize, TableId),
+    /// A column of a related row.
+    RelatedColumn(usize, usize),
+    /// Nothing: `is null` and `is not null`.
+    None,
+    /// Comparisons of the value cast to text (jsonb `_cast`).
+    Cast(ScalarType, Vec<Comparison>),
+    /// Distance with a spatial value: value, distance, and whether a sphere is used.
+    Distance(Source, Source, Option<Source>),
+}
+
+/// Where a bound value comes from. All are sent as text and cast in SQL.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Source {
+    /// A value that stands in the document, the metadata, or a variable that was taken apart.
+    Text(Arc<str>),
+    /// Null.
+    Null,
+    /// A session variable, by its name in lower case.
+    Session(Arc<str>),
+    /// All session variables as JSON.
+    SessionJson,
+    /// A variable of the operation as a whole: name, type, and the path for errors.
+    Variable(Arc<str>, Arc<VariableType>, Arc<str>),
+    /// The cursor of a stream, by place.
+    Cursor(usize),
+}
+
+/// What a variable's value is read as.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct VariableType {
+    /// The type of the value.
+    pub ty: ScalarType,
+    /// Whether it is a list of such values (`_in`).
+    pub many: bool,
+}
+
+/// A literal of the metadata as a bound value: session variables by name, anything else as text.
+pub fn literal(value: &Value) -> Source {
+    match value {
+        Value::Null => Source::Null,
+        Value::String(text) if crate::engine::session::is_session_variable(text) => {
+            Source::Session(text.to_ascii_lowercase().into())
+        }
+        Value::String(text) => Source::Text(text.as_str().into()),
+        other => Source::Text(other.to_string().into()),
+    }
+}
+
+/// A comparison operator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[allow(missing_docs, reason = "each is Hasura's operator of its name")]
+pub enum Operator {
+    Eq,
+    Neq,
+    Gt,
+    Lt,
+    Gte,
+    Lte,
+    In,
+    Nin,
+    IsNull,
+    IsNotNull,
+    Like,
+    Nlike,
+    Ilike,
+    Nilike,
+    Similar,
+    Nsimilar,
+    Regex,
+    Iregex,
+    Nregex,
+    Niregex,
+    Contains,
+    ContainedIn,
+    HasKey,
+    HasKeysAny,
+    HasKeysAll,
+    Cast,
+    Ancestor,
+    AncestorAny,
+    Descendant,
+    DescendantAny,
+    Matches,
+    MatchesAny,
+    MatchesFulltext,
+    StContains,
+    StCrosses,
+    StEquals,
+    StIntersects,
+    St3dIntersects,
+    StOverlaps,
+    StTouches,
+    StWithin,
+    StDWithin,
+    St3dDWithin,
+}
+
+impl Operator {
+    /// The operator of a client's or permission's key, such as `_eq`. Keys without underscore are old spellings.
+    pub fn of(key: &str) -> Option<Self> {
+        Some(match key {
+            "_eq" | "$eq" | "_ceq" | "$ceq" => Self::Eq,
+            "_neq" | "_ne" | "$ne" | "$neq" | "_cne" | "_cneq" | "$cne" => Self::Neq,
+            "_gt" | "$gt" | "_cgt" | "$cgt" => Self::Gt,
+            "_lt" | "$lt" | "_clt" | "$clt" => Self::Lt,
+            "_gte" | "$gte" | "_cgte" | "$cgte" => Self::Gte,
+            "_lte" | "$lte" | "_clte" | "$clte" => Self::Lte,
+            "_in" | "$in" => Self::In,
+            "_nin" | "$nin" => Self::Nin,
+            "_is_null" | "$is_null" => Self::IsNull,
+            "_like" | "$like" => Self::Like,
+            "_nlike" | "$nlike" => Self::Nlike,
+            "_ilike" | "$ilike" => Self::Ilike,
+            "_nilike" | "$nilike" => Self::Nilike,
+            "_similar" | "$similar" => Self::Similar,
+            "_nsimilar" | "$nsimilar" => Self::Nsimilar,
+            "_regex" | "$regex" => Self::Regex,
+            "_iregex" | "$iregex" => Self::Iregex,
+            "_nregex" | "$nregex" => Self::Nregex,
+            "_niregex" | "$niregex" => Self::Niregex,
+            "_contains" | "$contains" => Self::Contains,
+            "_contained_in" | "$contained_in" => Self::ContainedIn,
+            "_has_key" | "$has_key" => Self::HasKey,
+            "_has_keys_any" | "$has_keys_any" => Self::HasKeysAny,
+            "_has_keys_all" | "$has_keys_all" => Self::HasKeysAll,
+            "_cast" | "$cast" => Self::Cast,
+            "_ancestor" => Self::Ancestor,
+            "_ancestor_any" => Self::AncestorAny,
+            "_descendant" => Self::Descendant,
+            "_descendant_any" => Self::DescendantAny,
+            "_matches" => Self::Matches,
+            "_matches_any" => Self::MatchesAny,
+            "_matches_fulltext" => Self::MatchesFulltext,
+            "_st_contains" => Self::StContains,
+            "_st_crosses" => Self::StCrosses,
+            "_st_equals" => Self::StEquals,
+            "_st_intersects" => Self::StIntersects,
+            "_st_3d_intersects" => Self::St3dIntersects,
+            "_st_overlaps" => Self::StOverlaps,
+            "_st_touches" => Self::StTouches,
+            "_st_within" => Self::StWithin,
+            "_st_d_within" => Self::StDWithin,
+            "_st_3d_d_within" => Self::St3dDWithin,
+            _ => return None,
+        })
+    }
+
+    /// Whether a permission's key compares with another column rather than with a value.
+    pub fn takes_column(key: &str) -> bool {
+        matches!(key.trim_start_matches(['_', '$']), "ceq" | "cne" | "cneq" | "cgt" | "clt" | "cgte" | "clte")
+    }
+}

@@ -1,0 +1,285 @@
+//! Reads the boolean expressions of permissions, which name columns as the database does.
+
+use serde_json::Value;
+
+use super::boolexp::{AggregatePredicate, BoolExp, Comparison, Operand, Operator, Source, VariableType, literal};
+use super::model::{ComputedReturn, Model, TableId};
+use super::scalar::ScalarType;
+use crate::engine::metadata::QualifiedName;
+use crate::engine::session::is_session_variable;
+
+/// Reads a permission's boolean expression over a table; the error says what does not fit.
+pub fn read(model: &Model, table: TableId, expression: &Value) -> Result<BoolExp, String> {
+    Reader { model, root: table }.expression(table, expression)
+}
+
+struct Reader<'a> {
+    model: &'a Model,
+    root: TableId,
+}
+
+impl Reader<'_> {
+    fn expression(&self, table: TableId, value: &Value) -> Result<BoolExp, String> {
+        let Value::Object(fields) = value else {
+            return Err("expected an object".to_owned());
+        };
+        let mut parts = Vec::with_capacity(fields.len());
+        for (key, value) in fields {
+            parts.push(self.field(table, key, value)?);
+        }
+        Ok(match parts.len() {
+            1 => parts.remove(0),
+            _ => BoolExp::And(parts),
+        })
+    }
+
+    fn list(&self, table: TableId, value: &Value) -> Result<Vec<BoolExp>, String> {
+        match value {
+            Value::Array(items) => items.iter().map(|item| self.expression(table, item)).collect(),
+            other => Ok(vec![self.expression(table, other)?]),
+        }
+    }
+
+    fn field(&self, table: TableId, key: &str, value: &Value) -> Result<BoolExp, String> {
+        match key {
+            "_and" | "$and" => return Ok(BoolExp::And(self.list(table, value)?)),
+            "_or" | "$or" => return Ok(BoolExp::Or(self.list(table, value)?)),
+            "_not" | "$not" => return Ok(BoolExp::Not(Box::new(self.expression(table, value)?))),
+            "_exists" | "$exists" => return self.exists(value),
+            _ => {}
+        }
+        let info = &self.model.tables[table];
+        if let Some(column) = info.column(key) {
+            let comparisons = self.comparisons(table, &info.columns[column].ty, value)?;
+            return Ok(all(comparisons.into_iter().map(|comparison| BoolExp::Column(column, comparison))));
+        }
+        if let Some(relationship) = info.relationship(key) {
+            let inner = self.expression(info.relationships[relationship].table, value)?;
+            return Ok(BoolExp::Relationship(relationship, Box::new(inner)));
+        }
+        if let Some(relationship) = key.strip_suffix("_aggregate").and_then(|name| info.relationship(name)) {
+            return self.aggregate(table, relationship, value);
+        }
+        if let Some(computed) = info.computed.iter().position(|field| field.name == key) {
+            return match &info.computed[computed].returns {
+                ComputedReturn::Scalar(ty) => {
+                    let comparisons = self.comparisons(table, ty, value)?;
+                    let compare = |comparison| BoolExp::Computed(computed, Vec::new(), comparison);
+                    Ok(all(comparisons.into_iter().map(compare)))
+                }
+                ComputedReturn::Table(other) => {
+                    let inner = self.expression(*other, value)?;
+                    Ok(BoolExp::ComputedRows(computed, Vec::new(), Box::new(inner)))
+                }
+            };
+        }
+        Err(format!("{key:?} does not exist in the table {:?}", info.name.to_string()))
+    }
+
+    fn exists(&self, value: &Value) -> Result<BoolExp, String> {
+        let name: QualifiedName = value
+            .get("_table")
+            .cloned()
+            .ok_or_else(|| "_exists needs _table".to_owned())
+            .and_then(|table| serde_json::from_value(table).map_err(|error| error.to_string()))?;
+        let table = *self.model.by_name.get(&name).ok_or_else(|| format!("the table {name} is not tracked"))?;
+        let inner = match value.get("_where") {
+            Some(inner) => Reader { model: self.model, root: table }.expression(table, inner)?,
+            None => BoolExp::TRUE,
+        };
+        Ok(BoolExp::Exists(table, Box::new(inner)))
+    }
+
+    fn aggregate(&self, table: TableId, relationship: usize, value: &Value) -> Result<BoolExp, String> {
+        let other = self.model.tables[table].relationships[relationship].table;
+        let fields = value.as_object().ok_or("expected an object of aggregate functions")?;
+        let mut parts = Vec::new();
+        for (function, body) in fields {
+            let function = AGGREGATES
+                .iter()
+                .find(|name| *name == function)
+                .ok_or_else(|| format!("{function:?} is no aggregate function"))?;
+            let arguments = match body.get("arguments") {
+                Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).collect(),
+                Some(Value::String(name)) => vec![name.as_str()],
+                _ => Vec::new(),
+            };
+            let arguments = arguments
+                .into_iter()
+                .map(|name| self.model.tables[other].column(name).ok_or_else(|| format!("{name:?} is no column")))
+                .collect::<Result<Vec<usize>, String>>()?;
+            let filter = match body.get("filter") {
+                Some(filter) => self.expression(other, filter)?,
+                None => BoolExp::TRUE,
+            };
+            let ty = ScalarType::builtin(if function.starts_with("bool") { "bool" } else { "int4" });
+            let predicate = self.comparisons(table, &ty, body.get("predicate").unwrap_or(&Value::Null))?;
+            let distinct = body.get("distinct").and_then(Value::as_bool).unwrap_or_default();
+            let aggregate = AggregatePredicate { function, arguments, distinct, filter, predicate };
+            parts.push(BoolExp::Aggregate(relationship, Box::new(aggregate)));
+        }
+        Ok(BoolExp::And(parts))
+    }
+
+    fn comparisons(&self, table: TableId, ty: &ScalarType, value: &Value) -> Result<Vec<Comparison>, String> {
+        match value {
+            Value::Object(fields) => fields.iter().map(|(key, value)| self.comparison(table, ty, key, value)).collect(),
+            // A bare value means equality, as in old permissions.
+            other => Ok(vec![self.comparison(table, ty, "_eq", other)?]),
+        }
+    }
+
+    fn comparison(&self, table: TableId, ty: &ScalarType, key: &str, value: &Value) -> Result<Comparison, String> {
+        let operator = Operator::of(key).ok_or_else(|| format!("{key:?} is no operator"))?;
+        if Operator::takes_column(key) {
+            return Ok(Comparison { operator, operand: self.column_operand(table, value)? });
+        }
+        let source = literal(value);
+        Ok(match operator {
+            Operator::IsNull => {
+                let null = value.as_bool().ok_or("_is_null takes true or false")?;
+                let operator = if null { Operator::IsNull } else { Operator::IsNotNull };
+                Comparison { operator, operand: Operand::None }
+            }
+            Operator::Cast => {
+                let fields = value.as_object().ok_or("_cast takes an object")?;
+                let (target, inner) = fields.iter().next().ok_or("_cast takes a type")?;
+                let target = ScalarType::builtin(if target == "String" { "text" } else { target });
+                let inner = self.comparisons(table, &target, inner)?;
+                Comparison { operator, operand: Operand::Cast(target, inner) }
+            }
+            Operator::In | Operator::Nin | Operator::HasKeysAny | Operator::HasKeysAll => {
+                let element = if matches!(operator, Operator::In | Operator::Nin) {
+                    ty.clone()
+                } else {
+                    ScalarType::builtin("text")
+                };
+                let source = match value {
+                    Value::Array(items) if items.iter().all(is_constant) => {
+                        Source::Text(array_literal(items.iter().map(text_of)).into())
+                    }
+                    Value::Array(_) => return Err(format!("{key} takes literals or one session variable")),
+                    _ => source,
+                };
+                Comparison { operator, operand: Operand::Value(source, list_of(&element)) }
+            }
+            Operator::StDWithin | Operator::St3dDWithin => {
+                let from = value.get("from").ok_or("the distance needs from")?;
+                let distance = value.get("distance").ok_or("the distance needs distance")?;
+                let sphere = value.get("use_spheroid").map(literal);
+                Comparison { operator, operand: Operand::Distance(literal(from), literal(distance), sphere) }
+            }
+            _ => Comparison { operator, operand: Operand::Value(source, operand_type(operator, ty)) },
+        })
+    }
+
+    fn column_operand(&self, table: TableId, value: &Value) -> Result<Operand, String> {
+        let path: Vec<&str> = match value {
+            Value::String(name) => vec![name],
+            Value::Array(steps) => steps.iter().filter_map(Value::as_str).collect(),
+            _ => Vec::new(),
+        };
+        let column = |table: TableId, name: &str| {
+            let info = &self.model.tables[table];
+            info.column(name).ok_or_else(|| format!("{name:?} is no column of {:?}", info.name.to_string()))
+        };
+        match path.as_slice() {
+            [name] => Ok(Operand::Column(column(table, name)?)),
+            ["$", name] => Ok(Operand::RootColumn(column(self.root, name)?, self.root)),
+            [relationship, name] => {
+                let info = &self.model.tables[table];
+                let place =
+                    info.relationship(relationship).ok_or_else(|| format!("{relationship:?} is no relationship"))?;
+                Ok(Operand::RelatedColumn(place, column(info.relationships[place].table, name)?))
+            }
+            _ => Err("expected a column, or [\"$\", column]".to_owned()),
+        }
+    }
+}
+
+/// Aggregate functions that predicates may use.
+pub const AGGREGATES: &[&str] =
+    &["count", "bool_and", "bool_or", "avg", "corr", "covar_samp", "max", "min", "stddev_samp", "sum", "var_samp"];
+
+fn all(parts: impl Iterator<Item = BoolExp>) -> BoolExp {
+    let mut parts: Vec<BoolExp> = parts.collect();
+    match parts.len() {
+        1 => parts.remove(0),
+        _ => BoolExp::And(parts),
+    }
+}
+
+fn is_constant(value: &Value) -> bool {
+    !value.as_str().is_some_and(is_session_variable)
+}
+
+/// The text of a literal: strings as they are, anything else as JSON.
+pub fn text_of(value: &Value) -> Option<String> {
+    match value {
+        Value::Null => None,
+        Value::String(text) => Some(text.clone()),
+        other => Some(other.to_string()),
+    }
+}
+
+/// PostgreSQL's text form of an array.
+pub fn array_literal(items: impl Iterator<Item = Option<String>>) -> String {
+    let mut text = String::from("{");
+    for (index, item) in items.enumerate() {
+        if index > 0 {
+            text.push(',');
+        }
+        match item {
+            None => text.push_str("NULL"),
+            Some(item) => {
+                text.push('"');
+                for character in item.chars() {
+                    if matches!(character, '"' | '\\') {
+                        text.push('\\');
+                    }
+                    text.push(character);
+                }
+                text.push('"');
+            }
+        }
+    }
+    text.push('}');
+    text
+}
+
+/// The array type over a type.
+pub fn list_of(ty: &ScalarType) -> ScalarType {
+    ScalarType { list: true, sql: format!("{}[]", ty.sql), ..ty.clone() }
+}
+
+/// The type of an operator's operand, given that of the value it compares.
+pub fn operand_type(operator: Operator, ty: &ScalarType) -> ScalarType {
+    match operator {
+        Operator::HasKey => ScalarType::builtin("text"),
+        Operator::AncestorAny | Operator::DescendantAny => list_of(&ScalarType::builtin("ltree")),
+        Operator::Matches => ScalarType::builtin("lquery"),
+        Operator::MatchesAny => list_of(&ScalarType::builtin("lquery")),
+        Operator::MatchesFulltext => ScalarType::builtin("ltxtquery"),
+        // Patterns are text whatever kind of text the column holds; a length or case rule must not alter them.
+        Operator::Like
+        | Operator::Nlike
+        | Operator::Similar
+        | Operator::Nsimilar
+        | Operator::Regex
+        | Operator::Iregex
+        | Operator::Nregex
+        | Operator::Niregex
+        | Operator::Ilike
+        | Operator::Nilike
+            if ty.database != "citext" =>
+        {
+            ScalarType::builtin("text")
+        }
+        _ => ty.clone(),
+    }
+}
+
+/// A variable read as a value of a type, for errors at a path.
+pub fn variable(name: &str, ty: ScalarType, many: bool, path: &str) -> Source {
+    Source::Variable(name.into(), VariableType { ty, many }.into(), path.into())
+}

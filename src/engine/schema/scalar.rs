@@ -1,0 +1,112 @@
+//! How database types appear in GraphQL, by Hasura's rules.
+
+use crate::engine::catalog::ColumnType;
+
+/// A column's GraphQL type: a scalar, or a list of one for arrays.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ScalarType {
+    /// The scalar's name, such as `Int` or `timestamptz`.
+    pub name: String,
+    /// The database's name of the (element) type, such as `int4`.
+    pub database: String,
+    /// Whether it is an array.
+    pub list: bool,
+    /// As SQL writes the column's whole type, for casts.
+    pub sql: String,
+}
+
+impl ScalarType {
+    /// The type of a column.
+    pub fn of(ty: &ColumnType) -> Self {
+        match &ty.element {
+            Some(element) => {
+                Self { name: graphql_name(element), database: element.clone(), list: true, sql: ty.sql.clone() }
+            }
+            None => Self { name: graphql_name(&ty.name), database: ty.name.clone(), list: false, sql: ty.sql.clone() },
+        }
+    }
+
+    /// A built-in type by its database name, as SQL writes it too.
+    pub fn builtin(database: &str) -> Self {
+        Self { name: graphql_name(database), database: database.to_owned(), list: false, sql: database.to_owned() }
+    }
+
+    /// Whether sums and averages exist.
+    pub fn is_numeric(&self) -> bool {
+        !self.list
+            && matches!(self.database.as_str(), "int2" | "int4" | "int8" | "float4" | "float8" | "numeric" | "money")
+    }
+
+    /// Whether least and greatest values exist (Hasura's list of types that it knows).
+    pub fn is_comparable(&self) -> bool {
+        self.is_numeric()
+            || matches!(
+                self.database.as_str(),
+                "bpchar"
+                    | "varchar"
+                    | "text"
+                    | "citext"
+                    | "date"
+                    | "timestamp"
+                    | "timestamptz"
+                    | "timetz"
+                    | "uuid"
+                    | "ltree"
+                    | "int2"
+                    | "int4"
+                    | "int8"
+                    | "float4"
+                    | "float8"
+                    | "numeric"
+            )
+    }
+
+    /// Whether values are texts that patterns can match.
+    pub fn is_text(&self) -> bool {
+        !self.list && matches!(self.database.as_str(), "text" | "varchar" | "bpchar" | "citext")
+    }
+
+    /// Whether it is `jsonb`.
+    pub fn is_jsonb(&self) -> bool {
+        !self.list && self.database == "jsonb"
+    }
+
+    /// Whether it is `json` or `jsonb`.
+    pub fn is_json(&self) -> bool {
+        !self.list && matches!(self.database.as_str(), "json" | "jsonb")
+    }
+
+    /// Whether it is PostGIS's `geometry` or `geography`.
+    pub fn is_spatial(&self) -> bool {
+        !self.list && matches!(self.database.as_str(), "geometry" | "geography")
+    }
+}
+
+/// The GraphQL name of a database type.
+pub fn graphql_name(database: &str) -> String {
+    match database {
+        "int4" => "Int",
+        "int2" => "smallint",
+        "int8" => "bigint",
+        "float4" => "Float",
+        "bool" => "Boolean",
+        "text" | "varchar" => "String",
+        "timetz" => "timetz",
+        other => return name_of(other),
+    }
+    .to_owned()
+}
+
+/// A name that GraphQL allows.
+fn name_of(database: &str) -> String {
+    let fits = |(index, character): (usize, char)| {
+        character == '_' || character.is_ascii_alphabetic() || index > 0 && character.is_ascii_digit()
+    };
+    database.char_indices().map(|(index, c)| if fits((index, c)) { c } else { '_' }).collect()
+}
+
+/// Whether a name can stand in a GraphQL document.
+pub fn is_name(text: &str) -> bool {
+    !text.is_empty()
+        && text.char_indices().all(|(index, c)| c == '_' || c.is_ascii_alphabetic() || index > 0 && c.is_ascii_digit())
+}

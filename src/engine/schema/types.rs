@@ -1,0 +1,238 @@
+//! The types of one role's GraphQL schema, each field with what it stands for.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use indexmap::IndexMap;
+
+use super::boolexp::Operator;
+use super::model::TableId;
+
+/// The place of a type in [`Types`].
+pub type TypeId = usize;
+
+/// A description that is fixed or made.
+pub type Text = Cow<'static, str>;
+
+/// All types of a schema.
+#[derive(Debug, Default)]
+pub struct Types {
+    /// The types.
+    pub list: Vec<Type>,
+    /// Their places by name.
+    pub by_name: HashMap<String, TypeId>,
+}
+
+impl Types {
+    /// A type by its name.
+    pub fn named(&self, name: &str) -> Option<&Type> {
+        self.by_name.get(name).map(|&id| &self.list[id])
+    }
+}
+
+/// A type.
+#[derive(Debug)]
+pub struct Type {
+    /// Its name.
+    pub name: String,
+    /// Its description.
+    pub description: Option<Text>,
+    /// What it is made of.
+    pub kind: TypeKind,
+}
+
+/// What a type is made of.
+#[derive(Debug)]
+pub enum TypeKind {
+    /// A scalar.
+    Scalar,
+    /// An enum.
+    Enum(IndexMap<String, EnumMember>),
+    /// An object, with the interfaces it implements.
+    Object(IndexMap<String, Field>, Vec<TypeId>),
+    /// An interface of a remote schema.
+    Interface(IndexMap<String, Field>),
+    /// A union of a remote schema.
+    Union(Vec<TypeId>),
+    /// An input object.
+    Input(IndexMap<String, InputField>),
+}
+
+/// A value of an enum.
+#[derive(Debug, Default, Clone)]
+pub struct EnumMember {
+    /// Its description.
+    pub description: Option<Text>,
+    /// Of an enum of columns, the column's place.
+    pub column: usize,
+}
+
+/// A reference to a type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TypeRef {
+    /// A type; non-null when set.
+    Named(TypeId, bool),
+    /// A list; non-null when set.
+    List(Box<TypeRef>, bool),
+}
+
+impl TypeRef {
+    /// A type that may be null.
+    pub fn nullable(id: TypeId) -> Self {
+        Self::Named(id, false)
+    }
+
+    /// A type that is not null.
+    pub fn required(id: TypeId) -> Self {
+        Self::Named(id, true)
+    }
+
+    /// `[T!]`, and `[T!]!` when `required` is set.
+    pub fn list(id: TypeId, required: bool) -> Self {
+        Self::List(Box::new(Self::Named(id, true)), required)
+    }
+
+    /// The named type inside.
+    pub fn base(&self) -> TypeId {
+        match self {
+            Self::Named(id, _) => *id,
+            Self::List(inner, _) => inner.base(),
+        }
+    }
+
+    /// Whether null is excluded.
+    pub fn is_required(&self) -> bool {
+        match self {
+            Self::Named(_, required) | Self::List(_, required) => *required,
+        }
+    }
+
+    /// The same type with or without null.
+    pub fn with_required(self, required: bool) -> Self {
+        match self {
+            Self::Named(id, _) => Self::Named(id, required),
+            Self::List(inner, _) => Self::List(inner, required),
+        }
+    }
+}
+
+/// A field of an object.
+#[derive(Debug)]
+pub struct Field {
+    /// Its description.
+    pub description: Option<Text>,
+    /// Its arguments.
+    pub arguments: IndexMap<String, InputField>,
+    /// Its type.
+    pub ty: TypeRef,
+    /// What it stands for.
+    pub kind: FieldKind,
+}
+
+/// What a field stands for.
+#[derive(Debug, Clone, PartialEq)]
+pub enum FieldKind {
+    /// A column of the table.
+    Column(usize),
+    /// A relationship of the table.
+    Relationship(usize),
+    /// The aggregate over a relationship.
+    RelationshipAggregate(usize),
+    /// A computed field.
+    Computed(usize),
+    /// A root field.
+    Root(RootField),
+    /// `aggregate` of an aggregate.
+    Aggregate,
+    /// `nodes` of an aggregate.
+    Nodes,
+    /// `count` of an aggregate.
+    Count,
+    /// `sum`, `max` ... of an aggregate.
+    AggregateFunction(&'static str),
+    /// `affected_rows` of a mutation.
+    AffectedRows,
+    /// `returning` of a mutation.
+    Returning,
+    /// A field of an action's answer.
+    ActionField,
+    /// A relationship of an action's answer: the place in the type's list, and the table.
+    ActionRelationship(usize, TableId),
+    /// A field of the answer of an asynchronous action.
+    AsyncField,
+    /// A field of a remote schema.
+    Remote,
+    /// A remote relationship, by its place in the table's metadata.
+    RemoteRelationship(usize),
+}
+
+/// A root field.
+#[derive(Debug, Clone, PartialEq)]
+pub enum RootField {
+    /// Rows of a table.
+    Select(TableId),
+    /// One row by its primary key.
+    SelectByPk(TableId),
+    /// Aggregates over rows.
+    SelectAggregate(TableId),
+    /// Rows after a cursor.
+    Stream(TableId),
+    /// Rows of a function.
+    Function(usize),
+    /// Aggregates over rows of a function.
+    FunctionAggregate(usize),
+    /// Inserts rows.
+    Insert(TableId),
+    /// Inserts one row.
+    InsertOne(TableId),
+    /// Updates rows.
+    Update(TableId),
+    /// Updates one row.
+    UpdateByPk(TableId),
+    /// Updates rows, several times.
+    UpdateMany(TableId),
+    /// Deletes rows.
+    Delete(TableId),
+    /// Deletes one row.
+    DeleteByPk(TableId),
+    /// Calls an action.
+    Action(usize),
+    /// The result of an asynchronous action.
+    ActionResult(usize),
+    /// A root field of a remote schema, by the schema's place and the field's own name.
+    Remote(usize, String),
+}
+
+/// An argument, or a field of an input object.
+#[derive(Debug, Clone)]
+pub struct InputField {
+    /// Its description.
+    pub description: Option<Text>,
+    /// Its type.
+    pub ty: TypeRef,
+    /// Its default, as a document writes it.
+    pub default: Option<Text>,
+    /// What it stands for.
+    pub kind: InputKind,
+}
+
+/// What an argument or a field of an input object stands for.
+#[derive(Debug, Clone, PartialEq)]
+pub enum InputKind {
+    /// Nothing but itself: who reads it knows its name.
+    Plain,
+    /// A column of the table.
+    Column(usize),
+    /// A relationship of the table.
+    Relationship(usize),
+    /// The aggregate over a relationship.
+    RelationshipAggregate(usize),
+    /// A computed field.
+    Computed(usize),
+    /// A comparison operator.
+    Operator(Operator),
+    /// An aggregate function.
+    Function(&'static str),
+    /// An argument of a function, by its place.
+    Argument(usize),
+}

@@ -21,6 +21,8 @@ pub struct RequestContext {
     pub session: Session,
     /// The client's headers, for actions and remote schemas that forward them.
     pub headers: Arc<HeaderMap>,
+    /// Values of variables, for rows that are read after an action.
+    pub variables: Option<Arc<Map<String, Value>>>,
     /// The document, for an action's `request_query`.
     pub query: Arc<str>,
     /// Makes the calls.
@@ -30,7 +32,7 @@ pub struct RequestContext {
 impl RequestContext {
     /// A context without client headers and without an outside: actions and remote schemas answer an error.
     pub fn local(session: Session) -> Self {
-        Self { session, headers: Arc::default(), query: "".into(), callers: Arc::new(NoCallers) }
+        Self { session, headers: Arc::default(), variables: None, query: "".into(), callers: Arc::new(NoCallers) }
     }
 }
 
@@ -39,8 +41,10 @@ impl RequestContext {
 pub struct ActionCall {
     /// The action.
     pub action: Arc<Action>,
-    /// Arguments by name.
+    /// Arguments by name; of a result the id.
     pub input: Map<String, Value>,
+    /// Whether the result of an asynchronous action is asked for: `{id, created_at, errors, output}`.
+    pub result: bool,
 }
 
 /// What a webhook answered.

@@ -28,6 +28,8 @@ pub enum BoolExp {
     Aggregate(usize, Box<AggregatePredicate>),
     /// A row of any table exists for which it holds.
     Exists(TableId, Box<BoolExp>),
+    /// A stream's cursor has no value yet.
+    CursorStart(usize),
 }
 
 impl BoolExp {
@@ -107,6 +109,10 @@ pub enum Source {
     Variable(Arc<str>, Arc<VariableType>, Arc<str>),
     /// The cursor of a stream, by place.
     Cursor(usize),
+    /// The rows that a mutation changed, as an array of texts.
+    Rows,
+    /// A value that the row above or below a nested insert gives, by place.
+    Key(usize),
 }
 
 /// What a variable's value is read as.

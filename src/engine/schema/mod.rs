@@ -74,3 +74,12 @@ impl RoleSchema {
         self.document().sdl()
     }
 }
+
+/// The name of the object type of a table's rows.
+pub fn table_type_name(model: &Model, table: &model::TableInfo) -> String {
+    let name = match model.camel_case {
+        true => names::camel_case(&table.graphql_name, true),
+        false => table.graphql_name.clone(),
+    };
+    names::affixed(&name, &model.type_affixes)
+}

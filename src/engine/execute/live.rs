@@ -1,0 +1,65 @@
+//! Refreshes many subscribers of one plan with one statement.
+
+use bytes::Bytes;
+use sqlx::postgres::PgArguments;
+use sqlx::{Arguments, AssertSqlSafe, SqlSafeStr};
+
+use super::write::{Cells, elements};
+use super::{Executor, errors};
+use crate::engine::error::Result;
+use crate::engine::plan::{Answer, LivePlan, Values};
+
+/// The values of one cohort of subscribers.
+pub type Member = Values;
+
+/// A cohort's answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refreshed {
+    /// The value of the root field.
+    pub data: Bytes,
+    /// How many rows it has, of a list.
+    pub rows: usize,
+    /// Of a stream, the cursor after the last row; none when there were no rows.
+    pub cursor: Option<String>,
+}
+
+/// Refreshes cohorts: one statement for all, an answer for each in their order.
+///
+/// # Errors
+/// Of the database; one member's bad value fails all, so callers try members one by one then.
+pub async fn refresh(executor: &Executor, plan: &LivePlan, members: &[&Member]) -> Result<Vec<Refreshed>> {
+    let places: Vec<i32> = (0..members.len()).map(|place| place as i32).collect();
+    let mut arguments = PgArguments::default();
+    let fail = |error| errors::database(sqlx::Error::Encode(error), "$");
+    arguments.add(places).map_err(fail)?;
+    for index in 0..plan.params.len() {
+        let column: Vec<Option<&str>> =
+            members.iter().map(|member| member.get(index).and_then(Option::as_deref)).collect();
+        arguments.add(column).map_err(fail)?;
+    }
+    let statement = AssertSqlSafe(plan.sql.clone()).into_sql_str();
+    let rows = sqlx::query_with(statement, arguments)
+        .fetch_all(&executor.pool)
+        .await
+        .map_err(|error| errors::database(error, "$"))?;
+    let empty: &[u8] = match plan.answer {
+        Answer::List(_) => b"[]",
+        Answer::First(_) => b"null",
+    };
+    let nothing = Refreshed { data: Bytes::from_static(empty), rows: 0, cursor: None };
+    let mut answers = vec![nothing; members.len()];
+    for row in &rows {
+        let cells = Cells::of_row(row).map_err(errors::malformed)?;
+        let place = cells.bytes(0).and_then(|bytes| <[u8; 4]>::try_from(bytes).ok()).map(i32::from_be_bytes);
+        let Some(slot) = place.and_then(|place| answers.get_mut(usize::try_from(place).ok()?)) else { continue };
+        let records = cells.bytes(1).map(elements).transpose().map_err(errors::malformed)?.unwrap_or_default();
+        let mut out = Vec::with_capacity(256);
+        executor.writer.records(&mut out, &plan.answer, &records).map_err(errors::malformed)?;
+        let cursor = match (plan.cursor.is_empty(), records.last()) {
+            (false, Some(last)) => Cells::of_record(last).map_err(errors::malformed)?.last_text(),
+            _ => None,
+        };
+        *slot = Refreshed { data: out.into(), rows: records.len(), cursor };
+    }
+    Ok(answers)
+}

@@ -1,0 +1,206 @@
+//! Mutations: statements that write, the check of each row, and what is answered.
+
+use sqlx::PgConnection;
+use sqlx::postgres::PgRow;
+
+use super::write::{Cells, Writer};
+use super::{errors, fetch};
+use crate::engine::callers::RequestContext;
+use crate::engine::error::{ErrorCode, GraphqlError, Result};
+use crate::engine::plan::{Answer, Binder, InsertOne, MutationPlan, Part, Response, Returning, Root, Writes};
+use crate::engine::schema::permission::array_literal;
+
+/// What was written so far.
+#[derive(Default)]
+struct Changed {
+    /// Rows as the statements returned them.
+    rows: Vec<PgRow>,
+    /// Rows of the field's own table as text, for statements that read them again.
+    texts: Vec<Option<String>>,
+    /// Rows of all tables.
+    affected: usize,
+}
+
+/// Runs a root field that writes, inside a transaction, and writes its answer.
+pub async fn run(
+    connection: &mut PgConnection,
+    writer: Writer,
+    plan: &MutationPlan,
+    root: &Root,
+    context: &RequestContext,
+    out: &mut Vec<u8>,
+) -> Result<()> {
+    let variables = &root.variables;
+    let binder = Binder::new(&context.session, variables);
+    match &plan.writes {
+        Writes::Nothing => answer(connection, writer, plan, Changed::default(), &binder, out).await,
+        Writes::One(write) => {
+            let values = binder.bind(&write.params)?;
+            let changed = changed(fetch(&mut *connection, &write.sql, &values, &plan.path).await?, &plan.path)?;
+            answer(connection, writer, plan, changed, &binder, out).await
+        }
+        Writes::Many(writes) => {
+            out.push(b'[');
+            for (index, write) in writes.iter().enumerate() {
+                if index > 0 {
+                    out.push(b',');
+                }
+                let values = binder.bind(&write.params)?;
+                let changed = changed(fetch(&mut *connection, &write.sql, &values, &plan.path).await?, &plan.path)?;
+                answer(connection, writer, plan, changed, &binder, out).await?;
+            }
+            out.push(b']');
+            Ok(())
+        }
+        Writes::Nested(inserts) => {
+            let mut all = Changed::default();
+            for insert in inserts {
+                let (_, text) = nested(connection, insert, &[], &binder, &mut all.affected).await?;
+                all.texts.extend(text.map(Some));
+            }
+            answer(connection, writer, plan, all, &binder, out).await
+        }
+    }
+}
+
+fn changed(rows: Vec<PgRow>, path: &str) -> Result<Changed> {
+    let mut texts = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let cells = Cells::of_row(row).map_err(errors::malformed)?;
+        check(&cells, path)?;
+        texts.push(cells.text(1));
+    }
+    Ok(Changed { affected: rows.len(), rows, texts })
+}
+
+/// A check that is null holds no more than one that is false.
+fn check(cells: &Cells<'_>, path: &str) -> Result<()> {
+    match cells.bytes(0) {
+        Some([1]) => Ok(()),
+        _ => {
+            let message = "check constraint of an insert/update permission has failed";
+            Err(GraphqlError::at(path, ErrorCode::PermissionError, message))
+        }
+    }
+}
+
+/// Inserts a row with those before and after it; gives its key columns and the row itself, unless a conflict left it
+/// out.
+async fn nested(
+    connection: &mut PgConnection,
+    insert: &InsertOne,
+    given: &[Option<String>],
+    binder: &Binder<'_>,
+    affected: &mut usize,
+) -> Result<(Vec<Option<String>>, Option<String>)> {
+    let mut keys = given.to_vec();
+    for before in &insert.before {
+        let (values, text) = Box::pin(nested(connection, &before.insert, &[], binder, affected)).await?;
+        if text.is_none() {
+            let message = "cannot proceed to insert object relation since insert to its table affects zero rows";
+            return Err(GraphqlError::at(insert.path.clone(), ErrorCode::NotSupported, message));
+        }
+        take_keys(&mut keys, &before.keys, &values);
+    }
+    let own = Binder { keys: &keys, ..Binder::new(binder.session, binder.variables) };
+    let values = own.bind(&insert.params)?;
+    let rows = fetch(&mut *connection, &insert.sql, &values, &insert.path).await?;
+    *affected += rows.len();
+    let Some(row) = rows.first() else {
+        if insert.after.iter().any(|after| !after.inserts.is_empty()) {
+            let message = "cannot proceed to insert array relations since insert to its table affects zero rows";
+            return Err(GraphqlError::at(insert.path.clone(), ErrorCode::NotSupported, message));
+        }
+        return Ok((Vec::new(), None));
+    };
+    let (text, columns) = {
+        let cells = Cells::of_row(row).map_err(errors::malformed)?;
+        check(&cells, &insert.path)?;
+        let columns: Vec<Option<String>> = (2..sqlx::Row::len(row)).map(|place| cells.text(place)).collect();
+        (cells.text(1), columns)
+    };
+    for after in &insert.after {
+        let mut given = Vec::new();
+        take_keys(&mut given, &after.keys, &columns);
+        for insert in &after.inserts {
+            Box::pin(nested(connection, insert, &given, binder, affected)).await?;
+        }
+    }
+    Ok((columns, text))
+}
+
+fn take_keys(keys: &mut Vec<Option<String>>, map: &[(usize, usize)], values: &[Option<String>]) {
+    for &(from, to) in map {
+        if keys.len() <= to {
+            keys.resize(to + 1, None);
+        }
+        if let Some(slot) = keys.get_mut(to) {
+            *slot = values.get(from).cloned().flatten();
+        }
+    }
+}
+
+async fn answer(
+    connection: &mut PgConnection,
+    writer: Writer,
+    plan: &MutationPlan,
+    changed: Changed,
+    binder: &Binder<'_>,
+    out: &mut Vec<u8>,
+) -> Result<()> {
+    match &plan.response {
+        Response::One(returning) => {
+            let list = rows(connection, writer, returning, &changed, binder, true).await?;
+            out.extend_from_slice(&list);
+        }
+        Response::Object(parts) => {
+            out.push(b'{');
+            for (index, (key, part)) in parts.iter().enumerate() {
+                if index > 0 {
+                    out.push(b',');
+                }
+                out.extend_from_slice(key.as_bytes());
+                match part {
+                    Part::AffectedRows => out.extend_from_slice(changed.affected.to_string().as_bytes()),
+                    Part::Constant(text) => out.extend_from_slice(text.as_bytes()),
+                    Part::Returning(returning) => {
+                        let list = rows(connection, writer, returning, &changed, binder, false).await?;
+                        out.extend_from_slice(&list);
+                    }
+                }
+            }
+            out.push(b'}');
+        }
+    }
+    Ok(())
+}
+
+/// The changed rows as a list, or the first of them.
+async fn rows(
+    connection: &mut PgConnection,
+    writer: Writer,
+    returning: &Returning,
+    changed: &Changed,
+    binder: &Binder<'_>,
+    one: bool,
+) -> Result<Vec<u8>> {
+    let mut out = Vec::new();
+    match returning {
+        Returning::Direct(shape) => {
+            let answer = if one { Answer::First(shape.clone()) } else { Answer::List(shape.clone()) };
+            writer.answer(&mut out, &answer, &changed.rows).map_err(errors::malformed)?;
+        }
+        Returning::Again(query) => {
+            let literal = array_literal(changed.texts.iter().cloned());
+            let binder = Binder { rows: Some(&literal), ..Binder::new(binder.session, binder.variables) };
+            let values = binder.bind(&query.params)?;
+            let rows = fetch(connection, &query.sql, &values, "$").await?;
+            let answer = match (&query.answer, one) {
+                (Answer::List(shape), true) => Answer::First(shape.clone()),
+                (answer, _) => answer.clone(),
+            };
+            writer.answer(&mut out, &answer, &rows).map_err(errors::malformed)?;
+        }
+    }
+    Ok(out)
+}

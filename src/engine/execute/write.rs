@@ -1,0 +1,226 @@
+//! Writes rows of the wire's binary format as JSON, by the shape that planning made.
+
+use sqlx::postgres::{PgRow, PgValueFormat};
+use sqlx::{Column, Row, ValueRef};
+
+use super::value;
+use crate::engine::plan::{Answer, Shape};
+
+/// Bytes that are not what the protocol says they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Malformed;
+
+impl std::fmt::Display for Malformed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a value of the database does not have its binary form")
+    }
+}
+
+impl std::error::Error for Malformed {}
+
+type Result<T> = std::result::Result<T, Malformed>;
+
+/// The values of a row or record: type and bytes, or null.
+pub struct Cells<'a>(Vec<(u32, Option<&'a [u8]>)>);
+
+impl<'a> Cells<'a> {
+    /// The values of a row.
+    pub fn of_row(row: &'a PgRow) -> Result<Self> {
+        let mut cells = Vec::with_capacity(row.len());
+        for index in 0..row.len() {
+            let raw = row.try_get_raw(index).map_err(|_| Malformed)?;
+            let oid = row.column(index).type_info().oid().map_or(0, |oid| oid.0);
+            if raw.is_null() {
+                cells.push((oid, None));
+                continue;
+            }
+            if raw.format() != PgValueFormat::Binary {
+                return Err(Malformed);
+            }
+            cells.push((oid, Some(raw.as_bytes().map_err(|_| Malformed)?)));
+        }
+        Ok(Self(cells))
+    }
+
+    /// The values of a record.
+    pub fn of_record(bytes: &'a [u8]) -> Result<Self> {
+        let mut reader = Reader(bytes);
+        let count = reader.count()?;
+        let mut cells = Vec::with_capacity(count);
+        for _ in 0..count {
+            let oid = reader.i32()? as u32;
+            cells.push((oid, reader.value()?));
+        }
+        Ok(Self(cells))
+    }
+
+    /// The bytes of a value.
+    pub fn bytes(&self, place: usize) -> Option<&'a [u8]> {
+        self.0.get(place).and_then(|(_, bytes)| *bytes)
+    }
+
+    /// The last value as text.
+    pub fn last_text(&self) -> Option<String> {
+        let bytes = self.0.last()?.1?;
+        std::str::from_utf8(bytes).ok().map(str::to_owned)
+    }
+
+    /// A value as text.
+    pub fn text(&self, place: usize) -> Option<String> {
+        self.bytes(place).and_then(|bytes| std::str::from_utf8(bytes).ok()).map(str::to_owned)
+    }
+}
+
+struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    fn take(&mut self, length: usize) -> Result<&'a [u8]> {
+        let (head, tail) = self.0.split_at_checked(length).ok_or(Malformed)?;
+        self.0 = tail;
+        Ok(head)
+    }
+
+    fn i32(&mut self) -> Result<i32> {
+        Ok(i32::from_be_bytes(self.take(4)?.try_into().map_err(|_| Malformed)?))
+    }
+
+    fn count(&mut self) -> Result<usize> {
+        usize::try_from(self.i32()?).map_err(|_| Malformed)
+    }
+
+    fn value(&mut self) -> Result<Option<&'a [u8]>> {
+        match self.i32()? {
+            -1 => Ok(None),
+            length => self.take(usize::try_from(length).map_err(|_| Malformed)?).map(Some),
+        }
+    }
+}
+
+/// The elements of a one-dimensional array.
+pub fn elements(bytes: &[u8]) -> Result<Vec<&[u8]>> {
+    let mut reader = Reader(bytes);
+    let dimensions = reader.i32()?;
+    reader.take(8)?;
+    if dimensions == 0 {
+        return Ok(Vec::new());
+    }
+    let count = reader.count()?;
+    reader.take(4)?;
+    // Each element takes four bytes at least, so a wrong count cannot ask for much memory.
+    let mut elements = Vec::with_capacity(count.min(bytes.len() / 4));
+    for _ in 0..count {
+        elements.push(reader.value()?.ok_or(Malformed)?);
+    }
+    Ok(elements)
+}
+
+/// Writes values as JSON.
+#[derive(Debug, Clone, Copy)]
+pub struct Writer {
+    /// Whether large numbers are strings.
+    pub stringify: bool,
+}
+
+impl Writer {
+    /// Writes the answer of a statement's rows.
+    pub fn answer(&self, out: &mut Vec<u8>, answer: &Answer, rows: &[PgRow]) -> Result<()> {
+        match answer {
+            Answer::First(shape) => match rows.first() {
+                Some(row) => self.shape(out, shape, &Cells::of_row(row)?),
+                None => null(out),
+            },
+            Answer::List(shape) => {
+                out.push(b'[');
+                for (index, row) in rows.iter().enumerate() {
+                    if index > 0 {
+                        out.push(b',');
+                    }
+                    self.shape(out, shape, &Cells::of_row(row)?)?;
+                }
+                out.push(b']');
+                Ok(())
+            }
+        }
+    }
+
+    /// Writes the answer of records.
+    pub fn records(&self, out: &mut Vec<u8>, answer: &Answer, records: &[&[u8]]) -> Result<()> {
+        match answer {
+            Answer::First(shape) => match records.first() {
+                Some(record) => self.shape(out, shape, &Cells::of_record(record)?),
+                None => null(out),
+            },
+            Answer::List(shape) => self.list(out, shape, records),
+        }
+    }
+
+    fn list(&self, out: &mut Vec<u8>, shape: &Shape, records: &[&[u8]]) -> Result<()> {
+        out.push(b'[');
+        for (index, record) in records.iter().enumerate() {
+            if index > 0 {
+                out.push(b',');
+            }
+            self.shape(out, shape, &Cells::of_record(record)?)?;
+        }
+        out.push(b']');
+        Ok(())
+    }
+
+    /// Writes one value.
+    pub fn shape(&self, out: &mut Vec<u8>, shape: &Shape, cells: &Cells<'_>) -> Result<()> {
+        match shape {
+            Shape::Value(place) | Shape::Plain(place) => {
+                let (oid, bytes) = *cells.0.get(*place).ok_or(Malformed)?;
+                match bytes {
+                    Some(bytes) => value::write(out, oid, bytes, self.stringify && matches!(shape, Shape::Value(_))),
+                    None => null(out),
+                }
+            }
+            Shape::Json(place) => {
+                out.extend_from_slice(cells.bytes(*place).unwrap_or(b"null"));
+                Ok(())
+            }
+            Shape::Constant(text) => {
+                out.extend_from_slice(text.as_bytes());
+                Ok(())
+            }
+            Shape::Object(present, fields) => {
+                if present.is_some_and(|place| cells.bytes(place) != Some(&[1])) {
+                    return null(out);
+                }
+                out.push(b'{');
+                for (index, (key, field)) in fields.iter().enumerate() {
+                    if index > 0 {
+                        out.push(b',');
+                    }
+                    out.extend_from_slice(key.as_bytes());
+                    self.shape(out, field, cells)?;
+                }
+                out.push(b'}');
+                Ok(())
+            }
+            Shape::Rows(place, item) => match cells.bytes(*place) {
+                Some(bytes) => self.list(out, item, &elements(bytes)?),
+                None => {
+                    out.extend_from_slice(b"[]");
+                    Ok(())
+                }
+            },
+            Shape::Record(place, item) => match cells.bytes(*place) {
+                Some(bytes) => self.shape(out, item, &Cells::of_record(bytes)?),
+                None => null(out),
+            },
+            Shape::First(place, item) => {
+                match cells.bytes(*place).map(elements).transpose()?.unwrap_or_default().first() {
+                    Some(record) => self.shape(out, item, &Cells::of_record(record)?),
+                    None => null(out),
+                }
+            }
+        }
+    }
+}
+
+fn null(out: &mut Vec<u8>) -> Result<()> {
+    out.extend_from_slice(b"null");
+    Ok(())
+}

@@ -1,0 +1,241 @@
+//! Actions: the input of the call, and what is answered of its output.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::Query;
+use super::collect::Selected;
+use super::context::Context;
+use super::input::Input;
+use super::select::{Rows, untied};
+use super::shape::Answer;
+use crate::engine::error::{GraphqlError, Result};
+use crate::engine::metadata::{Action, RelationshipType, TypeRelationship};
+use crate::engine::schema::boolexp::{BoolExp, Comparison, Operand, Operator, Source};
+use crate::engine::schema::model::TableId;
+use crate::engine::schema::types::{FieldKind, TypeId, TypeKind, TypeRef};
+
+/// A root field that an action answers.
+#[derive(Debug, Clone)]
+pub struct ActionPlan {
+    /// The action.
+    pub action: Arc<Action>,
+    /// Arguments by name.
+    pub input: Map<String, Value>,
+    /// Whether it asks for the result of an asynchronous action rather than calling it; `input` then holds the id.
+    pub result: bool,
+    /// What is answered.
+    pub output: ActionShape,
+}
+
+/// What is answered of an action's output.
+#[derive(Debug, Clone)]
+pub struct ActionShape {
+    /// Whether null is refused.
+    pub required: bool,
+    /// Its form.
+    pub form: ActionForm,
+}
+
+/// The form of an action's output.
+#[derive(Debug, Clone)]
+pub enum ActionForm {
+    /// A value as it is.
+    Value,
+    /// A list.
+    List(Box<ActionShape>),
+    /// An object.
+    Object(ActionFields),
+}
+
+/// The selected fields of an action's object.
+#[derive(Debug, Clone, Default)]
+pub struct ActionFields {
+    /// Each with its response key.
+    pub fields: Vec<(String, ActionField)>,
+}
+
+/// A selected field of an action's object.
+#[derive(Debug, Clone)]
+pub enum ActionField {
+    /// A field of the output, by its name there.
+    Output(String, ActionShape),
+    /// Rows of a table.
+    Related(Arc<RelatedRows>),
+    /// A fixed value.
+    Constant(String),
+}
+
+/// Rows of a table that belong to an action's output. The statement's cursor values are the output's fields.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RelatedRows {
+    /// The statement.
+    pub query: Query,
+    /// Fields of the output whose values it takes.
+    pub fields: Vec<String>,
+}
+
+impl<'a> Context<'a> {
+    /// A call of an action.
+    pub(super) fn action(&mut self, action: &Arc<Action>, selected: &Selected<'a>) -> Result<ActionPlan> {
+        let mut input = Map::new();
+        let Some(field) = selected.field else { return Err(GraphqlError::unexpected("an action without a field")) };
+        for (name, definition) in &field.arguments {
+            let path = format!("{}.args.{name}", selected.path);
+            let argument = selected.arguments.iter().find(|argument| argument.name.as_str() == name);
+            let value = match argument {
+                Some(argument) => Input::Ast(&argument.value).resolve(self.variables, &path)?,
+                None => None,
+            };
+            match value {
+                Some(value) => {
+                    self.check(value, &definition.ty, &path)?;
+                    input.insert(name.clone(), value.json(self.variables, &path)?);
+                }
+                None if definition.ty.is_required() => {
+                    return Err(GraphqlError::validation(path, format!("missing required field '{name}'")));
+                }
+                None => {}
+            }
+        }
+        let output = match action.definition.is_asynchronous() {
+            true => ActionShape { required: true, form: ActionForm::Value },
+            false => self.action_shape(&field.ty, selected)?,
+        };
+        Ok(ActionPlan { action: action.clone(), input, result: false, output })
+    }
+
+    /// The result of an asynchronous action.
+    pub(super) fn action_result(&mut self, action: &Arc<Action>, selected: &Selected<'a>) -> Result<ActionPlan> {
+        let mut input = Map::new();
+        let path = format!("{}.args.id", selected.path);
+        let argument = selected.arguments.iter().find(|argument| argument.name.as_str() == "id");
+        let value = match argument {
+            Some(argument) => Input::Ast(&argument.value).resolve(self.variables, &path)?,
+            None => None,
+        };
+        let value = value.ok_or_else(|| GraphqlError::validation(path.clone(), "missing required field 'id'"))?;
+        input.insert("id".to_owned(), value.json(self.variables, &path)?);
+        let Some(field) = selected.field else { return Err(GraphqlError::unexpected("an action without a field")) };
+        let output = self.action_shape(&field.ty, selected)?;
+        Ok(ActionPlan { action: action.clone(), input, result: true, output })
+    }
+
+    /// Whether an input value has the form of its type. Values of scalars are the webhook's affair.
+    fn check(&self, value: Input<'a>, ty: &TypeRef, path: &str) -> Result<()> {
+        let Some(value) = value.resolve(self.variables, path)? else { return Ok(()) };
+        let base = self.schema.ty(ty.base());
+        if value.is_null() {
+            return match ty.is_required() {
+                true => {
+                    let message = format!("unexpected null value for type '{}'", base.name);
+                    Err(GraphqlError::validation(path, message))
+                }
+                false => Ok(()),
+            };
+        }
+        match ty {
+            TypeRef::List(inner, _) => value
+                .list()
+                .into_iter()
+                .enumerate()
+                .try_for_each(|(index, item)| self.check(item, inner, &format!("{path}[{index}]"))),
+            TypeRef::Named(id, _) => match &base.kind {
+                TypeKind::Input(_) => self
+                    .fields(value, *id, path)?
+                    .into_iter()
+                    .try_for_each(|(name, field, value)| self.check(value, &field.ty, &format!("{path}.{name}"))),
+                TypeKind::Enum(_) => self.enum_value(value, *id, path).map(|_| ()),
+                _ => self.check_scalar(value, &base.name, path),
+            },
+        }
+    }
+
+    fn check_scalar(&self, value: Input<'a>, name: &str, path: &str) -> Result<()> {
+        let json = value.json(self.variables, path)?;
+        let (fits, expected) = match name {
+            "Int" => (json.as_i64().is_some_and(|n| i32::try_from(n).is_ok()), "a 32-bit integer"),
+            "Float" => (json.is_number(), "a float"),
+            "Boolean" => (json.is_boolean(), "a boolean"),
+            "String" => (json.is_string(), "a string"),
+            "ID" => (json.is_string() || json.is_i64(), "an id"),
+            _ => (true, ""),
+        };
+        match fits {
+            true => Ok(()),
+            false => Err(super::input::mismatch(path, expected, name, value)),
+        }
+    }
+
+    fn action_shape(&mut self, ty: &TypeRef, selected: &Selected<'a>) -> Result<ActionShape> {
+        let required = ty.is_required();
+        let form = match ty {
+            TypeRef::List(inner, _) => ActionForm::List(Box::new(self.action_shape(inner, selected)?)),
+            TypeRef::Named(id, _) => match &self.schema.ty(*id).kind {
+                TypeKind::Object(..) => ActionForm::Object(self.action_fields(*id, selected)?),
+                _ => ActionForm::Value,
+            },
+        };
+        Ok(ActionShape { required, form })
+    }
+
+    fn action_fields(&mut self, ty: TypeId, selected: &Selected<'a>) -> Result<ActionFields> {
+        let mut fields = Vec::new();
+        let name = self.schema.ty(ty).name.clone();
+        for field in self.under(selected)? {
+            let value = match field.field {
+                None => ActionField::Constant(format!("\"{name}\"")),
+                Some(definition) => match &definition.kind {
+                    FieldKind::ActionRelationship(place, table) => {
+                        ActionField::Related(Arc::new(self.action_rows(&name, *place, *table, &field)?))
+                    }
+                    _ => ActionField::Output(field.name.to_owned(), self.action_shape(&definition.ty, &field)?),
+                },
+            };
+            fields.push((field.key.to_owned(), value));
+        }
+        Ok(ActionFields { fields })
+    }
+
+    fn relationship_of(&self, ty: &str, place: usize) -> Option<&'a TypeRelationship> {
+        let object = self.model.custom_types.objects.iter().find(|object| object.name == ty)?;
+        object.relationships.get(place)
+    }
+
+    fn action_rows(&mut self, ty: &str, place: usize, table: TableId, selected: &Selected<'a>) -> Result<RelatedRows> {
+        let relationship =
+            self.relationship_of(ty, place).ok_or_else(|| GraphqlError::unexpected("no such relationship"))?;
+        let mut args = self.args(selected, table)?;
+        let mut fields = Vec::new();
+        let mut parts = Vec::new();
+        for (field, column) in &relationship.field_mapping {
+            let info = self.table(table);
+            let Some(column) = info.column(column) else { continue };
+            let operand = Operand::Value(Source::Cursor(fields.len()), info.columns[column].ty.clone());
+            parts.push(BoolExp::Column(column, Comparison { operator: Operator::Eq, operand }));
+            fields.push(field.clone());
+        }
+        args.filter = Some(args.filter.unwrap_or(BoolExp::TRUE).and(BoolExp::And(parts)));
+        // The context's values belong to this statement alone.
+        let params = std::mem::take(&mut self.params);
+        let rows = Rows { table, origin: self.read(table), tie: &untied, permitted: true };
+        let under = self.under(selected)?;
+        let aggregate = selected.field.is_some_and(|field| {
+            self.schema.field(field.ty.base(), "nodes").is_some_and(|f| f.kind == FieldKind::Nodes)
+        });
+        let (select, answer) = if aggregate {
+            let (select, shape) = self.aggregate(&rows, &args, selected, &under)?;
+            (select, Answer::First(shape))
+        } else {
+            let (select, shape) = self.rows(&rows, &args, &under)?;
+            match relationship.kind {
+                RelationshipType::Object => (select, Answer::First(shape)),
+                RelationshipType::Array => (select, Answer::List(shape)),
+            }
+        };
+        let query = self.query(select, answer);
+        self.params = params;
+        Ok(RelatedRows { query, fields })
+    }
+}

@@ -1,0 +1,200 @@
+//! Aggregates over rows.
+
+use super::collect::Selected;
+use super::context::Context;
+use super::input::Input;
+use super::select::{Args, Rows, native_oid};
+use super::shape::{Shape, key};
+use crate::engine::error::Result;
+use crate::engine::schema::boolexp::Source;
+use crate::engine::schema::model::{ComputedReturn, TableId};
+use crate::engine::schema::scalar::ScalarType;
+use crate::engine::schema::types::FieldKind;
+use crate::engine::sql::{Alias, Expr, From, Order, Origin, Select};
+
+impl<'a> Context<'a> {
+    /// An aggregate of a relationship's rows as an output: one record.
+    pub(super) fn aggregate_output(
+        &mut self,
+        table: TableId,
+        relationship: usize,
+        alias: Alias,
+        selected: &Selected<'a>,
+        outputs: &mut Vec<Expr>,
+    ) -> Result<Shape> {
+        let other = self.table(table).relationships[relationship].table;
+        let origin = self.read(other);
+        let args = self.args(selected, other)?;
+        let fields = self.under(selected)?;
+        let tie = move |context: &mut Context<'_>, there: Alias| context.mapping(table, relationship, alias, there);
+        let rows = Rows { table: other, origin, tie: &tie, permitted: true };
+        let (mut select, shape) = self.aggregate(&rows, &args, selected, &fields)?;
+        let values = std::mem::take(&mut select.outputs).into_iter().map(|(expr, _)| expr).collect();
+        select.outputs = vec![(Expr::Row(values), None)];
+        outputs.push(Expr::Scalar(Box::new(select)));
+        Ok(Shape::Record(outputs.len() - 1, Box::new(shape)))
+    }
+
+    /// A statement of one row with the aggregates as its outputs, and the row's shape.
+    pub fn aggregate(
+        &mut self,
+        rows: &Rows<'_>,
+        args: &Args,
+        selected: &Selected<'a>,
+        fields: &[Selected<'a>],
+    ) -> Result<(Select, Shape)> {
+        let table = rows.table;
+        let mut base = self.alias();
+        let select = self.aggregate_base(rows, args, &mut base);
+        let mut outputs = Vec::new();
+        let mut shape = Vec::new();
+        let ty = selected.field.map(|field| self.schema.ty(field.ty.base()).name.clone()).unwrap_or_default();
+        for field in fields {
+            let value = match field.field.map(|field| &field.kind) {
+                None => Shape::Constant(format!("\"{ty}\"")),
+                Some(FieldKind::Nodes) => {
+                    let under = self.under(field)?;
+                    let (expr, shape) = self.array(rows, args, &under)?;
+                    outputs.push(expr);
+                    Shape::Rows(outputs.len() - 1, Box::new(shape))
+                }
+                Some(_) => self.aggregate_fields(table, base, field, &mut outputs)?,
+            };
+            shape.push((key(field.key), value));
+        }
+        let outputs = outputs.into_iter().map(|expr| (expr, None)).collect();
+        Ok((Select { outputs, ..select }, Shape::Object(None, shape)))
+    }
+
+    /// The rows that are aggregated. The role's row limit does not count here.
+    fn aggregate_base(&mut self, rows: &Rows<'_>, args: &Args, base: &mut Alias) -> Select {
+        let table = rows.table;
+        let mut parts = (rows.tie)(self, *base);
+        if rows.permitted {
+            let rule = self.rule(table);
+            parts.push(self.condition(&rule.filter, table, *base, *base));
+        }
+        if let Some(filter) = &args.filter {
+            parts.push(self.condition(filter, table, *base, *base));
+        }
+        self.tables.insert(table);
+        let select = Select {
+            from: Some(From { origin: rows.origin.clone(), alias: *base }),
+            filter: Expr::all(parts),
+            ..Select::default()
+        };
+        if args.limit.is_none() && args.offset.is_none() && args.distinct.is_empty() {
+            return select;
+        }
+        let inner = *base;
+        let bigint = ScalarType::builtin("int8");
+        let mut order = Vec::new();
+        for item in &args.order {
+            order.push(Order { expr: self.order_expr(&item.target, table, inner), direction: item.direction });
+        }
+        let select = Select {
+            star: Some(inner),
+            outputs: vec![(Expr::Whole(inner), Some("_row".to_owned()))],
+            distinct: args.distinct.iter().map(|&column| self.column(table, column, inner)).collect(),
+            order,
+            limit: args.limit.map(|limit| self.bind(Source::Text(limit.to_string().into()), &bigint)),
+            offset: args.offset.as_ref().map(|offset| self.bind(offset.clone(), &bigint)),
+            ..select
+        };
+        *base = self.alias();
+        let from = From { origin: Origin::Select(Box::new(select)), alias: *base };
+        Select { from: Some(from), ..Select::default() }
+    }
+
+    fn aggregate_fields(
+        &mut self,
+        table: TableId,
+        base: Alias,
+        selected: &Selected<'a>,
+        outputs: &mut Vec<Expr>,
+    ) -> Result<Shape> {
+        let ty = selected.field.map(|field| self.schema.ty(field.ty.base()).name.clone()).unwrap_or_default();
+        let mut shape = Vec::new();
+        for field in self.under(selected)? {
+            let value = match field.field.map(|field| &field.kind) {
+                None => Shape::Constant(format!("\"{ty}\"")),
+                Some(FieldKind::Count) => {
+                    outputs.push(self.count(table, base, &field)?);
+                    Shape::Plain(outputs.len() - 1)
+                }
+                Some(FieldKind::AggregateFunction(function)) => {
+                    self.function_fields(table, base, function, &field, outputs)?
+                }
+                Some(_) => continue,
+            };
+            shape.push((key(field.key), value));
+        }
+        Ok(Shape::Object(None, shape))
+    }
+
+    fn count(&self, table: TableId, base: Alias, selected: &Selected<'a>) -> Result<Expr> {
+        let mut columns = Vec::new();
+        let mut distinct = false;
+        for argument in selected.arguments {
+            let path = format!("{}.args.{}", selected.path, argument.name);
+            let Some(value) = Input::Ast(&argument.value).resolve(self.variables, &path)? else { continue };
+            if value.is_null() {
+                continue;
+            }
+            match argument.name.as_str() {
+                "distinct" => distinct = value.boolean().unwrap_or_default(),
+                _ => {
+                    let Some(field) = selected.field else { continue };
+                    let Some(definition) = field.arguments.get("columns") else { continue };
+                    for item in value.list() {
+                        let column = self.member(item, definition.ty.base(), &path)?;
+                        columns.push(self.column(table, column, base));
+                    }
+                }
+            }
+        }
+        let columns = match columns.len() {
+            0 | 1 => columns,
+            _ => vec![Expr::Row(columns)],
+        };
+        Ok(Expr::Aggregate("count", distinct && !columns.is_empty(), columns, None))
+    }
+
+    fn function_fields(
+        &mut self,
+        table: TableId,
+        base: Alias,
+        function: &'static str,
+        selected: &Selected<'a>,
+        outputs: &mut Vec<Expr>,
+    ) -> Result<Shape> {
+        let ty = selected.field.map(|field| self.schema.ty(field.ty.base()).name.clone()).unwrap_or_default();
+        let mut shape = Vec::new();
+        for field in self.under(selected)? {
+            let (expr, oid, ty) = match field.field.map(|field| &field.kind) {
+                Some(FieldKind::Column(column)) => {
+                    let info = &self.table(table).columns[*column];
+                    let mut expr = self.column(table, *column, base);
+                    if let Some(Some(guard)) = self.rule(table).guards.get(*column) {
+                        let condition = self.condition(guard, table, base, base);
+                        expr = Expr::Case(vec![(condition, expr)], None);
+                    }
+                    (expr, info.oid, info.ty.clone())
+                }
+                Some(FieldKind::Computed(computed)) => {
+                    let ComputedReturn::Scalar(ty) = &self.table(table).computed[*computed].returns else { continue };
+                    let call = self.computed(table, *computed, &[], Expr::Whole(base));
+                    (call, native_oid(ty), ty.clone())
+                }
+                _ => {
+                    shape.push((key(field.key), Shape::Constant(format!("\"{ty}\""))));
+                    continue;
+                }
+            };
+            let aggregate = Expr::Aggregate(function, false, vec![expr], None);
+            let value = self.output(aggregate, oid, &ty, outputs);
+            shape.push((key(field.key), value));
+        }
+        Ok(Shape::Object(None, shape))
+    }
+}

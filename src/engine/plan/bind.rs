@@ -1,0 +1,76 @@
+//! Binds values to a statement: of the document, variables and the session, all as text.
+
+use serde_json::{Map, Value};
+
+use super::coerce::coerce;
+use crate::engine::error::{ErrorCode, GraphqlError, Result};
+use crate::engine::schema::boolexp::Source;
+use crate::engine::schema::permission::array_literal;
+use crate::engine::session::Session;
+
+/// The texts of a statement's bound values; nothing is null.
+pub type Values = Vec<Option<String>>;
+
+/// Finds values for a statement.
+pub struct Binder<'a> {
+    /// Who asks.
+    pub session: &'a Session,
+    /// Values of variables.
+    pub variables: &'a Map<String, Value>,
+    /// Values of a stream's cursor.
+    pub cursor: &'a [Option<String>],
+    /// The rows that a mutation changed.
+    pub rows: Option<&'a str>,
+    /// Values that the other row of a nested insert gave.
+    pub keys: &'a [Option<String>],
+}
+
+impl<'a> Binder<'a> {
+    /// A binder for a request.
+    pub fn new(session: &'a Session, variables: &'a Map<String, Value>) -> Self {
+        Self { session, variables, cursor: &[], rows: None, keys: &[] }
+    }
+
+    /// The values of all sources.
+    ///
+    /// # Errors
+    /// A session variable that is missing, or a variable that does not fit its column.
+    pub fn bind(&self, sources: &[Source]) -> Result<Values> {
+        sources.iter().map(|source| self.value(source)).collect()
+    }
+
+    fn value(&self, source: &Source) -> Result<Option<String>> {
+        Ok(match source {
+            Source::Text(text) => Some(text.to_string()),
+            Source::Null => None,
+            Source::Session(name) => match self.session.variable(name) {
+                Some(value) => Some(value.to_owned()),
+                None => {
+                    let message = format!("missing session variable: \"{name}\"");
+                    return Err(GraphqlError::new(ErrorCode::NotFound, message));
+                }
+            },
+            Source::SessionJson => Some(self.session.to_json()),
+            Source::Variable(name, ty, path) => {
+                let value = self.variables.get(&**name).unwrap_or(&Value::Null);
+                if !ty.many {
+                    return coerce(value, &ty.ty, path);
+                }
+                let single = [value.clone()];
+                let items: &[Value] = match value {
+                    Value::Array(items) => items,
+                    _ => &single,
+                };
+                let texts = items
+                    .iter()
+                    .enumerate()
+                    .map(|(index, item)| coerce(item, &ty.ty, &format!("{path}[{index}]")))
+                    .collect::<Result<Vec<_>>>()?;
+                Some(array_literal(texts.into_iter()))
+            }
+            Source::Cursor(place) => self.cursor.get(*place).cloned().flatten(),
+            Source::Rows => self.rows.map(str::to_owned),
+            Source::Key(place) => self.keys.get(*place).cloned().flatten(),
+        })
+    }
+}

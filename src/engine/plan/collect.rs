@@ -1,0 +1,200 @@
+//! Collects the fields of a selection: spreads fragments, applies directives, merges equal response keys.
+
+use std::cell::Cell;
+
+use apollo_compiler::ast::{self, Selection};
+use indexmap::IndexMap;
+
+use super::document::{Operation, included};
+use crate::engine::error::{ErrorCode, GraphqlError, Result};
+use crate::engine::schema::RoleSchema;
+use crate::engine::schema::types::{Field, TypeId, TypeKind};
+
+/// A field of a selection, with everything that was selected under it.
+pub struct Selected<'a> {
+    /// The name in the answer.
+    pub key: &'a str,
+    /// The field's own name.
+    pub name: &'a str,
+    /// Its definition; nothing for `__typename` and introspection.
+    pub field: Option<&'a Field>,
+    /// Its arguments.
+    pub arguments: &'a [apollo_compiler::Node<ast::Argument>],
+    /// Selections under it, from every occurrence.
+    pub under: Vec<&'a [Selection]>,
+    /// Where it stands, for errors.
+    pub path: String,
+}
+
+/// Collects fields; counts them against the limits.
+pub struct Collector<'a> {
+    /// The schema.
+    pub schema: &'a RoleSchema,
+    /// The operation.
+    pub operation: &'a Operation<'a>,
+    /// Most fields of the whole operation.
+    pub nodes: usize,
+    /// Deepest nesting of fields.
+    pub depth: usize,
+    seen: Cell<usize>,
+}
+
+impl<'a> Collector<'a> {
+    /// A collector over an operation.
+    pub fn new(schema: &'a RoleSchema, operation: &'a Operation<'a>, nodes: usize, depth: usize) -> Self {
+        Self { schema, operation, nodes, depth, seen: Cell::new(0) }
+    }
+
+    /// The fields of an object that selections choose.
+    pub fn collect(&self, ty: TypeId, under: &[&'a [Selection]], path: &str) -> Result<Vec<Selected<'a>>> {
+        // The path of Hasura's errors alternates `selectionSet` and a name, so its length tells the depth.
+        if path.matches(".selectionSet").count() >= self.depth {
+            let message = format!("the operation is nested deeper than {} fields", self.depth);
+            return Err(GraphqlError::new(ErrorCode::ExceededDepthLimit, message));
+        }
+        let mut fields: IndexMap<&'a str, Selected<'a>> = IndexMap::new();
+        let path = format!("{path}.selectionSet");
+        for selections in under {
+            self.add(ty, selections, &path, &mut fields)?;
+        }
+        Ok(fields.into_values().collect())
+    }
+
+    fn count(&self) -> Result<()> {
+        self.seen.set(self.seen.get() + 1);
+        match self.seen.get() > self.nodes {
+            true => {
+                let message = format!("the operation selects more than {} fields", self.nodes);
+                Err(GraphqlError::new(ErrorCode::ExceededNodeLimit, message))
+            }
+            false => Ok(()),
+        }
+    }
+
+    fn add(
+        &self,
+        ty: TypeId,
+        selections: &'a [Selection],
+        path: &str,
+        fields: &mut IndexMap<&'a str, Selected<'a>>,
+    ) -> Result<()> {
+        for selection in selections {
+            self.count()?;
+            match selection {
+                Selection::Field(field) => {
+                    let place = format!("{path}.{}", field.name);
+                    if included(&field.directives, &self.operation.variables, &place)? {
+                        self.field(ty, field, place, fields)?;
+                    }
+                }
+                Selection::InlineFragment(fragment) => {
+                    if included(&fragment.directives, &self.operation.variables, path)?
+                        && fragment.type_condition.as_ref().is_none_or(|on| self.applies(ty, on))
+                    {
+                        self.add(ty, &fragment.selection_set, path, fields)?;
+                    }
+                }
+                Selection::FragmentSpread(spread) => {
+                    if !included(&spread.directives, &self.operation.variables, path)? {
+                        continue;
+                    }
+                    let name = spread.fragment_name.as_str();
+                    let fragment = self.operation.fragments.get(name).ok_or_else(|| {
+                        GraphqlError::validation(
+                            format!("{path}.{name}"),
+                            format!("reference to undefined fragment \"{name}\""),
+                        )
+                    })?;
+                    if self.applies(ty, &fragment.type_condition) {
+                        self.add(ty, &fragment.selection_set, path, fields)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn applies(&self, ty: TypeId, condition: &str) -> bool {
+        let own = self.schema.ty(ty);
+        if own.name == condition {
+            return true;
+        }
+        let TypeKind::Object(_, interfaces) = &own.kind else { return false };
+        interfaces.iter().any(|&id| self.schema.ty(id).name == condition)
+            || self.schema.types.named(condition).is_some_and(|other| match &other.kind {
+                TypeKind::Union(members) => members.contains(&ty),
+                _ => false,
+            })
+    }
+
+    fn field(
+        &self,
+        ty: TypeId,
+        field: &'a ast::Field,
+        path: String,
+        fields: &mut IndexMap<&'a str, Selected<'a>>,
+    ) -> Result<()> {
+        let name = field.name.as_str();
+        let key = field.alias.as_ref().map_or(name, |alias| alias.as_str());
+        let own = self.schema.ty(ty);
+        let root = ty == self.schema.query;
+        let definition = match name {
+            "__typename" => None,
+            "__schema" | "__type" if root => None,
+            _ => Some(self.schema.field(ty, name).ok_or_else(|| {
+                GraphqlError::validation(path.clone(), format!("field '{name}' not found in type: '{}'", own.name))
+            })?),
+        };
+        if let Some(definition) = definition {
+            let composite = !matches!(
+                self.schema.ty(definition.ty.base()).kind,
+                TypeKind::Scalar | TypeKind::Enum(_) | TypeKind::Input(_)
+            );
+            if composite && field.selection_set.is_empty() {
+                let message = format!("missing selection set for '{}'", self.schema.ty(definition.ty.base()).name);
+                return Err(GraphqlError::validation(path, message));
+            }
+            if !composite && !field.selection_set.is_empty() {
+                return Err(GraphqlError::validation(path, "unexpected subselection set for non-object field"));
+            }
+            if let Some(unknown) =
+                field.arguments.iter().find(|argument| !definition.arguments.contains_key(argument.name.as_str()))
+            {
+                let message = format!("'{name}' has no argument named '{}'", unknown.name);
+                return Err(GraphqlError::validation(path, message));
+            }
+            for (index, argument) in field.arguments.iter().enumerate() {
+                if field.arguments.iter().take(index).any(|other| other.name == argument.name) {
+                    return Err(GraphqlError::validation("$.query", "not a valid graphql query"));
+                }
+            }
+        }
+        match fields.get_mut(key) {
+            Some(known) => {
+                if known.name != name {
+                    let message =
+                        format!("selection of both '{}' and '{name}' on the same response key '{key}'", known.name);
+                    return Err(GraphqlError::validation(path, message));
+                }
+                let same = known.arguments.len() == field.arguments.len()
+                    && known.arguments.iter().all(|argument| field.arguments.contains(argument));
+                if !same {
+                    let message = format!("inconsistent arguments between multiple selections of field '{name}'");
+                    return Err(GraphqlError::validation(path, message));
+                }
+                if !field.selection_set.is_empty() {
+                    known.under.push(&field.selection_set);
+                }
+            }
+            None => {
+                let under = match field.selection_set.is_empty() {
+                    true => Vec::new(),
+                    false => vec![field.selection_set.as_slice()],
+                };
+                let selected = Selected { key, name, field: definition, arguments: &field.arguments, under, path };
+                fields.insert(key, selected);
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,355 @@
+//! What planning carries along, and how boolean expressions become SQL.
+
+use std::collections::BTreeSet;
+
+use super::collect::Collector;
+use super::document::Variables;
+use crate::engine::schema::boolexp::{AggregatePredicate, BoolExp, Comparison, Operand, Operator, Source};
+use crate::engine::schema::model::{ArgumentInfo, ArgumentRole, ComputedInfo, Model, SelectRule, TableId, TableInfo};
+use crate::engine::schema::scalar::ScalarType;
+use crate::engine::schema::{RoleSchema, permission};
+use crate::engine::sql::{Alias, Expr, From, Origin, Select};
+
+/// What planning one statement carries along.
+pub struct Context<'a> {
+    /// Metadata resolved against the catalogue.
+    pub model: &'a Model,
+    /// The role's schema.
+    pub schema: &'a RoleSchema,
+    /// Collects fields.
+    pub collector: &'a Collector<'a>,
+    /// Values of variables.
+    pub variables: &'a Variables<'a>,
+    /// Bound values by place.
+    pub params: Vec<Source>,
+    /// Tables that the statement reads.
+    pub tables: BTreeSet<TableId>,
+    aliases: usize,
+}
+
+impl<'a> Context<'a> {
+    /// A context for one statement.
+    pub fn new(model: &'a Model, collector: &'a Collector<'a>) -> Self {
+        Self {
+            model,
+            schema: collector.schema,
+            collector,
+            variables: &collector.operation.variables,
+            params: Vec::new(),
+            tables: BTreeSet::new(),
+            aliases: 0,
+        }
+    }
+
+    /// A table's resolved metadata.
+    pub fn table(&self, table: TableId) -> &'a TableInfo {
+        &self.model.tables[table]
+    }
+
+    /// What the role sees of a table. The schema shows only tables that it sees.
+    pub fn rule(&self, table: TableId) -> &'a SelectRule {
+        static NOTHING: std::sync::LazyLock<SelectRule> = std::sync::LazyLock::new(|| SelectRule {
+            columns: Vec::new(),
+            guards: Vec::new(),
+            computed: Vec::new(),
+            filter: BoolExp::Or(Vec::new()),
+            limit: Some(0),
+            aggregations: false,
+            query_roots: None,
+            subscription_roots: None,
+        });
+        let permissions = self.table(table).permissions.get(&self.schema.role);
+        permissions.and_then(|permissions| permissions.select.as_deref()).unwrap_or(&NOTHING)
+    }
+
+    /// A new name for a table.
+    pub fn alias(&mut self) -> Alias {
+        self.aliases += 1;
+        Alias(self.aliases - 1)
+    }
+
+    /// A bound value, cast to a type. Equal values are bound once.
+    pub fn bind(&mut self, source: Source, ty: &ScalarType) -> Expr {
+        let place = self.params.iter().position(|known| *known == source).unwrap_or_else(|| {
+            self.params.push(source);
+            self.params.len() - 1
+        });
+        if ty.is_spatial() {
+            let geometry = Expr::Call("ST_GeomFromGeoJSON", vec![Expr::Param(place, "text".to_owned())]);
+            return Expr::Cast(Box::new(geometry), ty.sql.clone());
+        }
+        Expr::Param(place, ty.sql.clone())
+    }
+
+    /// A table to read, noted as one that the statement depends on.
+    pub fn read(&mut self, table: TableId) -> Origin {
+        self.tables.insert(table);
+        Origin::Table(self.table(table).name.clone())
+    }
+
+    /// A column of a table under an alias.
+    pub fn column(&self, table: TableId, column: usize, alias: Alias) -> Expr {
+        Expr::Column(alias, self.table(table).columns[column].name.clone())
+    }
+
+    /// The condition that joins a relationship's rows.
+    pub fn mapping(&self, table: TableId, relationship: usize, here: Alias, there: Alias) -> Vec<Expr> {
+        let info = &self.table(table).relationships[relationship];
+        info.mapping
+            .iter()
+            .map(|&(local, remote)| self.column(info.table, remote, there).binary("=", self.column(table, local, here)))
+            .collect()
+    }
+
+    /// A boolean expression over the row under an alias. `root` is the row at which the whole expression began.
+    pub fn condition(&mut self, exp: &BoolExp, table: TableId, alias: Alias, root: Alias) -> Expr {
+        match exp {
+            BoolExp::And(parts) => Expr::And(parts.iter().map(|p| self.condition(p, table, alias, root)).collect()),
+            BoolExp::Or(parts) => Expr::Or(parts.iter().map(|p| self.condition(p, table, alias, root)).collect()),
+            BoolExp::Not(inner) => Expr::Not(Box::new(self.condition(inner, table, alias, root))),
+            BoolExp::Column(column, comparison) => {
+                let info = &self.table(table).columns[*column];
+                let left = self.column(table, *column, alias);
+                let nullable = !info.not_null;
+                self.comparison(left, nullable, comparison, table, alias, root)
+            }
+            BoolExp::Computed(field, arguments, comparison) => {
+                let left = self.computed(table, *field, arguments, Expr::Whole(alias));
+                self.comparison(left, true, comparison, table, alias, root)
+            }
+            BoolExp::Relationship(relationship, inner) => {
+                let other = self.table(table).relationships[*relationship].table;
+                let there = self.alias();
+                let mut parts = self.mapping(table, *relationship, alias, there);
+                parts.push(self.condition(inner, other, there, root));
+                let origin = self.read(other);
+                Expr::Exists(Box::new(Select {
+                    from: Some(From { origin, alias: there }),
+                    filter: Expr::all(parts),
+                    ..Select::default()
+                }))
+            }
+            BoolExp::ComputedRows(field, arguments, inner) => {
+                let Expr::Function(name, call) = self.computed(table, *field, arguments, Expr::Whole(alias)) else {
+                    return Expr::Fixed("FALSE");
+                };
+                let other = match self.table(table).computed[*field].returns {
+                    crate::engine::schema::model::ComputedReturn::Table(other) => other,
+                    _ => table,
+                };
+                let there = self.alias();
+                let filter = self.condition(inner, other, there, root);
+                Expr::Exists(Box::new(Select {
+                    from: Some(From { origin: Origin::Function(name, call), alias: there }),
+                    filter: Expr::all([filter]),
+                    ..Select::default()
+                }))
+            }
+            BoolExp::Exists(other, inner) => {
+                let there = self.alias();
+                let filter = self.condition(inner, *other, there, there);
+                let origin = self.read(*other);
+                Expr::Exists(Box::new(Select {
+                    from: Some(From { origin, alias: there }),
+                    filter: Expr::all([filter]),
+                    ..Select::default()
+                }))
+            }
+            BoolExp::CursorStart(place) => {
+                let cursor = self.bind(Source::Cursor(*place), &ScalarType::builtin("text"));
+                Expr::Postfix(Box::new(cursor), "IS NULL")
+            }
+            BoolExp::Aggregate(relationship, predicate) => {
+                self.aggregate_predicate(*relationship, predicate, table, alias, root)
+            }
+        }
+    }
+
+    fn aggregate_predicate(
+        &mut self,
+        relationship: usize,
+        predicate: &AggregatePredicate,
+        table: TableId,
+        alias: Alias,
+        root: Alias,
+    ) -> Expr {
+        let other = self.table(table).relationships[relationship].table;
+        let there = self.alias();
+        let mut parts = self.mapping(table, relationship, alias, there);
+        parts.push(self.condition(&predicate.filter, other, there, root));
+        let arguments: Vec<Expr> =
+            predicate.arguments.iter().map(|&column| self.column(other, column, there)).collect();
+        let arguments = match (predicate.function, arguments.len()) {
+            ("count", 2..) => vec![Expr::Row(arguments)],
+            _ => arguments,
+        };
+        let distinct = predicate.distinct && !arguments.is_empty();
+        let aggregate = Expr::Aggregate(predicate.function, distinct, arguments, None);
+        let comparisons =
+            predicate.predicate.iter().map(|c| self.comparison(aggregate.clone(), true, c, other, there, root));
+        let outputs = vec![(Expr::And(comparisons.collect()), None)];
+        let origin = self.read(other);
+        Expr::Scalar(Box::new(Select {
+            outputs,
+            from: Some(From { origin, alias: there }),
+            filter: Expr::all(parts),
+            ..Select::default()
+        }))
+    }
+
+    /// A call of a computed field's function.
+    pub fn computed(&mut self, table: TableId, field: usize, given: &[(usize, Source)], row: Expr) -> Expr {
+        let info: &ComputedInfo = &self.table(table).computed[field];
+        let arguments = self.call(&info.arguments, given, Some(row));
+        Expr::Function(info.function.clone(), arguments)
+    }
+
+    /// The arguments of a call: the row, the session, and what clients gave. Those with a default may be missing.
+    pub fn call(
+        &mut self,
+        arguments: &[ArgumentInfo],
+        given: &[(usize, Source)],
+        row: Option<Expr>,
+    ) -> Vec<(Option<String>, Expr)> {
+        let mut call = Vec::with_capacity(arguments.len());
+        // Once an argument is missing those after it need their names.
+        let mut named = false;
+        for (place, argument) in arguments.iter().enumerate() {
+            let value = match argument.role {
+                ArgumentRole::Row => row.clone(),
+                ArgumentRole::Session => Some(self.bind(Source::SessionJson, &argument.ty)),
+                ArgumentRole::Client => {
+                    let source = given.iter().find(|(at, _)| *at == place).map(|(_, source)| source.clone());
+                    source.map(|source| self.bind(source, &argument.ty))
+                }
+            };
+            match value {
+                Some(value) => call.push((argument.name.clone().filter(|_| named), value)),
+                None => named = true,
+            }
+        }
+        call
+    }
+
+    fn comparison(
+        &mut self,
+        left: Expr,
+        nullable: bool,
+        comparison: &Comparison,
+        table: TableId,
+        alias: Alias,
+        root: Alias,
+    ) -> Expr {
+        let operator = comparison.operator;
+        let right = match &comparison.operand {
+            Operand::None => {
+                let test = if operator == Operator::IsNull { "IS NULL" } else { "IS NOT NULL" };
+                return Expr::Postfix(Box::new(left), test);
+            }
+            Operand::Column(column) => {
+                let right = self.column(table, *column, alias);
+                let both = nullable && !self.table(table).columns[*column].not_null;
+                return null_aware(left, operator, right, both);
+            }
+            Operand::RootColumn(column, at) => {
+                let right = self.column(*at, *column, root);
+                return null_aware(left, operator, right, nullable);
+            }
+            Operand::RelatedColumn(relationship, column) => {
+                let other = self.table(table).relationships[*relationship].table;
+                let there = self.alias();
+                let filter = Expr::all(self.mapping(table, *relationship, alias, there));
+                let outputs = vec![(self.column(other, *column, there), None)];
+                let origin = self.read(other);
+                let from = Some(From { origin, alias: there });
+                let limit = Some(Expr::Number(1));
+                Expr::Scalar(Box::new(Select { outputs, from, filter, limit, ..Select::default() }))
+            }
+            Operand::Cast(ty, comparisons) => {
+                let cast = Expr::Cast(Box::new(left), ty.sql.clone());
+                let parts = comparisons.iter().map(|c| self.comparison(cast.clone(), nullable, c, table, alias, root));
+                return Expr::And(parts.collect());
+            }
+            Operand::Distance(from, distance, sphere) => {
+                let ty = ScalarType::builtin(if sphere.is_some() { "geography" } else { "geometry" });
+                let from = self.bind(from.clone(), &ty);
+                let distance = self.bind(distance.clone(), &ScalarType::builtin("float8"));
+                let mut arguments = vec![left, from, distance];
+                if let Some(sphere) = sphere {
+                    arguments.push(self.bind(sphere.clone(), &ScalarType::builtin("bool")));
+                }
+                let function = if operator == Operator::St3dDWithin { "ST_3DDWithin" } else { "ST_DWithin" };
+                return Expr::Call(function, arguments);
+            }
+            Operand::Value(source, ty) => {
+                let ty = match operator {
+                    Operator::HasKeysAny | Operator::HasKeysAll => permission::list_of(&ScalarType::builtin("text")),
+                    _ => ty.clone(),
+                };
+                self.bind(source.clone(), &ty)
+            }
+        };
+        infix(left, operator, right)
+    }
+}
+
+/// Equality of columns holds when both are null.
+fn null_aware(left: Expr, operator: Operator, right: Expr, nullable: bool) -> Expr {
+    let null = |expr: &Expr| Expr::Postfix(Box::new(expr.clone()), "IS NULL");
+    let not_null = |expr: &Expr| Expr::Postfix(Box::new(expr.clone()), "IS NOT NULL");
+    let plain = infix(left.clone(), operator, right.clone());
+    match operator {
+        Operator::Eq if nullable => Expr::Or(vec![plain, Expr::And(vec![null(&left), null(&right)])]),
+        Operator::Neq if nullable => Expr::Or(vec![
+            plain,
+            Expr::And(vec![null(&left), not_null(&right)]),
+            Expr::And(vec![not_null(&left), null(&right)]),
+        ]),
+        _ => plain,
+    }
+}
+
+fn infix(left: Expr, operator: Operator, right: Expr) -> Expr {
+    let call = |function| Expr::Call(function, vec![left.clone(), right.clone()]);
+    let symbol = match operator {
+        Operator::Eq => "=",
+        Operator::Neq => "<>",
+        Operator::Gt => ">",
+        Operator::Lt => "<",
+        Operator::Gte => ">=",
+        Operator::Lte => "<=",
+        Operator::In => return left.binary("=", Expr::Call("ANY", vec![right])),
+        Operator::Nin => return left.binary("<>", Expr::Call("ALL", vec![right])),
+        Operator::Like => "LIKE",
+        Operator::Nlike => "NOT LIKE",
+        Operator::Ilike => "ILIKE",
+        Operator::Nilike => "NOT ILIKE",
+        Operator::Similar => "SIMILAR TO",
+        Operator::Nsimilar => "NOT SIMILAR TO",
+        Operator::Regex => "~",
+        Operator::Iregex => "~*",
+        Operator::Nregex => "!~",
+        Operator::Niregex => "!~*",
+        Operator::Contains | Operator::Ancestor => "@>",
+        Operator::ContainedIn | Operator::Descendant => "<@",
+        Operator::HasKey => "?",
+        Operator::HasKeysAny => "?|",
+        Operator::HasKeysAll => "?&",
+        Operator::AncestorAny => "@>",
+        Operator::DescendantAny => "<@",
+        Operator::Matches => "~",
+        Operator::MatchesAny => "?",
+        Operator::MatchesFulltext => "@",
+        Operator::StContains => return call("ST_Contains"),
+        Operator::StCrosses => return call("ST_Crosses"),
+        Operator::StEquals => return call("ST_Equals"),
+        Operator::StIntersects => return call("ST_Intersects"),
+        Operator::St3dIntersects => return call("ST_3DIntersects"),
+        Operator::StOverlaps => return call("ST_Overlaps"),
+        Operator::StTouches => return call("ST_Touches"),
+        Operator::StWithin => return call("ST_Within"),
+        // These never come with a plain value.
+        Operator::IsNull | Operator::IsNotNull | Operator::Cast | Operator::StDWithin | Operator::St3dDWithin => "=",
+    };
+    left.binary(symbol, right)
+}

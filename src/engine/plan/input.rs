@@ -1,0 +1,161 @@
+//! Input values of a document and of variables, seen alike.
+
+use apollo_compiler::ast;
+use serde_json::{Map, Value};
+
+use super::document::{Given, Variables};
+use crate::engine::error::{GraphqlError, Result};
+
+/// An input value: of the document, or of a variable.
+#[derive(Clone, Copy, Debug)]
+pub enum Input<'a> {
+    /// Of the document.
+    Ast(&'a ast::Value),
+    /// Of a variable.
+    Json(&'a Value),
+}
+
+impl<'a> Input<'a> {
+    /// The variable that the value is, if it is one.
+    pub fn variable(self) -> Option<&'a str> {
+        match self {
+            Self::Ast(ast::Value::Variable(name)) => Some(name.as_str()),
+            _ => None,
+        }
+    }
+
+    /// The value itself: variables are replaced, and noted as ones on whose value the plan depends.
+    /// Nothing when a variable has no value.
+    pub fn resolve(self, variables: &Variables<'a>, path: &str) -> Result<Option<Input<'a>>> {
+        match self.variable() {
+            None => Ok(Some(self)),
+            Some(name) => Ok(match variables.inspect(name, path)? {
+                Given::Json(value) => Some(Self::Json(value)),
+                Given::Default(value) => Some(Self::Ast(value)),
+                Given::Absent => None,
+            }),
+        }
+    }
+
+    /// Whether a resolved value is null.
+    pub fn is_null(self) -> bool {
+        matches!(self, Self::Ast(ast::Value::Null) | Self::Json(Value::Null))
+    }
+
+    /// What a resolved value is, as Hasura words it.
+    pub fn kind(self) -> &'static str {
+        match self {
+            Self::Ast(value) => match value {
+                ast::Value::Null => "null",
+                ast::Value::Enum(_) => "an enum value",
+                ast::Value::Variable(_) => "a variable",
+                ast::Value::String(_) => "a string",
+                ast::Value::Float(_) => "a float",
+                ast::Value::Int(_) => "an integer",
+                ast::Value::Boolean(_) => "a boolean",
+                ast::Value::List(_) => "a list",
+                ast::Value::Object(_) => "an object",
+            },
+            Self::Json(value) => match value {
+                Value::Null => "null",
+                Value::Bool(_) => "a boolean",
+                Value::Number(number) if number.is_f64() => "a float",
+                Value::Number(_) => "an integer",
+                Value::String(_) => "a string",
+                Value::Array(_) => "a list",
+                Value::Object(_) => "an object",
+            },
+        }
+    }
+
+    /// The fields of a resolved object.
+    pub fn object(self) -> Option<Vec<(&'a str, Input<'a>)>> {
+        match self {
+            Self::Ast(ast::Value::Object(fields)) => {
+                Some(fields.iter().map(|(name, value)| (name.as_str(), Self::Ast(value))).collect())
+            }
+            Self::Json(Value::Object(fields)) => {
+                Some(fields.iter().map(|(name, value)| (name.as_str(), Self::Json(value))).collect())
+            }
+            _ => None,
+        }
+    }
+
+    /// The items of a resolved list; any other value counts as a list of itself.
+    pub fn list(self) -> Vec<Input<'a>> {
+        match self {
+            Self::Ast(ast::Value::List(items)) => items.iter().map(|item| Self::Ast(item)).collect(),
+            Self::Json(Value::Array(items)) => items.iter().map(Self::Json).collect(),
+            other => vec![other],
+        }
+    }
+
+    /// The name of a resolved enum value; of a variable it is a string.
+    pub fn enum_value(self) -> Option<&'a str> {
+        match self {
+            Self::Ast(ast::Value::Enum(name)) => Some(name.as_str()),
+            Self::Json(Value::String(text)) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// A resolved boolean.
+    pub fn boolean(self) -> Option<bool> {
+        match self {
+            Self::Ast(ast::Value::Boolean(value)) | Self::Json(Value::Bool(value)) => Some(*value),
+            _ => None,
+        }
+    }
+
+    /// The value as JSON, with variables inside it replaced.
+    pub fn json(self, variables: &Variables<'a>, path: &str) -> Result<Value> {
+        Ok(match self {
+            Self::Json(value) => value.clone(),
+            Self::Ast(value) => match value {
+                ast::Value::Null => Value::Null,
+                ast::Value::Enum(name) => Value::String(name.to_string()),
+                ast::Value::String(text) => Value::String(text.clone()),
+                ast::Value::Boolean(value) => Value::Bool(*value),
+                ast::Value::Int(number) => number_value(number.as_str()),
+                ast::Value::Float(number) => number_value(number.as_str()),
+                ast::Value::Variable(name) => match variables.inspect(name, path)? {
+                    Given::Json(value) => value.clone(),
+                    Given::Default(value) => Input::Ast(value).json(variables, path)?,
+                    Given::Absent => Value::Null,
+                },
+                ast::Value::List(items) => Value::Array(
+                    items.iter().map(|item| Input::Ast(item).json(variables, path)).collect::<Result<_>>()?,
+                ),
+                ast::Value::Object(fields) => {
+                    let mut object = Map::with_capacity(fields.len());
+                    for (name, value) in fields {
+                        // A field whose variable has no value is as good as not there.
+                        if let ast::Value::Variable(variable) = &**value
+                            && matches!(variables.inspect(variable, path)?, Given::Absent)
+                        {
+                            continue;
+                        }
+                        object.insert(name.to_string(), Input::Ast(value).json(variables, path)?);
+                    }
+                    Value::Object(object)
+                }
+            },
+        })
+    }
+}
+
+/// A number as JSON, exact where JSON's own numbers are; else as text, which PostgreSQL reads as well.
+fn number_value(text: &str) -> Value {
+    if let Ok(number) = text.parse::<i64>() {
+        return number.into();
+    }
+    match serde_json::from_str::<serde_json::Number>(text) {
+        Ok(number) if text.contains(['.', 'e', 'E']) && text.len() < 16 => Value::Number(number),
+        _ => Value::String(text.to_owned()),
+    }
+}
+
+/// A value of another form than was expected.
+pub fn mismatch(path: &str, expected: &str, ty: &str, found: Input<'_>) -> GraphqlError {
+    GraphqlError::validation(path, format!("expected {expected} for type '{ty}', but found {}", found.kind()))
+}

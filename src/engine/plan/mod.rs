@@ -1,0 +1,113 @@
+//! From a request to statements: pure, data to data.
+//!
+//! A [`Compiled`] operation depends on the role's schema, the document and those variables whose values decide its form;
+//! it is kept and bound to each request's variables and session, which gives a [`Planned`] one.
+
+mod action;
+mod aggregate;
+mod bind;
+mod coerce;
+mod collect;
+mod context;
+pub mod document;
+mod filter;
+mod input;
+mod jsonpath;
+mod mutation;
+mod order;
+mod remote;
+mod roots;
+mod select;
+mod shape;
+mod stream;
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::callers::RemoteCall;
+use super::metadata::QualifiedName;
+use super::schema::boolexp::Source;
+
+pub use action::{ActionField, ActionFields, ActionForm, ActionPlan, ActionShape, RelatedRows};
+pub use bind::{Binder, Values};
+pub use mutation::{After, Before, InsertOne, MutationPlan, Part, Response, Returning, Write, Writes};
+pub use roots::{Planner, compile};
+pub use shape::{Answer, Shape};
+pub use stream::{Cursor, LivePlan};
+
+/// A statement that reads, with the shape of its answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Query {
+    /// The statement, with `$n` for bound values.
+    pub sql: String,
+    /// Where bound values come from.
+    pub params: Vec<Source>,
+    /// What its rows become.
+    pub answer: Answer,
+    /// Tables that it reads.
+    pub tables: Vec<QualifiedName>,
+}
+
+/// An operation before it is bound to a request.
+#[derive(Debug)]
+pub struct Compiled {
+    /// Which kind it is.
+    pub kind: Kind,
+    /// Its root fields in order.
+    pub roots: Vec<(String, CompiledRoot)>,
+    /// Variables on whose values it depends.
+    pub inspected: Vec<String>,
+}
+
+/// Which kind an operation is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// It reads.
+    Query,
+    /// It writes.
+    Mutation,
+    /// It stays.
+    Subscription,
+}
+
+/// A root field before it is bound to a request.
+#[derive(Debug, Clone)]
+pub enum CompiledRoot {
+    /// It reads the database.
+    Query(Arc<Query>),
+    /// It reads the database again and again.
+    Live(Arc<LivePlan>),
+    /// It writes to the database.
+    Mutation(Arc<MutationPlan>),
+    /// An action.
+    Action(Arc<ActionPlan>),
+    /// A remote schema.
+    Remote(Arc<RemoteCall>),
+    /// A fixed answer.
+    Constant(Arc<Value>),
+}
+
+/// An operation that is ready to run.
+#[derive(Debug)]
+pub enum Planned {
+    /// Root fields of a query.
+    Query(Vec<Root>),
+    /// Root fields of a mutation; those of the database run in one transaction.
+    Mutation(Vec<Root>),
+    /// A subscription's one root field.
+    Subscription(Root),
+}
+
+/// A root field that is ready to run.
+#[derive(Debug, Clone)]
+pub struct Root {
+    /// The name in the answer.
+    pub key: String,
+    /// What it does.
+    pub field: CompiledRoot,
+    /// The values of its statement, where it has one.
+    pub values: Values,
+    /// The request's variables, where values are bound while it runs.
+    pub variables: Arc<Map<String, Value>>,
+}

@@ -1,0 +1,209 @@
+//! Updates.
+
+use super::{MutationPlan, Response, Write, Writes};
+use crate::engine::error::{GraphqlError, Result};
+use crate::engine::plan::collect::Selected;
+use crate::engine::plan::context::Context;
+use crate::engine::plan::document::Given;
+use crate::engine::plan::input::Input;
+use crate::engine::schema::boolexp::{BoolExp, Comparison, Operand, Operator, Source, literal};
+use crate::engine::schema::model::{ColumnInfo, TableId, UpdateRule};
+use crate::engine::schema::permission::list_of;
+use crate::engine::schema::scalar::ScalarType;
+use crate::engine::schema::types::{InputField, InputKind};
+use crate::engine::sql::{Alias, Expr, Statement, Update};
+
+impl<'a> Context<'a> {
+    fn update_rule(&self, table: TableId) -> Result<std::sync::Arc<UpdateRule>> {
+        let permissions = self.table(table).permissions.get(&self.schema.role);
+        permissions
+            .and_then(|permissions| permissions.update.clone())
+            .ok_or_else(|| GraphqlError::unexpected("an update without a permission"))
+    }
+
+    pub(super) fn update(&mut self, table: TableId, selected: &Selected<'a>, one: bool) -> Result<MutationPlan> {
+        let mut given: Vec<(&'a str, &'a InputField, Input<'a>)> = Vec::new();
+        if let Some(field) = selected.field {
+            for (name, definition) in &field.arguments {
+                let argument = selected.arguments.iter().find(|argument| argument.name.as_str() == name);
+                match argument {
+                    Some(argument) => given.push((name.as_str(), definition, Input::Ast(&argument.value))),
+                    None if definition.ty.is_required() => {
+                        let path = format!("{}.args.{name}", selected.path);
+                        return Err(GraphqlError::validation(path, format!("missing required field '{name}'")));
+                    }
+                    None => {}
+                }
+            }
+        }
+        let path = format!("{}.args", selected.path);
+        let alias = self.alias();
+        let write = self.update_statement(table, alias, &given, selected, one, &path)?;
+        let (writes, response) = match write {
+            (Some(write), response) => (Writes::One(write), response),
+            (None, response) => (Writes::Nothing, response),
+        };
+        Ok(MutationPlan { table: self.table(table).name.clone(), path: "$".to_owned(), writes, response })
+    }
+
+    pub(super) fn update_many(&mut self, table: TableId, selected: &Selected<'a>) -> Result<MutationPlan> {
+        let path = format!("{}.args.updates", selected.path);
+        let definition = selected.field.and_then(|field| field.arguments.get("updates"));
+        let argument = selected.arguments.iter().find(|argument| argument.name.as_str() == "updates");
+        let (Some(definition), Some(argument)) = (definition, argument) else {
+            return Err(GraphqlError::validation(path, "missing required field 'updates'"));
+        };
+        let base = definition.ty.base();
+        let value = self.present(Input::Ast(&argument.value), base, &path)?;
+        let mut writes = Vec::new();
+        let mut response = None;
+        for (index, item) in value.map(Input::list).unwrap_or_default().into_iter().enumerate() {
+            let path = format!("{path}[{index}]");
+            let Some(item) = self.present(item, base, &path)? else { continue };
+            let given = self.fields(item, base, &path)?;
+            let alias = self.alias();
+            let (write, one) = self.update_statement(table, alias, &given, selected, false, &path)?;
+            response.get_or_insert(one);
+            writes.extend(write);
+        }
+        let response = response.unwrap_or(Response::Object(Vec::new()));
+        Ok(MutationPlan {
+            table: self.table(table).name.clone(),
+            path: "$".to_owned(),
+            writes: Writes::Many(writes),
+            response,
+        })
+    }
+
+    fn update_statement(
+        &mut self,
+        table: TableId,
+        alias: Alias,
+        given: &[(&'a str, &'a InputField, Input<'a>)],
+        selected: &Selected<'a>,
+        one: bool,
+        path: &str,
+    ) -> Result<(Option<Write>, Response)> {
+        let rule = self.update_rule(table)?;
+        let info = self.table(table);
+        let mut set: Vec<(usize, Expr)> = Vec::new();
+        let mut twice: Vec<String> = Vec::new();
+        let mut filter = BoolExp::TRUE;
+        for (name, definition, value) in given.iter().copied() {
+            let path = format!("{path}.{name}");
+            let base = definition.ty.base();
+            if name == "where" {
+                filter = filter.and(self.filter(value, base, table, &path)?);
+                continue;
+            }
+            let Some(value) = value.resolve(self.variables, &path)?.filter(|value| !value.is_null()) else {
+                continue;
+            };
+            for (field, definition, value) in self.fields(value, base, &path)? {
+                let InputKind::Column(column) = definition.kind else { continue };
+                let path = format!("{path}.{field}");
+                let info = &info.columns[column];
+                if name == "pk_columns" || name == "pkColumns" {
+                    let source = self.value(value, &info.ty, Some(info), false, &path)?;
+                    let operand = Operand::Value(source, info.ty.clone());
+                    filter = filter.and(BoolExp::Column(column, Comparison { operator: Operator::Eq, operand }));
+                    continue;
+                }
+                let own = self.column(table, column, alias);
+                let expr = self.assigned(name, own, info, value, &path)?;
+                match set.iter().any(|(known, _)| *known == column) {
+                    true => twice.push(format!("'{field}'")),
+                    false => set.push((column, expr)),
+                }
+            }
+        }
+        if !twice.is_empty() {
+            let message = format!("Column found in multiple operators: [{}].", twice.join(", "));
+            return Err(GraphqlError::validation(path, message));
+        }
+        for (column, value) in &rule.presets {
+            let expr = self.bind(literal(value), &info.columns[*column].ty);
+            set.push((*column, expr));
+        }
+        let parts = [self.condition(&rule.filter, table, alias, alias), self.condition(&filter, table, alias, alias)];
+        let check = match rule.check.is_true() {
+            true => Expr::Fixed("TRUE"),
+            false => self.condition(&rule.check, table, alias, alias),
+        };
+        let outputs = self.response(table, alias, selected, one)?;
+        let returning = self.returning(alias, check, &outputs);
+        if set.is_empty() {
+            self.params.clear();
+            return Ok((None, outputs.response));
+        }
+        let statement = Statement::Update(Update {
+            table: info.name.clone(),
+            alias,
+            set: set.into_iter().map(|(column, expr)| (info.columns[column].name.clone(), expr)).collect(),
+            filter: Expr::all(parts),
+            returning,
+        });
+        Ok((Some(self.write(&statement)), outputs.response))
+    }
+
+    fn assigned(
+        &mut self,
+        operator: &str,
+        own: Expr,
+        info: &'a ColumnInfo,
+        value: Input<'a>,
+        path: &str,
+    ) -> Result<Expr> {
+        let text = ScalarType::builtin("text");
+        let operator = operator.trim_start_matches('_').to_ascii_lowercase().replace('_', "");
+        Ok(match operator.as_str() {
+            "set" => {
+                let source = self.column_value(value, info, path)?;
+                self.bind(source, &info.ty)
+            }
+            "inc" => {
+                let source = self.value(value, &info.ty, None, false, path)?;
+                own.binary("+", self.bind(source, &info.ty))
+            }
+            "append" => {
+                let source = self.value(value, &info.ty, None, false, path)?;
+                own.binary("||", self.bind(source, &info.ty))
+            }
+            "prepend" => {
+                let source = self.value(value, &info.ty, None, false, path)?;
+                self.bind(source, &info.ty).binary("||", own)
+            }
+            "deletekey" => {
+                let source = self.value(value, &text, None, false, path)?;
+                own.binary("-", self.bind(source, &text))
+            }
+            "deleteelem" => {
+                let int = ScalarType::builtin("int4");
+                let source = self.value(value, &int, None, false, path)?;
+                own.binary("-", self.bind(source, &int))
+            }
+            _ => {
+                let source = self.value(value, &text, None, true, path)?;
+                own.binary("#-", self.bind(source, &list_of(&text)))
+            }
+        })
+    }
+
+    /// A value for a column, which may be null where the column may.
+    pub(super) fn column_value(&self, value: Input<'a>, info: &'a ColumnInfo, path: &str) -> Result<Source> {
+        let null = match value.variable() {
+            Some(name) => match self.variables.peek(name, path)? {
+                Given::Json(value) => value.is_null(),
+                Given::Default(value) => value.is_null(),
+                Given::Absent => true,
+            },
+            None => value.is_null(),
+        };
+        if null && !info.not_null {
+            // Whether a variable is null decides the form of the statement.
+            value.resolve(self.variables, path)?;
+            return Ok(Source::Null);
+        }
+        self.value(value, &info.ty, Some(info), false, path)
+    }
+}

@@ -1,0 +1,229 @@
+//! Root fields.
+
+use std::sync::Arc;
+
+use apollo_compiler::ast::OperationType;
+use serde_json::Value;
+
+use super::collect::{Collector, Selected};
+use super::context::Context;
+use super::document::{Document, Operation};
+use super::input::Input;
+use super::select::{Rows, untied};
+use super::shape::{Answer, Shape};
+use super::{Compiled, CompiledRoot, Kind, Query};
+use crate::engine::error::{ErrorCode, GraphqlError, Result};
+use crate::engine::options::Limits;
+use crate::engine::request::Request;
+use crate::engine::schema::boolexp::{BoolExp, Comparison, Operand, Operator};
+use crate::engine::schema::model::TableId;
+use crate::engine::schema::types::{FieldKind, RootField};
+use crate::engine::schema::{Model, RemoteTypes, RoleSchema};
+use crate::engine::sql::{Origin, Parameters, Select, Statement, print};
+
+/// What an operation is compiled against.
+pub struct Planner<'a> {
+    /// Metadata resolved against the catalogue.
+    pub model: &'a Model,
+    /// The role's schema.
+    pub schema: &'a RoleSchema,
+    /// Remote schemas in the order of the metadata.
+    pub remotes: &'a [RemoteTypes],
+    /// Bounds on documents.
+    pub limits: &'a Limits,
+    /// Whether the role may introspect.
+    pub introspection: bool,
+}
+
+/// Compiles a request's operation.
+pub fn compile(planner: &Planner<'_>, request: &Request) -> Result<Compiled> {
+    let document = Document::parse(&request.query, planner.limits)?;
+    let operation = document.operation(request)?;
+    let (kind, ty) = match operation.operation.operation_type {
+        OperationType::Query => (Kind::Query, Some(planner.schema.query)),
+        OperationType::Mutation => (Kind::Mutation, planner.schema.mutation),
+        OperationType::Subscription => (Kind::Subscription, planner.schema.subscription),
+    };
+    let ty = ty.ok_or_else(|| {
+        let what = if kind == Kind::Mutation { "mutations" } else { "subscriptions" };
+        GraphqlError::validation("$", format!("no {what} exist"))
+    })?;
+    let admin = planner.schema.role == crate::engine::session::ADMIN;
+    let (nodes, depth) = match admin {
+        true => (usize::MAX, usize::MAX),
+        false => (planner.limits.nodes, planner.limits.depth),
+    };
+    let collector = Collector::new(planner.schema, &operation, nodes, depth);
+    let selected = collector.collect(ty, &[operation.operation.selection_set.as_slice()], "$")?;
+    if !admin && selected.len() > planner.limits.root_fields {
+        let message = format!("the operation has more than {} root fields", planner.limits.root_fields);
+        return Err(GraphqlError::new(ErrorCode::ExceededNodeLimit, message));
+    }
+    if kind == Kind::Subscription && selected.len() != 1 {
+        return Err(GraphqlError::validation("$", "subscriptions must select one top level field"));
+    }
+    let mut roots = Vec::with_capacity(selected.len());
+    for field in &selected {
+        let root = planner.root(&collector, &operation, kind, field)?;
+        roots.push((field.key.to_owned(), root));
+    }
+    Ok(Compiled { kind, roots, inspected: operation.variables.inspected() })
+}
+
+impl Planner<'_> {
+    fn root<'a>(
+        &'a self,
+        collector: &'a Collector<'a>,
+        operation: &'a Operation<'a>,
+        kind: Kind,
+        selected: &Selected<'a>,
+    ) -> Result<CompiledRoot> {
+        let Some(field) = selected.field else {
+            if selected.name == "__typename" {
+                let name = match kind {
+                    Kind::Query => "query_root",
+                    Kind::Mutation => "mutation_root",
+                    Kind::Subscription => "subscription_root",
+                };
+                return Ok(CompiledRoot::Constant(Arc::new(Value::String(name.to_owned()))));
+            }
+            return self.introspection(operation, selected);
+        };
+        let FieldKind::Root(root) = &field.kind else {
+            return Ok(CompiledRoot::Constant(Arc::new(Value::Null)));
+        };
+        let mut context = Context::new(self.model, collector);
+        match root {
+            RootField::Stream(table) => {
+                return Ok(CompiledRoot::Live(Arc::new(context.stream(*table, selected)?)));
+            }
+            RootField::Action(place) => {
+                return Ok(CompiledRoot::Action(Arc::new(context.action(&self.model.actions[*place], selected)?)));
+            }
+            RootField::ActionResult(place) => {
+                let plan = context.action_result(&self.model.actions[*place], selected)?;
+                return Ok(CompiledRoot::Action(Arc::new(plan)));
+            }
+            RootField::Remote(place, _) => {
+                let call = super::remote::call(&self.remotes[*place], operation, collector, kind, selected)?;
+                return Ok(CompiledRoot::Remote(Arc::new(call)));
+            }
+            RootField::Insert(_)
+            | RootField::InsertOne(_)
+            | RootField::Update(_)
+            | RootField::UpdateByPk(_)
+            | RootField::UpdateMany(_)
+            | RootField::Delete(_)
+            | RootField::DeleteByPk(_) => {
+                return Ok(CompiledRoot::Mutation(Arc::new(context.mutation(root, selected)?)));
+            }
+            _ => {}
+        }
+        let (select, answer) = context.reading(root, selected)?;
+        if kind == Kind::Subscription {
+            return Ok(CompiledRoot::Live(Arc::new(context.live(select, answer, Vec::new()))));
+        }
+        Ok(CompiledRoot::Query(Arc::new(context.query(select, answer))))
+    }
+
+    fn introspection<'a>(&self, operation: &Operation<'a>, selected: &Selected<'a>) -> Result<CompiledRoot> {
+        if !self.introspection {
+            let message = format!("field '{}' not found in type: 'query_root'", selected.name);
+            return Err(GraphqlError::validation(selected.path.clone(), message));
+        }
+        let (document, variables) = super::remote::single_field(operation, selected);
+        let answer = self.schema.document().introspect(&document, selected.key, &variables)?;
+        Ok(CompiledRoot::Constant(Arc::new(answer)))
+    }
+}
+
+impl<'a> Context<'a> {
+    /// The statement of a root field that reads.
+    pub(super) fn reading(&mut self, root: &RootField, selected: &Selected<'a>) -> Result<(Select, Answer)> {
+        let under = self.under(selected)?;
+        match root {
+            RootField::Select(table) => {
+                let args = self.args(selected, *table)?;
+                let rows = Rows { table: *table, origin: self.read(*table), tie: &untied, permitted: true };
+                let (select, shape) = self.rows(&rows, &args, &under)?;
+                Ok((select, Answer::List(shape)))
+            }
+            RootField::SelectByPk(table) => {
+                let mut args =
+                    super::select::Args { filter: Some(self.by_key(*table, selected)?), ..Default::default() };
+                args.limit = None;
+                let rows = Rows { table: *table, origin: self.read(*table), tie: &untied, permitted: true };
+                let (select, shape) = self.rows(&rows, &args, &under)?;
+                Ok((select, Answer::First(shape)))
+            }
+            RootField::SelectAggregate(table) => {
+                let args = self.args(selected, *table)?;
+                let rows = Rows { table: *table, origin: self.read(*table), tie: &untied, permitted: true };
+                let (select, shape) = self.aggregate(&rows, &args, selected, &under)?;
+                Ok((select, Answer::First(shape)))
+            }
+            RootField::Function(place) | RootField::FunctionAggregate(place) => {
+                let function = &self.model.functions[*place];
+                let args = self.args(selected, function.table)?;
+                let given = self.given_arguments(&function.arguments, selected)?;
+                let call = self.call(&function.arguments, &given, None);
+                let origin = Origin::Function(function.name.clone(), call);
+                let mut args = args;
+                if !function.returns_set {
+                    // A function that returns no row gives a row of nulls.
+                    args.filter = Some(args.filter.unwrap_or(BoolExp::TRUE).and(self.not_all_null(function.table)));
+                }
+                let rows = Rows { table: function.table, origin, tie: &untied, permitted: true };
+                if matches!(root, RootField::FunctionAggregate(_)) {
+                    let (select, shape) = self.aggregate(&rows, &args, selected, &under)?;
+                    return Ok((select, Answer::First(shape)));
+                }
+                let (select, shape) = self.rows(&rows, &args, &under)?;
+                let answer = if function.returns_set { Answer::List(shape) } else { Answer::First(shape) };
+                Ok((select, answer))
+            }
+            _ => Ok((Select::default(), Answer::List(Shape::Constant("null".to_owned())))),
+        }
+    }
+
+    fn not_all_null(&self, table: TableId) -> BoolExp {
+        let info = self.table(table);
+        let present =
+            |column| BoolExp::Column(column, Comparison { operator: Operator::IsNotNull, operand: Operand::None });
+        BoolExp::Or((0..info.columns.len()).map(present).collect())
+    }
+
+    /// The condition that the arguments of a `_by_pk` field state.
+    pub(super) fn by_key(&self, table: TableId, selected: &Selected<'a>) -> Result<BoolExp> {
+        let info = self.table(table);
+        let mut parts = Vec::new();
+        for &place in &info.primary_key {
+            let column = &info.columns[place];
+            let path = format!("{}.args.{}", selected.path, column.field);
+            let argument = selected.arguments.iter().find(|argument| argument.name.as_str() == column.field);
+            let Some(argument) = argument else {
+                let message = format!("missing required field '{}'", column.field);
+                return Err(GraphqlError::validation(path, message));
+            };
+            let source = self.value(Input::Ast(&argument.value), &column.ty, Some(column), false, &path)?;
+            let operand = Operand::Value(source, column.ty.clone());
+            parts.push(BoolExp::Column(place, Comparison { operator: Operator::Eq, operand }));
+        }
+        Ok(BoolExp::And(parts))
+    }
+
+    /// A statement with everything that its execution needs.
+    pub(super) fn query(&mut self, select: Select, answer: Answer) -> Query {
+        Query {
+            sql: print(&Statement::Select(select), Parameters::Direct),
+            params: std::mem::take(&mut self.params),
+            answer,
+            tables: self.table_names(),
+        }
+    }
+
+    /// The tables that were read.
+    pub(super) fn table_names(&self) -> Vec<crate::engine::metadata::QualifiedName> {
+        self.tables.iter().map(|&table| self.table(table).name.clone()).collect()
+    }
+}

@@ -1,0 +1,191 @@
+//! Live queries and streams: one statement that refreshes many subscribers at once.
+//!
+//! The statement is wrapped so that each subscriber's values are a row of an unnested table and its answer one row of
+//! the result. `LIMIT 1` in the lateral part keeps the planner from turning many subscribers into one join over whole
+//! tables.
+
+use super::collect::Selected;
+use super::context::Context;
+use super::input::{Input, mismatch};
+use super::order::{OrderItem, OrderTarget};
+use super::select::{Args, Rows, untied};
+use super::shape::Answer;
+use crate::engine::error::{GraphqlError, Result};
+use crate::engine::metadata::QualifiedName;
+use crate::engine::schema::boolexp::{BoolExp, Comparison, Operand, Operator, Source};
+use crate::engine::schema::model::TableId;
+use crate::engine::schema::types::InputKind;
+use crate::engine::sql::{Expr, From, Join, Origin, Parameters, Select, Statement, print};
+
+/// A subscription that was compiled.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LivePlan {
+    /// The statement for many subscribers: arrays of text, one for each bound value, after an array of places.
+    /// Its rows are the place, the answer's records, and of a stream the cursor after the last row.
+    pub sql: String,
+    /// Where a subscriber's values come from.
+    pub params: Vec<Source>,
+    /// What its records become.
+    pub answer: Answer,
+    /// Tables that it reads.
+    pub tables: Vec<QualifiedName>,
+    /// Of a stream, its cursor; none for a live query.
+    pub cursor: Vec<Cursor>,
+}
+
+/// One column of a stream's cursor.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cursor {
+    /// The column.
+    pub column: String,
+    /// Where its first value comes from.
+    pub initial: Source,
+}
+
+impl<'a> Context<'a> {
+    /// A live query.
+    pub(super) fn live(&mut self, mut select: Select, answer: Answer, cursor: Vec<Cursor>) -> LivePlan {
+        let values: Vec<Expr> = std::mem::take(&mut select.outputs).into_iter().map(|(expr, _)| expr).collect();
+        select.outputs = vec![(Expr::Row(values), None)];
+        let rows = Expr::ArrayOf(Box::new(select));
+        self.multiplexed(rows, Vec::new(), answer, cursor)
+    }
+
+    fn multiplexed(&mut self, rows: Expr, more: Vec<Expr>, answer: Answer, cursor: Vec<Cursor>) -> LivePlan {
+        let (members, result) = (self.alias(), self.alias());
+        let params = std::mem::take(&mut self.params);
+        // $1 holds the members' places, $2 and on an array for each value.
+        let mut columns = vec![(Expr::Fixed("$1::int4[]"), "place".to_owned())];
+        for index in 0..params.len() {
+            columns.push((Expr::Array(index + 1), format!("p{}", index + 1)));
+        }
+        let mut inner = vec![(rows, Some("rows".to_owned()))];
+        let mut outputs =
+            vec![(Expr::Column(members, "place".to_owned()), None), (Expr::Column(result, "rows".to_owned()), None)];
+        for (index, expr) in more.into_iter().enumerate() {
+            inner.push((expr, Some(format!("c{index}"))));
+            outputs.push((Expr::Column(result, format!("c{index}")), None));
+        }
+        let lateral = Select { outputs: inner, limit: Some(Expr::Number(1)), ..Select::default() };
+        let select = Select {
+            outputs,
+            from: Some(From { origin: Origin::Unnest(columns), alias: members }),
+            joins: vec![Join {
+                lateral: true,
+                from: From { origin: Origin::Select(Box::new(lateral)), alias: result },
+                on: Expr::Fixed("TRUE"),
+            }],
+            ..Select::default()
+        };
+        LivePlan {
+            sql: print(&Statement::Select(select), Parameters::Columns(members)),
+            params,
+            answer,
+            tables: self.table_names(),
+            cursor,
+        }
+    }
+
+    /// A stream: rows after a cursor, in its order, a batch at a time.
+    pub(super) fn stream(&mut self, table: TableId, selected: &Selected<'a>) -> Result<LivePlan> {
+        let mut args = Args::default();
+        let mut cursor = Vec::new();
+        let Some(field) = selected.field else {
+            return Err(GraphqlError::unexpected("a stream without a field"));
+        };
+        for (name, definition) in &field.arguments {
+            let path = format!("{}.args.{name}", selected.path);
+            let argument = selected.arguments.iter().find(|argument| argument.name.as_str() == name);
+            let value = match argument {
+                Some(argument) => Input::Ast(&argument.value).resolve(self.variables, &path)?,
+                None => None,
+            };
+            let Some(value) = value.filter(|value| !value.is_null()) else {
+                if definition.ty.is_required() {
+                    return Err(GraphqlError::validation(path, format!("missing required field '{name}'")));
+                }
+                continue;
+            };
+            match name.as_str() {
+                "where" => args.filter = Some(self.filter(value, definition.ty.base(), table, &path)?),
+                "cursor" => {
+                    for (index, item) in value.list().into_iter().enumerate() {
+                        let path = format!("{path}[{index}]");
+                        self.cursor(item, definition.ty.base(), table, &path, &mut args, &mut cursor)?;
+                    }
+                }
+                _ => args.limit = Some(self.limit(value, &path)?),
+            }
+        }
+        if cursor.len() != 1 {
+            let message = "one streaming column field is expected";
+            return Err(GraphqlError::validation(format!("{}.args", selected.path), message));
+        }
+        let fields = self.under(selected)?;
+        let rows = Rows { table, origin: self.read(table), tie: &untied, permitted: true };
+        let (mut select, shape) = self.rows(&rows, &args, &fields)?;
+        // The cursor's column goes along with each record, at its end.
+        let Some(OrderTarget::Column(column)) = args.order.first().map(|item| &item.target) else {
+            return Err(GraphqlError::unexpected("a stream without a cursor"));
+        };
+        let Some(from) = &select.from else { return Err(GraphqlError::unexpected("a stream without rows")) };
+        let value = Expr::Cast(Box::new(self.column(table, *column, from.alias)), "text".to_owned());
+        let mut values: Vec<Expr> = std::mem::take(&mut select.outputs).into_iter().map(|(expr, _)| expr).collect();
+        values.push(value);
+        select.outputs = vec![(Expr::Row(values), None)];
+        Ok(self.multiplexed(Expr::ArrayOf(Box::new(select)), Vec::new(), Answer::List(shape), cursor))
+    }
+
+    fn cursor(
+        &mut self,
+        input: Input<'a>,
+        ty: usize,
+        table: TableId,
+        path: &str,
+        args: &mut Args,
+        cursor: &mut Vec<Cursor>,
+    ) -> Result<()> {
+        let Some(value) = self.present(input, ty, path)? else { return Ok(()) };
+        let mut descending = false;
+        let mut columns = Vec::new();
+        for (name, field, value) in self.fields(value, ty, path)? {
+            let path = format!("{path}.{name}");
+            let base = field.ty.base();
+            if name == "ordering" {
+                if value.resolve(self.variables, &path)?.is_some_and(|value| !value.is_null()) {
+                    descending = self.enum_value(value, base, &path)?.0 == "DESC";
+                }
+                continue;
+            }
+            let Some(value) = self.present(value, base, &path)? else { continue };
+            for (name, field, value) in self.fields(value, base, &path)? {
+                let InputKind::Column(column) = field.kind else { continue };
+                let path = format!("{path}.{name}");
+                let info = &self.table(table).columns[column];
+                let null = value.resolve(self.variables, &path)?.is_none_or(Input::is_null);
+                let source = match null {
+                    true => Source::Null,
+                    false => self.value(value, &info.ty, Some(info), false, &path)?,
+                };
+                columns.push((column, source));
+            }
+        }
+        let [(column, initial)] = columns.as_slice() else {
+            return Err(mismatch(path, "exactly one column", "stream_cursor_value_input", value));
+        };
+        let place = cursor.len();
+        let info = &self.table(table).columns[*column];
+        let operand = Operand::Value(Source::Cursor(place), info.ty.clone());
+        let operator = if descending { Operator::Lt } else { Operator::Gt };
+        let mut after = BoolExp::Column(*column, Comparison { operator, operand });
+        if *initial == Source::Null {
+            // No value yet: everything is after it.
+            after = BoolExp::Or(vec![after, BoolExp::CursorStart(place)]);
+        }
+        args.filter = Some(args.filter.take().unwrap_or(BoolExp::TRUE).and(after));
+        let direction = if descending { "DESC NULLS LAST" } else { "ASC NULLS LAST" };
+        args.order = vec![OrderItem { target: OrderTarget::Column(*column), direction }];
+        cursor.push(Cursor { column: info.name.clone(), initial: initial.clone() });
+        Ok(())
+    }
+}

@@ -1,0 +1,7 @@
+//! SQL as a typed tree, printed once. Names are quoted; every value is a bound parameter.
+
+mod print;
+mod tree;
+
+pub use print::{Parameters, print};
+pub use tree::*;

@@ -1,0 +1,213 @@
+//! The engine itself: it builds states and swaps them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arc_swap::ArcSwap;
+use sqlx::PgPool;
+use tokio::sync::Mutex;
+
+use super::callers::Callers;
+use super::catalog::Catalog;
+use super::error::{ErrorCode, GraphqlError};
+use super::execute::Executor;
+use super::metadata::{LoadError, Metadata};
+use super::options::{EngineOptions, Limits};
+use super::schema::{EnumValues, Inconsistency, RemoteTypes, resolve};
+use super::state::State;
+
+/// Why the engine cannot start or take metadata.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The metadata is refused.
+    #[error("metadata is refused: {0}")]
+    Metadata(#[from] LoadError),
+    /// The database does not answer.
+    #[error("the database cannot be read")]
+    Database(#[from] sqlx::Error),
+    /// The metadata does not fit the database or itself.
+    #[error("metadata is inconsistent: {}", .0.first().map(|first| format!("{}: {}", first.name, first.reason)).unwrap_or_default())]
+    Inconsistent(Vec<Inconsistency>),
+}
+
+impl EngineError {
+    /// The error as the metadata API words it.
+    pub fn to_graphql(&self) -> GraphqlError {
+        match self {
+            Self::Metadata(error) => {
+                GraphqlError::at(format!("$.args.metadata.{}", error.key), ErrorCode::ParseFailed, error.reason.clone())
+            }
+            Self::Database(_) => GraphqlError::new(ErrorCode::PostgresError, "the database cannot be read"),
+            Self::Inconsistent(list) => {
+                let internal = serde_json::to_value(list).unwrap_or_default();
+                let message = "cannot continue due to inconsistent metadata";
+                GraphqlError::at("$.args", ErrorCode::Unexpected, message).with_internal(internal)
+            }
+        }
+    }
+}
+
+/// The engine. Cheap to clone.
+#[derive(Clone)]
+pub struct Engine {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    pool: PgPool,
+    callers: Arc<dyn Callers>,
+    executor: Executor,
+    state: ArcSwap<State>,
+    version: AtomicU64,
+    /// One replacement at a time.
+    replacing: Mutex<()>,
+    infer_functions: bool,
+    remote_permissions: bool,
+    limits: Limits,
+}
+
+impl Engine {
+    /// Reads metadata and catalogue and builds the first state. Inconsistent parts are left out and reported.
+    ///
+    /// # Errors
+    /// Metadata that is refused, or a database that does not answer.
+    pub async fn start(options: &EngineOptions, callers: Arc<dyn Callers>) -> Result<Self, EngineError> {
+        let metadata = options.metadata.load()?;
+        let limits = options.limits.clone();
+        let (infer, remote) = (options.infer_function_permissions, options.remote_schema_permissions);
+        let state = build(&options.pool, &callers, Arc::new(metadata), 1, infer, remote, limits.clone()).await?;
+        let executor = Executor::new(options.pool.clone(), options.stringify_numeric_types);
+        Ok(Self {
+            inner: Arc::new(Inner {
+                pool: options.pool.clone(),
+                callers,
+                executor,
+                state: ArcSwap::from_pointee(state),
+                version: AtomicU64::new(1),
+                replacing: Mutex::new(()),
+                infer_functions: infer,
+                remote_permissions: remote,
+                limits,
+            }),
+        })
+    }
+
+    /// The current state. Requests keep the one they began with.
+    pub fn state(&self) -> Arc<State> {
+        self.inner.state.load_full()
+    }
+
+    /// Runs planned operations.
+    pub fn executor(&self) -> &Executor {
+        &self.inner.executor
+    }
+
+    /// The connections to the source.
+    pub fn pool(&self) -> &PgPool {
+        &self.inner.pool
+    }
+
+    /// Makes calls to actions and remote schemas.
+    pub fn callers(&self) -> &Arc<dyn Callers> {
+        &self.inner.callers
+    }
+
+    /// The SDL of what a role sees.
+    pub fn sdl(&self, role: &str) -> String {
+        self.state().sdl(role)
+    }
+
+    /// Replaces the metadata as a whole and gives what did not fit.
+    ///
+    /// # Errors
+    /// Metadata that does not fit, unless `allow_inconsistent`; the old state then stays.
+    pub async fn replace_metadata(
+        &self,
+        metadata: Metadata,
+        allow_inconsistent: bool,
+    ) -> Result<Vec<Inconsistency>, EngineError> {
+        let inner = &self.inner;
+        let _turn = inner.replacing.lock().await;
+        let version = inner.version.fetch_add(1, Ordering::Relaxed) + 1;
+        let state = build(
+            &inner.pool,
+            &inner.callers,
+            Arc::new(metadata),
+            version,
+            inner.infer_functions,
+            inner.remote_permissions,
+            inner.limits.clone(),
+        )
+        .await?;
+        if !allow_inconsistent && !state.inconsistencies.is_empty() {
+            return Err(EngineError::Inconsistent(state.inconsistencies));
+        }
+        let inconsistencies = state.inconsistencies.clone();
+        inner.state.store(Arc::new(state));
+        Ok(inconsistencies)
+    }
+
+    /// Reads the database and the remote schemas again under the same metadata.
+    ///
+    /// # Errors
+    /// A database that does not answer; the old state then stays.
+    pub async fn reload(&self) -> Result<Vec<Inconsistency>, EngineError> {
+        let metadata = self.state().metadata.as_ref().clone();
+        self.replace_metadata(metadata, true).await
+    }
+}
+
+async fn build(
+    pool: &PgPool,
+    callers: &Arc<dyn Callers>,
+    metadata: Arc<Metadata>,
+    version: u64,
+    infer_functions: bool,
+    remote_permissions: bool,
+    limits: Limits,
+) -> Result<State, EngineError> {
+    let catalog = Arc::new(Catalog::read(pool).await?);
+    let enums = enum_values(pool, &metadata, &catalog).await?;
+    let (model, mut inconsistencies) = resolve(&metadata, &catalog, &enums);
+    let mut remotes = Vec::new();
+    for schema in &metadata.remote_schemas {
+        let read = match callers.introspect(schema).await {
+            Ok(sdl) => RemoteTypes::new(Arc::new(schema.clone()), &sdl, remote_permissions),
+            Err(reason) => Err(reason),
+        };
+        match read {
+            Ok(types) => remotes.push(types),
+            Err(reason) => inconsistencies.push(Inconsistency {
+                kind: "remote_schema".to_owned(),
+                name: format!("remote_schema {}", schema.name),
+                reason: format!("Inconsistent object: {reason}"),
+                definition: serde_json::to_value(schema).unwrap_or_default(),
+            }),
+        }
+    }
+    Ok(State::new(version, metadata, catalog, model, inconsistencies, remotes, infer_functions, limits))
+}
+
+/// The rows of enum tables: their key, and the other column as a comment.
+async fn enum_values(pool: &PgPool, metadata: &Metadata, catalog: &Catalog) -> Result<EnumValues, sqlx::Error> {
+    use super::sql::{Alias, Expr, From, Order, Origin, Parameters, Select, Statement, print};
+    let mut values = EnumValues::new();
+    for table in metadata.sources.iter().flat_map(|source| &source.tables).filter(|table| table.is_enum) {
+        let Some(found) = catalog.table(&table.table) else { continue };
+        let Some([key]) = found.primary_key.as_ref().map(|key| key.columns.as_slice()) else { continue };
+        let alias = Alias(0);
+        let text = |column: &str| Expr::Cast(Box::new(Expr::Column(alias, column.to_owned())), "text".to_owned());
+        let comment = found.columns.iter().find(|column| column.name != *key);
+        let comment = comment.map_or(Expr::Fixed("NULL::text"), |column| text(&column.name));
+        let select = Select {
+            outputs: vec![(text(key), None), (comment, None)],
+            from: Some(From { origin: Origin::Table(table.table.clone()), alias }),
+            order: vec![Order { expr: text(key), direction: "ASC" }],
+            ..Select::default()
+        };
+        let sql = print(&Statement::Select(select), Parameters::Direct);
+        let rows: Vec<(String, Option<String>)> = sqlx::query_as(sqlx::AssertSqlSafe(sql)).fetch_all(pool).await?;
+        values.insert(table.table.clone(), rows);
+    }
+    Ok(values)
+}

@@ -97,6 +97,7 @@ impl Surface {
         RequestContext {
             session: identity.session.clone(),
             headers,
+            variables: Some(Arc::new(request.variables.clone())),
             query: request.query.as_str().into(),
             callers: Arc::new(self.outbound.clone()),
         }

@@ -1,1 +1,3 @@
 //! Simulators that speak the vendors' real wire protocols, for tests and `northstack dev`.
+
+pub mod kubernetes;

@@ -4,6 +4,7 @@
 mod dev;
 mod http;
 mod identity;
+mod kubernetes;
 mod metadata;
 mod platform;
 mod rooms;

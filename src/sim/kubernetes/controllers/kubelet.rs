@@ -1,0 +1,299 @@
+//! The node: starts containers, reports them, restarts those that crash, stops those that are to go.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::World;
+use super::events::Event;
+use super::pod_status::{Doing, Report, status};
+use crate::sim::kubernetes::exec::{self, Place};
+use crate::sim::kubernetes::faults::PodFault;
+use crate::sim::kubernetes::json::{at, int, list, text};
+use crate::sim::kubernetes::kinds;
+use crate::sim::kubernetes::storage::Key;
+use crate::sim::kubernetes::wp;
+
+const WHO: &str = "kubelet";
+/// The most doublings of the pause between restarts.
+const MOST_DOUBLINGS: i64 = 5;
+
+/// Moves each pod of the node a step on.
+pub(super) fn reconcile(world: &mut World<'_>) {
+    for (key, pod) in world.objects(kinds::PODS) {
+        if text(&pod, "/spec/nodeName").is_empty() {
+            continue;
+        }
+        if !at(&pod, "/metadata/deletionTimestamp").is_null() {
+            stop(world, &key, &pod);
+        } else if !matches!(text(&pod, "/status/phase"), "Succeeded" | "Failed") {
+            run(world, &key, &pod);
+        }
+    }
+}
+
+fn stop(world: &mut World<'_>, key: &Key, pod: &Value) {
+    let uid = text(pod, "/metadata/uid").to_owned();
+    let grace = int(pod, "/metadata/deletionGracePeriodSeconds").unwrap_or(0);
+    let grace = Duration::from_secs(u64::try_from(grace).unwrap_or(0));
+    for container in list(pod, "/spec/containers") {
+        if !world.book.since.contains_key(&(uid.clone(), "stop")) {
+            let name = text(container, "/name");
+            let message = "Stopping container ".to_owned() + name;
+            world.tell(pod, Event::normal(WHO, "Killing", message).about(name));
+        }
+    }
+    if world.due(&uid, "stop", world.cluster.timing.terminate.min(grace)) {
+        if list(pod, "/metadata/finalizers").is_empty() {
+            world.state.delete(key);
+            world.cluster.logs.forget(&uid);
+        }
+        for what in ["schedule", "start", "ready", "stop", "backoff", "run"] {
+            world.restart(&uid, what);
+        }
+    }
+}
+
+fn run(world: &mut World<'_>, key: &Key, pod: &Value) {
+    let uid = text(pod, "/metadata/uid").to_owned();
+    let fault = world.cluster.faults.pod(&key.namespace, &key.name);
+    let started = world.due(&uid, "start", world.cluster.timing.container_start);
+    let mut reports = Vec::new();
+    let mut held = !started;
+    for container in list(pod, "/spec/initContainers") {
+        let doing = if held { Doing::waiting("PodInitializing") } else { init(world, key, pod, container) };
+        held |= !matches!(doing, Doing::Ended { code: 0, .. });
+        reports.push(Report { container, doing, restarts: 0, init: true });
+    }
+    for container in list(pod, "/spec/containers") {
+        let (doing, restarts) = if held {
+            let reason = if reports.iter().any(|report| report.init) { "PodInitializing" } else { "ContainerCreating" };
+            (Doing::waiting(reason), 0)
+        } else {
+            own(world, key, pod, container, fault)
+        };
+        reports.push(Report { container, doing, restarts, init: false });
+    }
+    let alive = reports.iter().any(|report| !report.init && !matches!(report.doing, Doing::Waiting { .. }));
+    let address = match text(pod, "/status/podIP") {
+        "" if alive => Some(free_address(world)),
+        "" => None,
+        known => Some(known.to_owned()),
+    };
+    let next = status(pod, &reports, address.as_deref(), started);
+    announce(world, pod, &next);
+    if let Some(current) = world.state.get(key).cloned() {
+        world.put_status(key, (*current).clone(), next, WHO);
+    }
+}
+
+fn free_address(world: &World<'_>) -> String {
+    let taken: std::collections::HashSet<String> =
+        world.state.list(kinds::PODS, "").map(|(_, pod)| text(pod, "/status/podIP").to_owned()).collect();
+    (1..=65_000u32)
+        .map(|number| format!("10.88.{}.{}", number >> 8, number & 255))
+        .find(|address| !address.ends_with(".0") && !taken.contains(address))
+        .unwrap_or_else(|| "10.88.255.254".to_owned())
+}
+
+/// What keeps a container from starting at all.
+fn hindrance(world: &World<'_>, key: &Key, container: &Value, fault: Option<PodFault>) -> Option<Doing> {
+    let image = text(container, "/image");
+    let tag = image.rsplit('/').next().and_then(|last| last.split_once(':')).map_or("latest", |(_, tag)| tag);
+    if fault == Some(PodFault::ImagePull) || matches!(tag, "broken" | "missing") {
+        let message = format!(
+            "Back-off pulling image {image:?}: ErrImagePull: rpc error: code = NotFound desc = failed to pull and \
+             unpack image {image:?}: failed to resolve reference {image:?}: {image}: not found"
+        );
+        return Some(Doing::Waiting { reason: "ImagePullBackOff".to_owned(), message });
+    }
+    match exec::environment(world.state, &key.namespace, container) {
+        Err(message) => Some(Doing::Waiting { reason: "CreateContainerConfigError".to_owned(), message }),
+        Ok(_) => None,
+    }
+}
+
+fn init(world: &mut World<'_>, key: &Key, pod: &Value, container: &Value) -> Doing {
+    let name = text(container, "/name");
+    if let Some(known) = ended(pod, name) {
+        return known;
+    }
+    if let Some(doing) = hindrance(world, key, container, None) {
+        return doing;
+    }
+    let code = execute(world, key, pod, container);
+    Doing::Ended { code, reason: if code == 0 { "Completed" } else { "Error" } }
+}
+
+/// How a container ended, if its pod's status says so.
+fn ended(pod: &Value, name: &str) -> Option<Doing> {
+    let status = ["/status/initContainerStatuses", "/status/containerStatuses"]
+        .iter()
+        .flat_map(|pointer| list(pod, pointer))
+        .find(|status| text(status, "/name") == name)?;
+    let code = int(status, "/state/terminated/exitCode")?;
+    Some(Doing::Ended { code, reason: if code == 0 { "Completed" } else { "Error" } })
+}
+
+/// Runs a container's command to its end.
+fn execute(world: &mut World<'_>, key: &Key, pod: &Value, container: &Value) -> i64 {
+    let mut command: Vec<String> =
+        list(container, "/command").iter().filter_map(|part| part.as_str().map(str::to_owned)).collect();
+    command.extend(list(container, "/args").iter().filter_map(|part| part.as_str().map(str::to_owned)));
+    if command.is_empty() {
+        return 0;
+    }
+    let place = Place { namespace: &key.namespace, pod, container };
+    let output = exec::execute(world.state, &place, &command, &[]);
+    let uid = text(pod, "/metadata/uid");
+    for line in output.stdout.lines().chain(output.stderr.lines()) {
+        world.cluster.logs.print(uid, text(container, "/name"), line);
+    }
+    output.code
+}
+
+/// One of the pod's own containers: what it does, and how often it was restarted.
+fn own(world: &mut World<'_>, key: &Key, pod: &Value, container: &Value, fault: Option<PodFault>) -> (Doing, i64) {
+    let name = text(container, "/name").to_owned();
+    let before = list(pod, "/status/containerStatuses").iter().find(|status| text(status, "/name") == name);
+    let before = before.cloned().unwrap_or_default();
+    let restarts = int(&before, "/restartCount").unwrap_or(0);
+    let running = !at(&before, "/state/running").is_null();
+    if let Some(known) = ended(pod, &name) {
+        return (known, restarts);
+    }
+    if !running && let Some(doing) = hindrance(world, key, container, fault) {
+        return (doing, restarts);
+    }
+    if text(pod, "/spec/restartPolicy") != "Always" {
+        return (finite(world, key, pod, container, running), restarts);
+    }
+    let crashes = fault == Some(PodFault::Crash) || text(container, "/image").ends_with(":crash");
+    if crashes {
+        return crash(world, pod, &name, &before, restarts);
+    }
+    let backing_off = text(&before, "/state/waiting/reason") == "CrashLoopBackOff";
+    if !running {
+        if !backing_off {
+            created(world, key, pod, container);
+        }
+        world.restart(text(pod, "/metadata/uid"), "ready");
+    }
+    let restarts = if backing_off { restarts + 1 } else { restarts };
+    let ready = readiness(world, key, pod, container, &before, fault);
+    (Doing::Running { ready }, restarts)
+}
+
+/// A container that is to end: it runs for a while, then its command's exit code is its own.
+fn finite(world: &mut World<'_>, key: &Key, pod: &Value, container: &Value, running: bool) -> Doing {
+    if !running {
+        created(world, key, pod, container);
+        return Doing::Running { ready: true };
+    }
+    let uid = text(pod, "/metadata/uid").to_owned();
+    if !world.due(&uid, "run", world.cluster.timing.job_run) {
+        return Doing::Running { ready: true };
+    }
+    let code = execute(world, key, pod, container);
+    Doing::Ended { code, reason: if code == 0 { "Completed" } else { "Error" } }
+}
+
+fn crash(world: &mut World<'_>, pod: &Value, name: &str, before: &Value, restarts: i64) -> (Doing, i64) {
+    let uid = text(pod, "/metadata/uid").to_owned();
+    let pause = world.cluster.timing.crash_backoff * 2u32.pow(u32::try_from(restarts.min(MOST_DOUBLINGS)).unwrap_or(0));
+    let message = format!(
+        "back-off {}s restarting failed container={name} pod={}_{}({uid})",
+        pause.as_secs().max(1),
+        text(pod, "/metadata/name"),
+        text(pod, "/metadata/namespace")
+    );
+    let waiting = text(before, "/state/waiting/reason") == "CrashLoopBackOff";
+    if waiting && world.due(&uid, "backoff", pause) {
+        world.restart(&uid, "backoff");
+        let event = Event::warning(WHO, "BackOff", "Back-off restarting failed container").about(name);
+        world.tell(pod, event);
+        return (Doing::Backoff { code: 1, message }, restarts + 1);
+    }
+    if !waiting {
+        world.due(&uid, "backoff", pause);
+    }
+    (Doing::Backoff { code: 1, message }, restarts)
+}
+
+/// What happens once when a container first runs.
+fn created(world: &mut World<'_>, key: &Key, pod: &Value, container: &Value) {
+    let (uid, name) = (text(pod, "/metadata/uid").to_owned(), text(container, "/name").to_owned());
+    let place = Place { namespace: &key.namespace, pod, container };
+    for line in wp::container_started(world.state, &place) {
+        world.cluster.logs.print(&uid, &name, line);
+    }
+    let image = text(container, "/image");
+    let events = [
+        ("Pulled", format!("Container image {image:?} already present on machine and can be accessed by the pod")),
+        ("Created", "Container created".to_owned()),
+        ("Started", "Container started".to_owned()),
+    ];
+    for (reason, message) in events {
+        world.tell(pod, Event::normal(WHO, reason, message).about(&name));
+    }
+}
+
+/// Whether a running container is ready: at once without a probe, after a while with one, if the probe agrees.
+fn readiness(
+    world: &mut World<'_>,
+    key: &Key,
+    pod: &Value,
+    container: &Value,
+    before: &Value,
+    fault: Option<PodFault>,
+) -> bool {
+    if fault == Some(PodFault::NeverReady) {
+        return false;
+    }
+    let probe = at(container, "/readinessProbe");
+    if probe.is_null() || at(before, "/ready").as_bool() == Some(true) {
+        return true;
+    }
+    if !world.due(text(pod, "/metadata/uid"), "ready", world.cluster.timing.ready) {
+        return false;
+    }
+    let command: Vec<String> =
+        list(probe, "/exec/command").iter().filter_map(|part| part.as_str().map(str::to_owned)).collect();
+    if command.is_empty() {
+        return true;
+    }
+    let place = Place { namespace: &key.namespace, pod, container };
+    let output = exec::execute(world.state, &place, &command, &[]);
+    if output.code != 0 {
+        let shown = if output.stderr.is_empty() { output.stdout } else { output.stderr };
+        let message = format!("Readiness probe failed: {}", shown.trim_end());
+        world.tell(pod, Event::warning(WHO, "Unhealthy", message).about(text(container, "/name")));
+        world.wake(world.now + world.cluster.timing.ready);
+        return false;
+    }
+    true
+}
+
+/// Events for what newly keeps containers waiting.
+fn announce(world: &mut World<'_>, pod: &Value, next: &Value) {
+    for status in list(next, "/containerStatuses") {
+        let (name, reason) = (text(status, "/name"), text(status, "/state/waiting/reason"));
+        let before = list(pod, "/status/containerStatuses").iter().find(|old| text(old, "/name") == name);
+        if before.is_some_and(|before| text(before, "/state/waiting/reason") == reason) {
+            continue;
+        }
+        let message = text(status, "/state/waiting/message");
+        let event = match reason {
+            "ImagePullBackOff" => {
+                let image = text(status, "/image");
+                let failed = format!("Failed to pull image {image:?}: not found");
+                world.tell(pod, Event::warning(WHO, "Failed", failed).about(name));
+                Event::normal(WHO, "BackOff", format!("Back-off pulling image {image:?}"))
+            }
+            "CreateContainerConfigError" => Event::warning(WHO, "Failed", format!("Error: {message}")),
+            "CrashLoopBackOff" => Event::warning(WHO, "BackOff", "Back-off restarting failed container"),
+            _ => continue,
+        };
+        world.tell(pod, event.about(name));
+    }
+}

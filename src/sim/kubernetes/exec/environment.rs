@@ -1,0 +1,110 @@
+//! The environment of a container: `env` and `envFrom`, resolved.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+
+use crate::sim::kubernetes::json::{at, list, map, text};
+use crate::sim::kubernetes::kinds;
+use crate::sim::kubernetes::storage::State;
+
+/// The variables of a container, or why it cannot start, in the words of a node.
+pub(crate) fn environment(
+    state: &State,
+    namespace: &str,
+    container: &Value,
+) -> Result<BTreeMap<String, String>, String> {
+    let mut env = BTreeMap::new();
+    for source in list(container, "/envFrom") {
+        let prefix = text(source, "/prefix");
+        for (pointer, secret) in [("/secretRef", true), ("/configMapRef", false)] {
+            let name = text(source, &format!("{pointer}/name"));
+            if name.is_empty() {
+                continue;
+            }
+            let optional = at(source, &format!("{pointer}/optional")).as_bool() == Some(true);
+            match data(state, namespace, name, secret) {
+                Some(pairs) => env.extend(pairs.into_iter().map(|(key, value)| (format!("{prefix}{key}"), value))),
+                None if optional => {}
+                None => return Err(missing(name, secret)),
+            }
+        }
+    }
+    for entry in list(container, "/env") {
+        let name = text(entry, "/name").to_owned();
+        let from = at(entry, "/valueFrom");
+        if from.is_null() {
+            let value = expand(text(entry, "/value"), &env);
+            env.insert(name, value);
+            continue;
+        }
+        for (kind, secret) in [("secretKeyRef", true), ("configMapKeyRef", false)] {
+            let Some(reference) = from.get(kind) else { continue };
+            let (source, key) = (text(reference, "/name"), text(reference, "/key"));
+            let optional = at(reference, "/optional").as_bool() == Some(true);
+            match data(state, namespace, source, secret) {
+                None if optional => {}
+                None => return Err(missing(source, secret)),
+                Some(mut pairs) => match pairs.remove(key) {
+                    Some(value) => {
+                        env.insert(name.clone(), value);
+                    }
+                    None if optional => {}
+                    None => {
+                        let word = if secret { "Secret" } else { "ConfigMap" };
+                        return Err(format!("couldn't find key {key} in {word} {namespace}/{source}"));
+                    }
+                },
+            }
+        }
+    }
+    Ok(env)
+}
+
+fn missing(name: &str, secret: bool) -> String {
+    let word = if secret { "secret" } else { "configmap" };
+    format!("{word} {name:?} not found")
+}
+
+fn data(state: &State, namespace: &str, name: &str, secret: bool) -> Option<BTreeMap<String, String>> {
+    let kind = if secret { kinds::SECRETS } else { kinds::CONFIGMAPS };
+    let object = state.find(kind, namespace, name)?;
+    let pairs = map(object, "/data").into_iter().flatten().map(|(key, value)| {
+        let text = value.as_str().unwrap_or_default();
+        let plain = if secret {
+            String::from_utf8_lossy(&STANDARD.decode(text).unwrap_or_default()).into_owned()
+        } else {
+            text.to_owned()
+        };
+        (key.clone(), plain)
+    });
+    Some(pairs.collect())
+}
+
+/// Replaces `$(NAME)` by variables that stand before.
+fn expand(text: &str, env: &BTreeMap<String, String>) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(start) = rest.find("$(") {
+        let (before, after) = rest.split_at(start);
+        out.push_str(before);
+        match after.find(')') {
+            Some(end) => {
+                let name = after.get(2..end).unwrap_or_default();
+                match env.get(name) {
+                    Some(value) => out.push_str(value),
+                    None => out.push_str(after.get(..=end).unwrap_or_default()),
+                }
+                rest = after.get(end + 1..).unwrap_or_default();
+            }
+            None => {
+                out.push_str(after);
+                rest = "";
+            }
+        }
+    }
+    out.push_str(rest);
+    out
+}

@@ -1,0 +1,117 @@
+//! The ingress controller: finds the Service of a host and path, and lets a ready pod answer.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::to_bytes;
+use axum::extract::{Request, State};
+use axum::http::header::HOST;
+use axum::response::Response;
+use serde_json::Value;
+
+use super::{Page, Visit, html, serve};
+use crate::sim::kubernetes::api::behind_service;
+use crate::sim::kubernetes::cluster::Cluster;
+use crate::sim::kubernetes::json::{at, int, list, text};
+use crate::sim::kubernetes::kinds;
+use crate::sim::kubernetes::storage;
+
+/// The largest body that passes, in bytes (the default of ingress-nginx).
+const BODY_LIMIT: usize = 1024 * 1024;
+
+/// The router of the ingress listener.
+pub(crate) fn router(cluster: Arc<Cluster>) -> Router {
+    Router::new().fallback(handle).with_state(cluster)
+}
+
+async fn handle(State(cluster): State<Arc<Cluster>>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let host = parts
+        .headers
+        .get(HOST)
+        .and_then(|host| host.to_str().ok())
+        .map(str::to_owned)
+        .or_else(|| parts.uri.authority().map(ToString::to_string))
+        .unwrap_or_default();
+    let Ok(bytes) = to_bytes(body, BODY_LIMIT).await else {
+        return Page::html(413, html::plain("413", "<h1>413 Request Entity Too Large</h1>")).into_response();
+    };
+    let path = parts.uri.path().to_owned();
+    let found = cluster.read(|state| backend(state, host.split(':').next().unwrap_or_default(), &path));
+    match found {
+        Backend::None => not_found(),
+        Backend::Unready => {
+            let body = "<h1>503 Service Temporarily Unavailable</h1>";
+            Page::html(503, html::plain("503 Service Temporarily Unavailable", body)).into_response()
+        }
+        Backend::Pod { namespace, pod } => {
+            let visit = Visit {
+                method: parts.method,
+                host,
+                path,
+                query: parts.uri.query().unwrap_or_default().to_owned(),
+                headers: parts.headers,
+                body: bytes,
+                prefix: String::new(),
+                proxied: false,
+            };
+            serve(&cluster, &namespace, &pod, visit)
+        }
+    }
+}
+
+fn not_found() -> Response {
+    Page::html(404, html::plain("404 Not Found", "<h1>404 Not Found</h1>")).into_response()
+}
+
+enum Backend {
+    None,
+    Unready,
+    Pod { namespace: String, pod: String },
+}
+
+fn backend(state: &storage::State, host: &str, path: &str) -> Backend {
+    for (key, ingress) in state.list(kinds::INGRESSES, "") {
+        // An Ingress that has no address yet is not served yet.
+        if list(ingress, "/status/loadBalancer/ingress").is_empty() {
+            continue;
+        }
+        for rule in list(ingress, "/spec/rules") {
+            let wanted = text(rule, "/host");
+            let fits = wanted.is_empty()
+                || wanted.eq_ignore_ascii_case(host)
+                || wanted.strip_prefix('*').is_some_and(|suffix| host.ends_with(suffix));
+            if !fits {
+                continue;
+            }
+            let found = list(rule, "/http/paths")
+                .iter()
+                .filter(|entry| serves(entry, path))
+                .max_by_key(|entry| text(entry, "/path").len());
+            if let Some(entry) = found {
+                return behind(state, &key.namespace, at(entry, "/backend/service"));
+            }
+        }
+    }
+    Backend::None
+}
+
+fn serves(entry: &Value, path: &str) -> bool {
+    let wanted = text(entry, "/path");
+    if text(entry, "/pathType") == "Exact" {
+        return wanted == path;
+    }
+    let prefix = wanted.trim_end_matches('/');
+    path == prefix || path.strip_prefix(prefix).is_some_and(|rest| rest.starts_with('/')) || prefix.is_empty()
+}
+
+fn behind(state: &storage::State, namespace: &str, service: &Value) -> Backend {
+    let port = match text(service, "/port/name") {
+        "" => int(service, "/port/number").map(|number| number.to_string()).unwrap_or_default(),
+        name => name.to_owned(),
+    };
+    match behind_service(state, namespace, text(service, "/name"), &port) {
+        Ok(pod) => Backend::Pod { namespace: namespace.to_owned(), pod },
+        Err(_) => Backend::Unready,
+    }
+}

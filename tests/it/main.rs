@@ -1,7 +1,9 @@
 //! The one integration-test binary: every test against real servers, started privately.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod compose;
 mod dev;
+mod generated;
 mod http;
 mod identity;
 mod kubernetes;

@@ -52,6 +52,12 @@ pub enum MetadataCommand {
     Export,
     /// Check the directory without a server
     Check,
+    /// Rewrite the directory in the form that export gives it
+    Format {
+        /// Only say which files would change; exit code 6 when there are some
+        #[arg(long)]
+        check: bool,
+    },
 }
 
 impl MetadataArgs {
@@ -71,6 +77,7 @@ impl MetadataArgs {
             MetadataCommand::Diff => diff(&connect()?, &directory, context).await,
             MetadataCommand::Export => export(&connect()?, &directory, context).await,
             MetadataCommand::Check => check(&directory, context),
+            MetadataCommand::Format { check } => format(&directory, check, context),
         }
     }
 }
@@ -117,8 +124,7 @@ async fn diff(client: &Client, directory: &Path, context: &Context) -> Result<Ex
 }
 
 async fn export(client: &Client, directory: &Path, context: &Context) -> Result<Exit> {
-    let document = normal::ordered(&client.export_metadata().await?.metadata);
-    let files = directory::files(&document)?;
+    let files = directory::files(&normal::normal(&client.export_metadata().await?.metadata))?;
     directory::write(directory, &files)?;
     let result = json!({"directory": directory, "files": files.len()});
     context.output.print(&result, |_| format!("Wrote {} files below {}.", files.len(), directory.display()))?;
@@ -146,4 +152,22 @@ fn check(directory: &Path, context: &Context) -> Result<Exit> {
         )
     })?;
     Ok(Exit::Done)
+}
+
+fn format(directory: &Path, check: bool, context: &Context) -> Result<Exit> {
+    let files = directory::files(&normal::normal(&load(directory)?))?;
+    let stale: Vec<&PathBuf> = files
+        .iter()
+        .filter(|(file, text)| std::fs::read_to_string(directory.join(file)).ok().as_ref() != Some(*text))
+        .map(|(file, _)| file)
+        .collect();
+    if !check && !stale.is_empty() {
+        directory::write(directory, &files)?;
+    }
+    context.output.print(&stale, |stale| match (stale.is_empty(), check) {
+        (true, _) => "Every file is in form.".to_owned(),
+        (false, true) => stale.iter().map(|file| format!("{} is not in form\n", file.display())).collect(),
+        (false, false) => stale.iter().map(|file| format!("wrote {}\n", file.display())).collect(),
+    })?;
+    Ok(if check && !stale.is_empty() { Exit::Different } else { Exit::Done })
 }

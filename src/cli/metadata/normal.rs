@@ -1,4 +1,4 @@
-//! One form for metadata that means the same, so that only real differences show.
+//! One form for metadata that means the same, so that only real differences show, in a diff and in version control.
 
 use serde_json::{Map, Value};
 
@@ -29,13 +29,15 @@ const IGNORED_HEADERS: [&str; 14] = [
     "Content-Type",
 ];
 
-/// The document without what is default anyway, with its unordered lists and its keys in order.
+/// The document without what is default anyway, its keys and its unordered lists in order.
+///
+/// Permissions' own expressions are left as they are: serde_json compares objects without regard to order.
 pub fn normal(document: &Value) -> Value {
     ordered(&sort_keys(&without_defaults(document)))
 }
 
-/// The document with its unordered lists in order, so that an export does not depend on the order of tracking.
-pub fn ordered(value: &Value) -> Value {
+/// The value with its unordered lists in order.
+fn ordered(value: &Value) -> Value {
     match value {
         Value::Object(fields) => Value::Object(
             fields
@@ -97,7 +99,11 @@ fn is_default(key: &str, value: &Value) -> bool {
 fn sort_keys(value: &Value) -> Value {
     match value {
         Value::Object(fields) => {
-            let mut pairs: Vec<(String, Value)> = fields.iter().map(|(k, v)| (k.clone(), sort_keys(v))).collect();
+            let sorted = |key: &str, value: &Value| match OPAQUE.contains(&key) {
+                true => value.clone(),
+                false => sort_keys(value),
+            };
+            let mut pairs: Vec<(String, Value)> = fields.iter().map(|(k, v)| (k.clone(), sorted(k, v))).collect();
             pairs.sort_by(|a, b| rank(&a.0).cmp(&rank(&b.0)).then_with(|| a.0.cmp(&b.0)));
             Value::Object(pairs.into_iter().collect())
         }
@@ -106,9 +112,41 @@ fn sort_keys(value: &Value) -> Value {
     }
 }
 
-/// Names come first, so that a difference below shows whose it is.
+/// The order of keys in a file: what a thing is, what belongs to it, who may do what with it; the rest by name.
+const KEYS: &[&str] = &[
+    "version",
+    "name",
+    "role",
+    "role_name",
+    "type_name",
+    "kind",
+    "table",
+    "function",
+    "schema",
+    "url",
+    "methods",
+    "definition",
+    "handler",
+    "permission",
+    "columns",
+    "filter",
+    "check",
+    "set",
+    "configuration",
+    "object_relationships",
+    "array_relationships",
+    "remote_relationships",
+    "computed_fields",
+    "insert_permissions",
+    "select_permissions",
+    "update_permissions",
+    "delete_permissions",
+    "event_triggers",
+    "permissions",
+];
+
 fn rank(key: &str) -> usize {
-    ["name", "role", "table", "schema"].iter().position(|first| *first == key).unwrap_or(usize::MAX)
+    KEYS.iter().position(|first| *first == key).unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]

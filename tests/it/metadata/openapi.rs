@@ -10,10 +10,14 @@ fn the_directory_is_valid_metadata_of_version_3() {
     let Some(path) = shared_directory("vendor/hasura/metadata.openapi.json") else { return };
     // The file bounds some numbers by the largest double, written out. JSON's reader refuses that; YAML's gives text.
     let openapi: Value = serde_norway::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let mut components = with_nulls(&openapi["components"]);
+    // A fault of the file: it asks of a remote schema what belongs to its relationships, and refuses what Hasura exports.
+    let required = &mut components["schemas"]["RemoteSchemaMetadata_RemoteRelationshipDefinition"]["required"];
+    required.as_array_mut().unwrap().retain(|key| *key != "type_name");
     let schema = json!({
         "$schema": "http://json-schema.org/draft-07/schema#",
         "$ref": "#/components/schemas/MetadataV3",
-        "components": with_nulls(&openapi["components"]),
+        "components": components,
     });
     let validator = jsonschema::validator_for(&schema).unwrap();
     let document = document();

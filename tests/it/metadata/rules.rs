@@ -1,6 +1,7 @@
 //! What holds for every table, relationship, action and route of the metadata.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use serde_json::Value;
 use sqlx::Row;
@@ -201,5 +202,21 @@ fn every_rest_route_runs_a_stored_operation_of_the_fitting_kind() {
     assert_eq!(used, queries.keys().copied().collect(), "every stored operation has a route");
     for expected in ["GET v1/projects", "DELETE v1/teams/:id/members/:user_id", "POST v1/stores", "GET v1/events"] {
         assert!(routes.contains(expected), "{expected}");
+    }
+}
+
+#[test]
+fn every_environment_variable_of_the_metadata_is_documented() {
+    let text = document().to_string();
+    let mut variables: BTreeSet<&str> = text.split("{{").skip(1).filter_map(|rest| rest.split("}}").next()).collect();
+    for key in [r#""value_from_env":""#, r#""from_env":""#, r#""url_from_env":""#] {
+        variables.extend(text.split(key).skip(1).filter_map(|rest| rest.split('"').next()));
+    }
+    assert!(variables.contains("NORTHSTACK_SERVICE_URL"), "{variables:?}");
+    let docs = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/operations.md")).unwrap();
+    let compose = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docker-compose.yml")).unwrap();
+    for variable in variables {
+        assert!(docs.contains(variable), "docs/operations.md does not name {variable}");
+        assert!(compose.contains(&format!("{variable}:")), "docker-compose.yml does not give Hasura {variable}");
     }
 }

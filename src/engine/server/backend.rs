@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::engine::callers::{Pending, RequestContext};
@@ -14,7 +15,7 @@ use crate::engine::subscriptions::Plan;
 #[derive(Debug, Clone, Default)]
 pub struct Answer {
     /// The value of `data`, as JSON text.
-    pub data: String,
+    pub data: Bytes,
     /// `Set-Cookie` headers of action webhooks.
     pub set_cookies: Vec<String>,
 }
@@ -50,21 +51,18 @@ pub struct Current {
     pub inconsistencies: Arc<[Inconsistency]>,
 }
 
-/// What a request asks for.
-pub enum Operation {
-    /// A query or mutation: [`Backend::execute`] runs it.
-    Execute,
-    /// A subscription, planned.
-    Subscribe(Plan),
+/// What came of a request.
+pub enum Outcome {
+    /// A query or mutation: its answer.
+    Answer(Answer),
+    /// A subscription: planned, not yet started.
+    Subscription(Plan),
 }
 
 /// What the surface needs of the engine's core.
 pub trait Backend: Send + Sync + 'static {
-    /// Runs a query or mutation.
-    fn execute<'a>(&'a self, context: &'a RequestContext, request: &'a Request) -> Pending<'a, Result<Answer>>;
-
-    /// Tells subscriptions from other operations, and plans them.
-    fn plan<'a>(&'a self, context: &'a RequestContext, request: &'a Request) -> Pending<'a, Result<Operation>>;
+    /// Runs a query or mutation, or plans a subscription.
+    fn run<'a>(&'a self, context: &'a RequestContext, request: &'a Request) -> Pending<'a, Result<Outcome>>;
 
     /// The metadata in force.
     fn current(&self) -> Current;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::http::HeaderMap;
 use axum::response::Response;
 
-use super::backend::{Answer, Operation};
+use super::backend::{Answer, Outcome};
 use super::request::{self, Requests};
 use super::respond;
 use super::surface::Surface;
@@ -37,20 +37,20 @@ pub(super) async fn post(surface: &Surface, headers: Arc<HeaderMap>, body: &[u8]
 }
 
 async fn batch(surface: &Surface, identity: &Identity, headers: Arc<HeaderMap>, requests: &[Request]) -> Response {
-    let (mut body, mut cookies) = (String::from("["), Vec::new());
+    let (mut body, mut cookies) = (vec![b'['], Vec::new());
     for (index, request) in requests.iter().enumerate() {
         if index > 0 {
-            body.push(',');
+            body.push(b',');
         }
         match execute(surface, identity, headers.clone(), request).await {
             Ok(answer) => {
-                body.push_str(&wrapped(&answer));
+                body.extend_from_slice(&wrapped(&answer));
                 cookies.extend(answer.set_cookies);
             }
-            Err(error) => body.push_str(&error_body(surface, Some(&identity.session), &error)),
+            Err(error) => body.extend_from_slice(error_body(surface, Some(&identity.session), &error).as_bytes()),
         }
     }
-    body.push(']');
+    body.push(b']');
     respond::with_cookies(respond::json(200, body), &cookies)
 }
 
@@ -70,36 +70,40 @@ fn check_batch(surface: &Surface, identity: &Identity, length: usize) -> Result<
     Err(GraphqlError::new(ErrorCode::ExceededBatchLimit, message))
 }
 
-/// Runs one query or mutation; the allow list is held against it first.
+/// Runs one query or mutation, or plans a subscription; the allow list is held against it first.
+pub(crate) async fn run(
+    surface: &Surface,
+    identity: &Identity,
+    headers: Arc<HeaderMap>,
+    request: &Request,
+) -> Result<Outcome> {
+    super::allow_list::check(surface, &identity.session, request)?;
+    let context = surface.context(identity, headers, request);
+    surface.backend.run(&context, request).await
+}
+
+/// Runs one query or mutation over HTTP, which cannot carry subscriptions.
 pub(crate) async fn execute(
     surface: &Surface,
     identity: &Identity,
     headers: Arc<HeaderMap>,
     request: &Request,
 ) -> Result<Answer> {
-    super::allow_list::check(surface, &identity.session, request)?;
-    let context = surface.context(identity, headers, request);
-    surface.backend.execute(&context, request).await
-}
-
-/// Tells what a request on a socket asks for; the allow list is held against it first.
-pub(crate) async fn plan(
-    surface: &Surface,
-    identity: &Identity,
-    headers: Arc<HeaderMap>,
-    request: &Request,
-) -> Result<Operation> {
-    super::allow_list::check(surface, &identity.session, request)?;
-    let context = surface.context(identity, headers, request);
-    surface.backend.plan(&context, request).await
+    match run(surface, identity, headers, request).await? {
+        Outcome::Answer(answer) => Ok(answer),
+        Outcome::Subscription(_) => {
+            let message = "subscriptions are not supported over HTTP, use websockets instead";
+            Err(GraphqlError::new(ErrorCode::UnexpectedPayload, message))
+        }
+    }
 }
 
 /// A whole answer: `{"data": ...}`.
-pub(crate) fn wrapped(answer: &Answer) -> String {
-    let mut body = String::with_capacity(answer.data.len() + 9);
-    body.push_str("{\"data\":");
-    body.push_str(&answer.data);
-    body.push('}');
+pub(crate) fn wrapped(answer: &Answer) -> Vec<u8> {
+    let mut body = Vec::with_capacity(answer.data.len() + 9);
+    body.extend_from_slice(b"{\"data\":");
+    body.extend_from_slice(&answer.data);
+    body.push(b'}');
     body
 }
 

@@ -9,8 +9,10 @@ pub(crate) mod respond;
 mod router;
 mod runtime;
 mod socket;
+mod start;
 mod surface;
 
-pub use backend::{Answer, Backend, Current, Inconsistency, Operation};
+pub use backend::{Answer, Backend, Current, Inconsistency, Outcome};
 pub use router::router;
+pub use start::SurfaceError;
 pub use surface::{Surface, SurfaceLimits};

@@ -13,7 +13,7 @@ use super::protocol::Protocol;
 use crate::engine::auth::Identity;
 use crate::engine::error::{GraphqlError, Result};
 use crate::engine::request::Request;
-use crate::engine::server::backend::Operation;
+use crate::engine::server::backend::Outcome;
 use crate::engine::server::surface::Surface;
 use crate::engine::server::{graphql, request};
 use crate::engine::subscriptions::{Subscriber, Subscription};
@@ -106,11 +106,9 @@ impl Operations {
         let outcome = async {
             let request = request?;
             let headers = caller.headers.clone();
-            match graphql::plan(&self.surface, &caller.identity, headers.clone(), &request).await? {
-                Operation::Execute => {
-                    graphql::execute(&self.surface, &caller.identity, headers, &request).await.map(Some)
-                }
-                Operation::Subscribe(plan) => {
+            match graphql::run(&self.surface, &caller.identity, headers, &request).await? {
+                Outcome::Answer(answer) => Ok(Some(answer)),
+                Outcome::Subscription(plan) => {
                     let is_stream = plan.fetch.is_stream();
                     let sink = Arc::new(Sink::new(&self, &caller, &id, token, is_stream));
                     let subscription = self.surface.hub.subscribe(plan, sink.clone());
@@ -129,7 +127,7 @@ impl Operations {
         match outcome.await {
             Ok(None) => {}
             Ok(Some(answer)) => {
-                let frame = self.protocol.next(&id, &graphql::wrapped(&answer));
+                let frame = self.protocol.next(&id, &String::from_utf8_lossy(&graphql::wrapped(&answer)));
                 self.finish(&id, token, Some(frame));
             }
             Err(error) => self.refuse(&caller.identity, &id, token, &error),

@@ -1,0 +1,74 @@
+//! Making a surface from the engine's options.
+
+use std::sync::{Arc, Mutex};
+
+use arc_swap::ArcSwap;
+
+use super::backend::Backend;
+use super::surface::{Surface, SurfaceLimits};
+use crate::engine::auth::{Authenticator, JwtConfig, JwtConfigError, JwtVerifier};
+use crate::engine::options::EngineOptions;
+use crate::engine::outbound::Outbound;
+use crate::engine::subscriptions::feed::{self, ChangeFeed};
+use crate::engine::subscriptions::{Hub, HubOptions};
+
+/// Why a surface cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum SurfaceError {
+    /// The JWT configuration is no object of the known members.
+    #[error("jwt secret: {0}")]
+    JwtSecret(String),
+    /// A member of the JWT configuration is wrong.
+    #[error(transparent)]
+    Jwt(#[from] JwtConfigError),
+    /// No HTTP client.
+    #[error("cannot make an HTTP client")]
+    Http(#[from] reqwest::Error),
+    /// The database.
+    #[error("cannot ask the database")]
+    Database(#[from] sqlx::Error),
+}
+
+impl Surface {
+    /// A surface in front of `backend`; [`Surface::start`] sets it going.
+    ///
+    /// # Errors
+    /// [`SurfaceError`].
+    pub async fn new(backend: Arc<dyn Backend>, options: &EngineOptions) -> Result<Arc<Self>, SurfaceError> {
+        let outbound = Outbound::new(options.env.clone())?;
+        let verifiers = match &options.jwt_secret {
+            None => Vec::new(),
+            Some(serde_json::Value::Array(several)) => {
+                several.iter().map(|one| verifier(one, &outbound)).collect::<Result<_, _>>()?
+            }
+            Some(one) => vec![verifier(one, &outbound)?],
+        };
+        let secret = options.admin_secret.as_ref().map(|secret| secret.expose().to_owned());
+        let notifies = feed::database_notifies(backend.pool()).await?;
+        let feed = ChangeFeed::default();
+        Ok(Arc::new(Self {
+            hub: Arc::new(Hub::new(feed.clone(), HubOptions::default())),
+            versions: tokio::sync::watch::channel(backend.current().resource_version).0,
+            backend,
+            authenticator: Authenticator::new(secret, verifiers, options.unauthorized_role.clone()),
+            feed,
+            notifies,
+            deliverer: Mutex::new(None),
+            changes: tokio::sync::Mutex::new(()),
+            faults: ArcSwap::from_pointee(Vec::new()),
+            instance: uuid::Uuid::new_v4(),
+            outbound,
+            dev_mode: options.dev_mode,
+            allow_list: false,
+            remote_schema_permissions: options.remote_schema_permissions,
+            infer_function_permissions: options.infer_function_permissions,
+            limits: SurfaceLimits::default(),
+        }))
+    }
+}
+
+fn verifier(config: &serde_json::Value, outbound: &Outbound) -> Result<JwtVerifier, SurfaceError> {
+    let config: JwtConfig = serde_path_to_error::deserialize(config)
+        .map_err(|error| SurfaceError::JwtSecret(format!("{} is missing or malformed", error.path())))?;
+    Ok(JwtVerifier::new(config, outbound.http.clone())?)
+}

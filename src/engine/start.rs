@@ -47,6 +47,12 @@ impl EngineError {
     }
 }
 
+impl From<EngineError> for GraphqlError {
+    fn from(error: EngineError) -> Self {
+        error.to_graphql()
+    }
+}
+
 /// The engine. Cheap to clone.
 #[derive(Clone)]
 pub struct Engine {
@@ -126,6 +132,22 @@ impl Engine {
         metadata: Metadata,
         allow_inconsistent: bool,
     ) -> Result<Vec<Inconsistency>, EngineError> {
+        let accept = |found: &[Inconsistency]| match allow_inconsistent || found.is_empty() {
+            true => Ok(()),
+            false => Err(EngineError::Inconsistent(found.to_vec())),
+        };
+        self.replace_metadata_when(metadata, accept).await.map(|state| state.inconsistencies.clone())
+    }
+
+    /// Replaces the metadata as a whole if `accept` agrees to what does not fit; gives the state then in force.
+    ///
+    /// # Errors
+    /// A database that does not answer, or what `accept` says; the old state then stays.
+    pub async fn replace_metadata_when<E: From<EngineError>>(
+        &self,
+        metadata: Metadata,
+        accept: impl FnOnce(&[Inconsistency]) -> Result<(), E>,
+    ) -> Result<Arc<State>, E> {
         let inner = &self.inner;
         let _turn = inner.replacing.lock().await;
         let version = inner.version.fetch_add(1, Ordering::Relaxed) + 1;
@@ -139,12 +161,10 @@ impl Engine {
             inner.limits.clone(),
         )
         .await?;
-        if !allow_inconsistent && !state.inconsistencies.is_empty() {
-            return Err(EngineError::Inconsistent(state.inconsistencies));
-        }
-        let inconsistencies = state.inconsistencies.clone();
-        inner.state.store(Arc::new(state));
-        Ok(inconsistencies)
+        accept(&state.inconsistencies)?;
+        let state = Arc::new(state);
+        inner.state.store(state.clone());
+        Ok(state)
     }
 
     /// Reads the database and the remote schemas again under the same metadata.

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use super::{Command, commands, document};
 use crate::engine::error::{ErrorCode, GraphqlError, Result};
 use crate::engine::metadata::Metadata;
-use crate::engine::server::{Current, Inconsistency, Surface};
+use crate::engine::schema::Inconsistency;
+use crate::engine::server::{Current, Surface};
 
 /// Which inconsistencies a change may bring.
 pub(super) enum Accept {
@@ -79,7 +80,7 @@ pub(super) async fn put_in_force(surface: &Surface, metadata: Metadata, accept: 
 }
 
 fn judge(accept: &Accept, all: &[Inconsistency], fresh: &[Inconsistency]) -> Result<()> {
-    let internal = |list: &[Inconsistency]| Value::Array(list.iter().map(Inconsistency::to_json).collect());
+    let internal = |list: &[Inconsistency]| json!(list);
     let new = || {
         Err(GraphqlError::new(ErrorCode::Unexpected, "cannot continue due to new inconsistent metadata")
             .with_status(400)

@@ -24,6 +24,8 @@ pub struct Context<'a> {
     pub params: Vec<Source>,
     /// Tables that the statement reads.
     pub tables: BTreeSet<TableId>,
+    /// Whether it calls functions, which may read other tables.
+    pub calls_functions: bool,
     aliases: usize,
 }
 
@@ -37,6 +39,7 @@ impl<'a> Context<'a> {
             variables: &collector.operation.variables,
             params: Vec::new(),
             tables: BTreeSet::new(),
+            calls_functions: false,
             aliases: 0,
         }
     }
@@ -211,6 +214,7 @@ impl<'a> Context<'a> {
         given: &[(usize, Source)],
         row: Option<Expr>,
     ) -> Vec<(Option<String>, Expr)> {
+        self.calls_functions = true;
         let mut call = Vec::with_capacity(arguments.len());
         // Once an argument is missing those after it need their names.
         let mut named = false;

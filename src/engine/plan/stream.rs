@@ -29,6 +29,8 @@ pub struct LivePlan {
     pub answer: Answer,
     /// Tables that it reads.
     pub tables: Vec<QualifiedName>,
+    /// Whether it calls functions, which may read tables that are not among them.
+    pub calls_functions: bool,
     /// Of a stream, its cursor; none for a live query.
     pub cursor: Vec<Cursor>,
 }
@@ -82,6 +84,7 @@ impl<'a> Context<'a> {
             params,
             answer,
             tables: self.table_names(),
+            calls_functions: self.calls_functions,
             cursor,
         }
     }

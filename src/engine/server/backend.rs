@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use serde_json::{Value, json};
 
 use crate::engine::callers::{Pending, RequestContext};
 use crate::engine::error::{GraphqlError, Result};
 use crate::engine::metadata::Metadata;
 use crate::engine::request::Request;
+use crate::engine::schema::Inconsistency;
 use crate::engine::subscriptions::Plan;
 
 /// The answer to a query or mutation that did not fail.
@@ -18,26 +18,6 @@ pub struct Answer {
     pub data: Bytes,
     /// `Set-Cookie` headers of action webhooks.
     pub set_cookies: Vec<String>,
-}
-
-/// Something that metadata names and that cannot be served, as Hasura lists it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Inconsistency {
-    /// Such as `table` or `remote_schema`.
-    pub kind: String,
-    /// Such as `table teams in source default`.
-    pub name: String,
-    /// The object, or the part of metadata that it stands for.
-    pub definition: Value,
-    /// A sentence.
-    pub reason: String,
-}
-
-impl Inconsistency {
-    /// As `get_inconsistent_metadata` lists it.
-    pub fn to_json(&self) -> Value {
-        json!({"definition": self.definition, "name": self.name, "reason": self.reason, "type": self.kind})
-    }
 }
 
 /// The metadata that is in force.
@@ -59,6 +39,9 @@ pub enum Outcome {
     Subscription(Plan),
 }
 
+/// Decides whether metadata with these inconsistencies may be put in force.
+pub type Accept<'a> = &'a (dyn Fn(&[Inconsistency]) -> Result<(), GraphqlError> + Send + Sync);
+
 /// What the surface needs of the engine's core.
 pub trait Backend: Send + Sync + 'static {
     /// Runs a query or mutation, or plans a subscription.
@@ -69,11 +52,7 @@ pub trait Backend: Send + Sync + 'static {
 
     /// Builds the metadata anew, asking database and remote schemas again, and puts it in force when `accept` agrees
     /// to the inconsistencies; else the old stays.
-    fn replace<'a>(
-        &'a self,
-        metadata: Metadata,
-        accept: &'a (dyn Fn(&[Inconsistency]) -> Result<(), GraphqlError> + Send + Sync),
-    ) -> Pending<'a, Result<Current>>;
+    fn replace<'a>(&'a self, metadata: Metadata, accept: Accept<'a>) -> Pending<'a, Result<Current>>;
 
     /// The database.
     fn pool(&self) -> &sqlx::PgPool;

@@ -2,6 +2,7 @@
 
 mod allow_list;
 mod backend;
+mod core;
 pub(crate) mod graphql;
 mod health;
 pub(crate) mod request;
@@ -12,7 +13,8 @@ mod socket;
 mod start;
 mod surface;
 
-pub use backend::{Answer, Backend, Current, Inconsistency, Outcome};
+pub use backend::{Accept, Answer, Backend, Current, Outcome};
+pub use core::{Server, ServerError};
 pub use router::router;
 pub use start::SurfaceError;
 pub use surface::{Surface, SurfaceLimits};

@@ -6,10 +6,11 @@ use std::time::Duration;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::backend::{Current, Inconsistency};
+use super::backend::Current;
 use super::surface::Surface;
 use crate::engine::events::{self, Deliverer, DelivererOptions};
 use crate::engine::metadata::QualifiedName;
+use crate::engine::schema::Inconsistency;
 use crate::engine::subscriptions::feed::{self, Change};
 
 /// How long deliveries in flight may take when the engine or its metadata changes.

@@ -34,8 +34,12 @@ impl Surface {
     ///
     /// # Errors
     /// [`SurfaceError`].
-    pub async fn new(backend: Arc<dyn Backend>, options: &EngineOptions) -> Result<Arc<Self>, SurfaceError> {
-        let outbound = Outbound::new(options.env.clone())?;
+    pub async fn new(
+        backend: Arc<dyn Backend>,
+        outbound: Outbound,
+        feed: ChangeFeed,
+        options: &EngineOptions,
+    ) -> Result<Arc<Self>, SurfaceError> {
         let verifiers = match &options.jwt_secret {
             None => Vec::new(),
             Some(serde_json::Value::Array(several)) => {
@@ -43,9 +47,8 @@ impl Surface {
             }
             Some(one) => vec![verifier(one, &outbound)?],
         };
-        let secret = options.admin_secret.as_ref().map(|secret| secret.expose().to_owned());
+        let secret = options.admin_secret.as_ref().map(|secret| secrecy::ExposeSecret::expose_secret(secret).to_owned());
         let notifies = feed::database_notifies(backend.pool()).await?;
-        let feed = ChangeFeed::default();
         Ok(Arc::new(Self {
             hub: Arc::new(Hub::new(feed.clone(), HubOptions::default())),
             versions: tokio::sync::watch::channel(backend.current().resource_version).0,

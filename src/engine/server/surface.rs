@@ -6,13 +6,14 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use axum::http::HeaderMap;
 
-use super::backend::{Backend, Inconsistency};
+use super::backend::Backend;
 use crate::engine::auth::{Authenticator, Identity};
 use crate::engine::callers::RequestContext;
 use crate::engine::error::{GraphqlError, Result};
 use crate::engine::events::Deliverer;
 use crate::engine::outbound::Outbound;
 use crate::engine::request::Request;
+use crate::engine::schema::Inconsistency;
 use crate::engine::session::Session;
 use crate::engine::subscriptions::Hub;
 use crate::engine::subscriptions::feed::ChangeFeed;

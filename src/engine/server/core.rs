@@ -1,0 +1,218 @@
+//! The surface in front of the engine's own core.
+
+use std::sync::Arc;
+
+use axum::Router;
+use tokio_util::sync::CancellationToken;
+
+use super::backend::{Accept, Answer, Backend, Current, Outcome};
+use super::start::SurfaceError;
+use super::surface::Surface;
+use crate::engine::callers::{Pending, RequestContext};
+use crate::engine::error::{GraphqlError, Result};
+use crate::engine::execute::{Executor, refresh};
+use crate::engine::metadata::{Metadata, QualifiedName};
+use crate::engine::options::EngineOptions;
+use crate::engine::outbound::Outbound;
+use crate::engine::plan::{Binder, CompiledRoot, LivePlan, Planned, Root, Values};
+use crate::engine::request::Request;
+use crate::engine::session::Session;
+use crate::engine::start::{Engine, EngineError};
+use crate::engine::state::State;
+use crate::engine::subscriptions::feed::{Change, ChangeFeed, database_notifies};
+use crate::engine::subscriptions::{Fetch, Fetched, Member, Plan};
+
+/// Why the engine cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// The core.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The surface.
+    #[error(transparent)]
+    Surface(#[from] SurfaceError),
+}
+
+/// The engine with its surface: what a service mounts.
+pub struct Server {
+    engine: Engine,
+    surface: Arc<Surface>,
+    stop: CancellationToken,
+}
+
+impl Server {
+    /// Starts core and surface: reads metadata, prepares capture and delivery of events, listens for changes.
+    ///
+    /// # Errors
+    /// [`ServerError`].
+    pub async fn start(options: &EngineOptions) -> Result<Self, ServerError> {
+        let outbound = Outbound::new(options.env.clone()).map_err(SurfaceError::from)?;
+        let engine = Engine::start(options, Arc::new(outbound.clone())).await?;
+        let feed = ChangeFeed::default();
+        let notifies = database_notifies(engine.pool()).await.map_err(SurfaceError::from)?;
+        let core = Core { engine: engine.clone(), feed: feed.clone(), notifies };
+        let surface = Surface::new(Arc::new(core), outbound, feed, options).await?;
+        let stop = CancellationToken::new();
+        surface.start(stop.clone()).await.map_err(SurfaceError::from)?;
+        Ok(Self { engine, surface, stop })
+    }
+
+    /// The core.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// The surface.
+    pub fn surface(&self) -> &Arc<Surface> {
+        &self.surface
+    }
+
+    /// Every route of the engine.
+    pub fn router(&self) -> Router {
+        super::router::router(self.surface.clone())
+    }
+
+    /// Tells that rows of tables may have changed, by schema and name: for feeds other than the database's own.
+    pub fn tables_changed(&self, tables: &[(&str, &str)]) {
+        self.surface.feed.tables_changed(tables.iter().map(|(schema, name)| QualifiedName::new(*schema, *name)));
+    }
+
+    /// Stops what runs in the background; deliveries in flight are finished first.
+    pub async fn stop(&self) {
+        self.stop.cancel();
+        self.surface.stop().await;
+    }
+}
+
+/// The core as the surface sees it.
+struct Core {
+    engine: Engine,
+    feed: ChangeFeed,
+    notifies: bool,
+}
+
+impl Backend for Core {
+    fn run<'a>(&'a self, context: &'a RequestContext, request: &'a Request) -> Pending<'a, Result<Outcome>> {
+        Box::pin(async move {
+            let state = self.engine.state();
+            let planned = state.plan(&context.session, request)?;
+            if let Planned::Subscription(root) = &planned {
+                return self.subscription(&state, &context.session, request, root).map(Outcome::Subscription);
+            }
+            let response = self.engine.executor().run(context, &planned).await?;
+            if !self.notifies && matches!(planned, Planned::Mutation(_)) {
+                self.feed.send(Change::Everything);
+            }
+            Ok(Outcome::Answer(Answer { data: response.data, set_cookies: response.set_cookies }))
+        })
+    }
+
+    fn current(&self) -> Current {
+        current(&self.engine.state())
+    }
+
+    fn replace<'a>(&'a self, metadata: Metadata, accept: Accept<'a>) -> Pending<'a, Result<Current>> {
+        Box::pin(async move {
+            self.engine.replace_metadata_when(metadata, |found| accept(found)).await.map(|state| current(&state))
+        })
+    }
+
+    fn pool(&self) -> &sqlx::PgPool {
+        self.engine.pool()
+    }
+}
+
+fn current(state: &State) -> Current {
+    Current {
+        metadata: state.metadata.clone(),
+        resource_version: state.version,
+        inconsistencies: state.inconsistencies.clone().into(),
+    }
+}
+
+impl Core {
+    fn subscription(&self, state: &State, session: &Session, request: &Request, root: &Root) -> Result<Plan> {
+        let CompiledRoot::Live(live) = &root.field else {
+            let message = "subscription to this field is not supported";
+            return Err(GraphqlError::new(crate::engine::error::ErrorCode::NotSupported, message));
+        };
+        let is_stream = !live.cursor.is_empty();
+        let member = LiveMember {
+            values: root.values.clone(),
+            stream: is_stream.then(|| (session.clone(), request.variables.clone())),
+        };
+        Ok(Plan {
+            cohort: format!(
+                "{}\n{}\n{}\n{}\n{}\n{}",
+                state.version,
+                session.role(),
+                root.key,
+                request.operation_name.as_deref().unwrap_or_default(),
+                request.query,
+                live.sql,
+            ),
+            key: serde_json::to_string(&root.values).unwrap_or_default(),
+            relations: (!live.calls_functions).then(|| live.tables.clone()),
+            fetch: Arc::new(LiveFetch {
+                executor: self.engine.executor().clone(),
+                plan: live.clone(),
+                key: root.key.clone(),
+            }),
+            member: Arc::new(member),
+        })
+    }
+}
+
+/// What tells the members of a cohort apart.
+struct LiveMember {
+    values: Values,
+    /// Of a stream: what its values are bound from when the cursor has moved.
+    stream: Option<(Session, serde_json::Map<String, serde_json::Value>)>,
+}
+
+/// Fetches a cohort with its plan's one statement.
+struct LiveFetch {
+    executor: Executor,
+    plan: Arc<LivePlan>,
+    key: String,
+}
+
+impl Fetch for LiveFetch {
+    fn fetch<'a>(&'a self, members: Vec<Member>) -> Pending<'a, Result<Vec<Fetched>, GraphqlError>> {
+        Box::pin(async move {
+            let members: Vec<&LiveMember> = members.iter().filter_map(|member| member.downcast_ref()).collect();
+            let values: Vec<&Values> = members.iter().map(|member| &member.values).collect();
+            let refreshed = refresh(&self.executor, &self.plan, &values).await?;
+            members
+                .iter()
+                .zip(refreshed)
+                .map(|(member, refreshed)| {
+                    let moved = match (&member.stream, &refreshed.cursor) {
+                        (Some(stream), Some(cursor)) => Some(self.moved(stream, cursor)?),
+                        _ => None,
+                    };
+                    Ok(Fetched { answer: self.answer(&refreshed.data), moved })
+                })
+                .collect()
+        })
+    }
+
+    fn is_stream(&self) -> bool {
+        !self.plan.cursor.is_empty()
+    }
+}
+
+impl LiveFetch {
+    fn moved(&self, stream: &(Session, serde_json::Map<String, serde_json::Value>), cursor: &str) -> Result<Member> {
+        let (session, variables) = stream;
+        let cursor = [Some(cursor.to_owned())];
+        let values = Binder { cursor: &cursor, ..Binder::new(session, variables) }.bind(&self.plan.params)?;
+        Ok(Arc::new(LiveMember { values, stream: Some(stream.clone()) }))
+    }
+
+    fn answer(&self, data: &[u8]) -> Arc<str> {
+        // JSON of the engine's own writer.
+        let data = String::from_utf8_lossy(data);
+        format!("{{\"data\":{{\"{}\":{data}}}}}", self.key).into()
+    }
+}

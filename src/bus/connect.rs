@@ -16,7 +16,7 @@ pub(super) async fn client(config: &config::Nats) -> Result<Client> {
         .map(|server| server.parse::<ServerAddr>())
         .collect::<std::io::Result<Vec<_>>>()
         .map_err(|source| Error::invalid("nats.servers", "cannot be read as addresses").caused_by(source))?;
-    let attempt = || async { options(config).await?.connect(servers.clone()).await.map_err(|e| unreachable(e)) };
+    let attempt = || async { options(config).await?.connect(servers.clone()).await.map_err(unreachable) };
     let pauses = ExponentialBuilder::default()
         .with_min_delay(Duration::from_millis(100))
         .with_max_delay(Duration::from_secs(2))

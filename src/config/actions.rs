@@ -7,18 +7,12 @@ use super::Problems;
 use crate::domain::Redacted;
 
 /// The door between the GraphQL engine and this service's actions and event webhooks.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Actions {
     /// Secret that the engine sends in `x-northstack-action-secret`.
     #[schemars(extend("x-required" = true))]
     pub secret: Option<Redacted>,
-}
-
-impl Default for Actions {
-    fn default() -> Self {
-        Self { secret: None }
-    }
 }
 
 impl Actions {

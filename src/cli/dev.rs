@@ -1,9 +1,16 @@
 //! `northstack dev`: the whole platform on this machine, in one foreground command.
 
-use clap::Args;
+use std::path::PathBuf;
+use std::time::Instant;
 
+use clap::{Args, ValueEnum};
+
+use super::service::{Roles, Service};
 use super::{Context, Exit};
-use crate::domain::{Code, Error, Result};
+use crate::config::Loader;
+use crate::dev::{self, Progress, Stack, StackOptions, State};
+use crate::domain::Result;
+use crate::sim::kubernetes::SimulatorTiming;
 
 /// Arguments of `northstack dev`.
 #[derive(Debug, Args)]
@@ -11,11 +18,69 @@ pub struct Dev {
     /// Forget the state of earlier runs first
     #[arg(long)]
     pub reset: bool,
+    /// Where the state is kept between runs
+    #[arg(long, env = "NORTHSTACK_DEV_STATE", default_value = ".northstack", value_name = "DIRECTORY")]
+    pub state: PathBuf,
+    /// Port of the portal
+    #[arg(long, env = "NORTHSTACK_DEV_PORTAL_PORT", default_value_t = 3001, value_name = "PORT")]
+    pub portal_port: u16,
+    /// Port on which the stores answer
+    #[arg(long, env = "NORTHSTACK_DEV_STORE_PORT", default_value_t = 8081, value_name = "PORT")]
+    pub store_port: u16,
+    /// How long the simulated cluster takes for what it does
+    #[arg(long, env = "NORTHSTACK_DEV_TIMING", value_enum, default_value_t = Timing::People)]
+    pub timing: Timing,
+}
+
+/// The simulated cluster's pace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Timing {
+    /// Slow enough to watch.
+    People,
+    /// As fast as it can, for tests.
+    Fast,
 }
 
 impl Dev {
-    /// Runs until it is told to stop.
-    pub async fn run(self, _context: &Context) -> Result<Exit> {
-        Err(Error::new(Code::Unavailable, "the local stack is not part of this build"))
+    /// Runs until Ctrl-C or a failure, and stops everything that it started.
+    pub async fn run(self, context: &Context) -> Result<Exit> {
+        let begun = Instant::now();
+        let progress = Progress::new();
+        println!("NorthStack on this machine; its state is in {}", self.state.display());
+        let mut state = State::open(&self.state, self.reset)?;
+        let options = StackOptions {
+            portal_port: self.portal_port,
+            store_port: self.store_port,
+            timing: match self.timing {
+                Timing::People => SimulatorTiming::default(),
+                Timing::Fast => SimulatorTiming::fast(),
+            },
+        };
+        let (mut stack, loader) = Stack::start(context.loader(), &mut state, &options, &progress).await?;
+        let outcome = self.serve(&mut stack, loader, &progress, begun).await;
+        println!("\n  Stopping");
+        stack.stop().await;
+        outcome
+    }
+
+    async fn serve(&self, stack: &mut Stack, loader: Loader, progress: &Progress, begun: Instant) -> Result<Exit> {
+        let service = progress.phase("Service", Service::start(loader, Roles::ALL)).await?;
+        progress.phase("Demo data", dev::seed(service.app())).await?;
+        self.greet(&service, begun);
+        tokio::select! {
+            outcome = service.run() => outcome.map(|()| Exit::Done),
+            error = stack.failed() => Err(error),
+        }
+    }
+
+    fn greet(&self, service: &Service, begun: Instant) {
+        let config = service.config();
+        let (host, port) = (config.server.host, config.server.port);
+        println!("\nReady in {:.1} s\n", begun.elapsed().as_secs_f64());
+        println!("  Portal     http://localhost:{}", self.portal_port);
+        println!("  Log in as  {} / {}", dev::DEMO_EMAIL, dev::DEMO_PASSWORD);
+        println!("  GraphQL    http://{host}:{port}/v1/graphql");
+        println!("  Stores     http://<store>.{}:{}", config.stores.base_domain, self.store_port);
+        println!("\nCtrl-C stops everything.");
     }
 }

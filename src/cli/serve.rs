@@ -2,8 +2,9 @@
 
 use clap::Args;
 
+use super::service::{Roles, Service};
 use super::{Context, Exit};
-use crate::domain::{Code, Error, Result};
+use crate::domain::Result;
 
 /// Arguments of `northstack serve`.
 #[derive(Debug, Args)]
@@ -15,7 +16,9 @@ pub struct Serve {
 
 impl Serve {
     /// Runs until it is told to stop.
-    pub async fn run(self, _context: &Context) -> Result<Exit> {
-        Err(Error::new(Code::Unavailable, "the service is not part of this build"))
+    pub async fn run(self, context: &Context) -> Result<Exit> {
+        let service = Service::start(context.loader(), Roles { api: true, worker: self.worker }).await?;
+        service.run().await?;
+        Ok(Exit::Done)
     }
 }

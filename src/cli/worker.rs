@@ -2,8 +2,9 @@
 
 use clap::Args;
 
+use super::service::{Roles, Service};
 use super::{Context, Exit};
-use crate::domain::{Code, Error, Result};
+use crate::domain::Result;
 
 /// Arguments of `northstack worker`.
 #[derive(Debug, Args)]
@@ -11,7 +12,9 @@ pub struct Worker {}
 
 impl Worker {
     /// Runs until it is told to stop.
-    pub async fn run(self, _context: &Context) -> Result<Exit> {
-        Err(Error::new(Code::Unavailable, "the worker is not part of this build"))
+    pub async fn run(self, context: &Context) -> Result<Exit> {
+        let service = Service::start(context.loader(), Roles { api: false, worker: true }).await?;
+        service.run().await?;
+        Ok(Exit::Done)
     }
 }

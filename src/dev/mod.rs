@@ -4,8 +4,12 @@
 //! and the integration tests share it, so that what is tested is what runs.
 
 mod progress;
+mod seed;
 pub mod servers;
+mod stack;
 mod state;
 
 pub use progress::Progress;
+pub use seed::{DEMO_EMAIL, DEMO_PASSWORD, seed};
+pub use stack::{Stack, StackOptions};
 pub use state::State;

@@ -6,6 +6,7 @@ mod dev;
 mod generated;
 mod http;
 mod identity;
+mod journey;
 mod kubernetes;
 mod metadata;
 mod platform;

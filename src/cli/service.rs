@@ -1,0 +1,187 @@
+//! One process of the service: which parts it runs, and how the rooms are wired together.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use futures::StreamExt;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::graphql_engine;
+use crate::app::{App, Provisioning};
+use crate::bus::{Bus, bridge};
+use crate::cache::Cache;
+use crate::config::{Config, Loader, Purpose};
+use crate::db::{Db, migrate};
+use crate::domain::{Code, Error, Result};
+use crate::http::{self, AppState, Settings};
+use crate::workflow::{self, Runner};
+
+/// The parts of the service that a process runs.
+#[derive(Debug, Clone, Copy)]
+pub struct Roles {
+    /// Answers requests.
+    pub api: bool,
+    /// Runs operations and background tasks.
+    pub worker: bool,
+}
+
+impl Roles {
+    /// Everything in one process.
+    pub const ALL: Self = Self { api: true, worker: true };
+}
+
+/// A running process of the service.
+pub struct Service {
+    config: Arc<Config>,
+    app: Arc<App>,
+    provisioning: Provisioning,
+    stop: CancellationToken,
+    tasks: JoinSet<Result<()>>,
+}
+
+impl Service {
+    /// Connects to everything, migrates the database, and starts the parts that `roles` names.
+    ///
+    /// # Errors
+    /// What is wrong with the configuration, or which system does not answer.
+    pub async fn start(loader: Loader, roles: Roles) -> Result<Self> {
+        let config = Arc::new(loader.load(Purpose::Service)?.config);
+        // The one TLS provider; another part may have installed the same already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let db = Db::connect(&config.database).await?;
+        migrate::up(&db).await?;
+        let cache = Cache::connect(&config.cache).await?;
+        let bus = Bus::connect(&config.nats).await?;
+        let provisioning = Provisioning::connect(&config).await?;
+        let app = App::new(&config, db, cache, bus)?.with_provisioning(provisioning.clone());
+        let mut service =
+            Self { config, app: Arc::new(app), provisioning, stop: CancellationToken::new(), tasks: JoinSet::new() };
+        service.pass_nudges_on();
+        if roles.worker {
+            service.work();
+        }
+        if roles.api {
+            service.listen().await?;
+        }
+        Ok(service)
+    }
+
+    /// The configuration that it was started with.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The use cases.
+    pub fn app(&self) -> &App {
+        &self.app
+    }
+
+    /// Runs until SIGINT or SIGTERM, or until a part fails; then lets open requests and steps come to an end.
+    pub async fn run(mut self) -> Result<()> {
+        let outcome = tokio::select! {
+            signal = signalled() => signal,
+            Some(ended) = self.tasks.join_next() => flatten(ended),
+        };
+        self.stop.cancel();
+        let drained = tokio::time::timeout(self.config.server.shutdown_timeout, async {
+            while let Some(ended) = self.tasks.join_next().await {
+                if let Err(error) = flatten(ended) {
+                    tracing::error!(error = error.chain(), "part_failed");
+                }
+            }
+        });
+        if drained.await.is_err() {
+            tracing::warn!("stopped_with_work_open");
+        }
+        self.app.db.close().await;
+        outcome
+    }
+}
+
+impl Service {
+    /// Nudges of this process wake the workers of others, and theirs wake ours.
+    fn pass_nudges_on(&mut self) {
+        let (bus, nudge, stop) = (self.app.bus.clone(), self.provisioning.nudge.clone(), self.stop.clone());
+        self.tasks.spawn(async move {
+            let mut outgoing = nudge.outgoing();
+            let mut arriving = std::pin::pin!(bus.work_nudges());
+            loop {
+                tokio::select! {
+                    () = stop.cancelled() => return Ok(()),
+                    Some(_) = arriving.next() => nudge.arrived(),
+                    sent = outgoing.recv() => {
+                        // A lost nudge costs a poll interval: the table is the truth.
+                        if let Ok(kind) = sent && let Err(error) = bus.nudge(&kind).await {
+                            tracing::debug!(error = error.chain(), "nudge_not_sent");
+                        }
+                    }
+                }
+            }
+        });
+    }
+
+    /// Starts the runner of operations and the bridge from events to rows.
+    fn work(&mut self) {
+        let config = &self.config;
+        let options = workflow::Options {
+            concurrency: config.worker.concurrency,
+            lease: config.worker.lease,
+            heartbeat: config.worker.lease / 3,
+            poll: config.worker.poll,
+            grace: config.server.shutdown_timeout / 2,
+            ..workflow::Options::default()
+        };
+        let Provisioning { flows, nudge, .. } = &self.provisioning;
+        let runner = Runner::new(self.app.db.pool().clone(), flows.clone(), nudge.clone(), options);
+        let stop = self.stop.clone();
+        self.tasks.spawn(async move {
+            runner.run(stop).await;
+            Ok(())
+        });
+        let (db, bus, stop) = (self.app.db.clone(), self.app.bus.clone(), self.stop.clone());
+        self.tasks.spawn(async move {
+            bridge::run(db, bus, stop).await;
+            Ok(())
+        });
+    }
+
+    /// Starts the listeners of the API and of the portal.
+    async fn listen(&mut self) -> Result<()> {
+        let server = &self.config.server;
+        let engine = graphql_engine::start(&self.config, &self.app).await?;
+        let state = AppState::new(Arc::clone(&self.app), Settings::from(&*self.config), engine.backend())
+            .with_metrics(http::install_recorder()?);
+        let mut listeners = vec![(server.port, http::router(state.clone()))];
+        if server.portal_port != 0 {
+            listeners.push((server.portal_port, http::portal(state)));
+        }
+        for (port, router) in listeners {
+            let address = SocketAddr::new(server.host, port);
+            let listener = TcpListener::bind(address).await.map_err(|error| {
+                Error::new(Code::Conflict, format!("cannot listen on {address}: {error}")).caused_by(error)
+            })?;
+            self.tasks.spawn(http::serve(listener, router, self.stop.clone(), server.shutdown_timeout));
+        }
+        // The engine asks this process for its remote schema, which answers only now.
+        engine.reload().await
+    }
+}
+
+/// Resolves at SIGINT or SIGTERM.
+async fn signalled() -> Result<()> {
+    let failed = |error| Error::internal("listening for signals", error);
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    Ok(())
+}
+
+fn flatten(ended: Result<Result<()>, tokio::task::JoinError>) -> Result<()> {
+    ended.unwrap_or_else(|error| Err(Error::internal("running a part of the service", error)))
+}

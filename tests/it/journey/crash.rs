@@ -1,0 +1,62 @@
+//! `kill -9` of the whole platform at any moment of provisioning: the store becomes ready, nothing is made twice.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::{Stack, create_store, has_status, watch_until};
+
+/// The moments after the mutation at which the process is killed, in milliseconds: one store, killed again and again.
+const MOMENTS: [u64; 5] = [15, 300, 700, 1_100, 1_900];
+
+#[tokio::test]
+async fn a_store_survives_being_killed_again_and_again() {
+    let mut stack = Stack::start().await;
+    let token = stack.register("unlucky@example.com").await;
+    let store = create_store(&stack, &token, "Phoenix").await;
+    for moment in MOMENTS {
+        tokio::time::sleep(Duration::from_millis(moment)).await;
+        stack.kill();
+        stack.run().await;
+    }
+    watch_until(&stack, &token, |stores| has_status(stores, "Phoenix", "ready")).await;
+
+    let data = stack
+        .data(
+            Some(&token),
+            "{ stores { store_id operations { kind status steps(order_by: {ordinal: asc}) { name status } } } }",
+            json!({}),
+        )
+        .await;
+    let stores = data["stores"].as_array().unwrap();
+    assert_eq!(stores.len(), 1, "{data:#}");
+    assert_eq!(stores[0]["store_id"], store["store_id"]);
+    let operations = stores[0]["operations"].as_array().unwrap();
+    assert_eq!(operations.len(), 1, "{data:#}");
+    assert_eq!(operations[0]["status"], "succeeded");
+    let steps = operations[0]["steps"].as_array().unwrap();
+    assert!(steps.iter().all(|step| step["status"] == "succeeded"), "{data:#}");
+
+    // What the shop sells, each exactly once.
+    let shop = stack
+        .http()
+        .get(format!("http://127.0.0.1:{}/", stack.store_port()))
+        .header("host", format!("{}.127.0.0.1.nip.io", store["store_id"].as_str().unwrap()))
+        .send()
+        .await
+        .unwrap()
+        .text()
+        .await
+        .unwrap();
+    for product in ["Wireless Headphones", "Bluetooth Speaker", "USB-C Cable"] {
+        assert_eq!(shop.matches(&format!(">{product}<")).count(), 1, "{product} in\n{shop}");
+    }
+    let events = stack.data(Some(&token), "{ stores { events { event_type } } }", json!({})).await;
+    let ready: Vec<&Value> = events["stores"][0]["events"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|event| event["event_type"].as_str().is_some_and(|kind| kind.contains("ready")))
+        .collect();
+    assert_eq!(ready.len(), 1, "{events:#}");
+}

@@ -9,7 +9,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::graphql_engine;
+use super::graphql_engine::{self, GraphqlEngine};
 use crate::app::{App, Provisioning};
 use crate::bus::{Bus, bridge};
 use crate::cache::Cache;
@@ -40,6 +40,7 @@ pub struct Service {
     provisioning: Provisioning,
     stop: CancellationToken,
     tasks: JoinSet<Result<()>>,
+    engine: Option<GraphqlEngine>,
 }
 
 impl Service {
@@ -57,8 +58,14 @@ impl Service {
         let bus = Bus::connect(&config.nats).await?;
         let provisioning = Provisioning::connect(&config).await?;
         let app = App::new(&config, db, cache, bus)?.with_provisioning(provisioning.clone());
-        let mut service =
-            Self { config, app: Arc::new(app), provisioning, stop: CancellationToken::new(), tasks: JoinSet::new() };
+        let mut service = Self {
+            config,
+            app: Arc::new(app),
+            provisioning,
+            stop: CancellationToken::new(),
+            tasks: JoinSet::new(),
+            engine: None,
+        };
         service.pass_nudges_on();
         if roles.worker {
             service.work();
@@ -95,6 +102,9 @@ impl Service {
         });
         if drained.await.is_err() {
             tracing::warn!("stopped_with_work_open");
+        }
+        if let Some(engine) = &self.engine {
+            engine.stop().await;
         }
         self.app.db.close().await;
         outcome
@@ -166,7 +176,9 @@ impl Service {
             self.tasks.spawn(http::serve(listener, router, self.stop.clone(), server.shutdown_timeout));
         }
         // The engine asks this process for its remote schema, which answers only now.
-        engine.reload().await
+        engine.reload().await?;
+        self.engine = Some(engine);
+        Ok(())
     }
 }
 

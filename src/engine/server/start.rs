@@ -47,7 +47,8 @@ impl Surface {
             }
             Some(one) => vec![verifier(one, &outbound)?],
         };
-        let secret = options.admin_secret.as_ref().map(|secret| secrecy::ExposeSecret::expose_secret(secret).to_owned());
+        let secret =
+            options.admin_secret.as_ref().map(|secret| secrecy::ExposeSecret::expose_secret(secret).to_owned());
         let notifies = feed::database_notifies(backend.pool()).await?;
         Ok(Arc::new(Self {
             hub: Arc::new(Hub::new(feed.clone(), HubOptions::default())),

@@ -13,6 +13,7 @@ mod metadata;
 mod migrate;
 mod operations;
 mod output;
+mod schema;
 mod serve;
 mod service;
 mod stores;
@@ -85,6 +86,8 @@ pub enum Command {
     Metadata(metadata::MetadataArgs),
     /// Check and show the configuration
     Config(config::ConfigArgs),
+    /// Print the GraphQL schema of a role
+    Schema(schema::SchemaArgs),
     /// Sign in, for the commands below
     Login(login::Login),
     /// Create, list, show, delete and retry stores
@@ -109,6 +112,7 @@ impl Command {
             Command::Migrate(command) => command.run(context).await,
             Command::Metadata(command) => command.run(context).await,
             Command::Config(command) => command.run(context),
+            Command::Schema(command) => command.run(context).await,
             Command::Login(command) => command.run(context).await,
             Command::Stores(command) => command.run(context).await,
             Command::Operations(command) => command.run(context).await,

@@ -1,10 +1,14 @@
 //! Files that are written from their source. `make generate` refreshes them; here a stale one is found.
 
+use std::path::Path;
 use std::process::Command;
 
-/// What the program prints for these arguments.
-fn northstack(arguments: &[&str]) -> String {
+use crate::{platform, support};
+
+/// What the program prints for these arguments and this environment.
+fn northstack(arguments: &[&str], environment: &[(&str, String)]) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_northstack"));
+    command.envs(environment.iter().map(|(name, value)| (name, value)));
     let output = command.args(arguments).current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
     let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     assert!(output.status.success(), "{}{}", said(&output.stdout), said(&output.stderr));
@@ -13,5 +17,24 @@ fn northstack(arguments: &[&str]) -> String {
 
 #[test]
 fn the_metadata_directory_is_as_export_writes_it() {
-    northstack(&["metadata", "format", "--check"]);
+    northstack(&["metadata", "format", "--check"], &[]);
+}
+
+/// With `NORTHSTACK_UPDATE_DOCS` it writes the file instead, as `make generate` does.
+#[tokio::test]
+async fn the_schema_is_what_the_role_user_sees() {
+    let database = platform::settings(&support::database().await);
+    let environment = [
+        ("NORTHSTACK_DATABASE__HOSTS", format!("{}:{}", database.hosts[0], database.port)),
+        ("NORTHSTACK_DATABASE__DATABASE", database.database),
+        ("NORTHSTACK_DATABASE__USER", database.user),
+        ("NORTHSTACK_DATABASE__PASSWORD", database.password.unwrap().expose().clone()),
+    ];
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("schema.graphql");
+    let schema = tokio::task::spawn_blocking(move || northstack(&["schema", "export", "--role", "user"], &environment));
+    let schema = schema.await.unwrap();
+    if std::env::var_os("NORTHSTACK_UPDATE_DOCS").is_some() {
+        std::fs::write(&file, &schema).unwrap();
+    }
+    assert!(std::fs::read_to_string(&file).unwrap() == schema, "schema.graphql is stale: run `make generate`");
 }

@@ -22,7 +22,7 @@ use super::faults::{Faults, Injected, Moment};
 use super::flow::{Flow, Registry};
 use super::nudge::Nudge;
 use super::runner::{Options, Runner};
-use crate::db::operations;
+use crate::db::{operations, steps};
 use crate::domain::{Code, Error};
 
 /// The longest time for one run.
@@ -183,7 +183,10 @@ pub async fn ended(bench: &impl Bench, operation: Uuid) -> String {
         if matches!(found.status.as_str(), "succeeded" | "failed" | "cancelled") {
             return found.status;
         }
-        assert!(begun.elapsed() < PATIENCE, "{} is still {} after {PATIENCE:?}", found.kind, found.status);
+        if begun.elapsed() > PATIENCE {
+            let steps = steps::list(&pool, operation).await.unwrap_or_default();
+            panic!("{} is still {} after {PATIENCE:?}: {steps:?}", found.kind, found.status);
+        }
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }

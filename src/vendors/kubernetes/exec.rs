@@ -64,7 +64,8 @@ impl Client {
             if let (Some(mut stdin), Some(input)) = (stdin, command.input) {
                 // A program that ends without reading its input is judged by its exit code.
                 let _ = stdin.write_all(input.expose().as_bytes()).await;
-                let _ = stdin.flush().await;
+                // Dropping the writer would not end the input; this does.
+                let _ = stdin.shutdown().await;
             }
         };
         let ((), stdout, stderr, status) = tokio::join!(feed, drain(stdout), drain(stderr), async {

@@ -131,7 +131,7 @@ pub fn portal(state: AppState) -> Router {
 fn guarded_routes(state: &AppState) -> Router {
     let mut router = Router::new();
     for Route { path, access, handler, .. } in routes() {
-        router = router.route(path, guarded(handler, access, state));
+        router = router.route(path, guarded(path, handler, access, state));
     }
     let router = router.method_not_allowed_fallback(|| async {
         let error = Error::invalid("method", "that route does not take that method");
@@ -140,10 +140,14 @@ fn guarded_routes(state: &AppState) -> Router {
     router.with_state(state.clone())
 }
 
-fn guarded(handler: MethodRouter<AppState>, access: Access, state: &AppState) -> MethodRouter<AppState> {
+fn guarded(path: &str, handler: MethodRouter<AppState>, access: Access, state: &AppState) -> MethodRouter<AppState> {
+    let limited = |handler: MethodRouter<AppState>| {
+        handler.route_layer(middleware::from_fn_with_state(state.clone(), edge::limits::limit))
+    };
     match access {
+        Access::Public if path.starts_with("/api/") => limited(handler),
         Access::Public | Access::Engine => handler,
-        Access::SignedIn => handler.route_layer(middleware::from_fn_with_state(state.clone(), require_bearer)),
+        Access::SignedIn => limited(handler).route_layer(middleware::from_fn_with_state(state.clone(), require_bearer)),
         Access::Hasura => handler.route_layer(middleware::from_fn_with_state(state.clone(), require_secret)),
     }
 }

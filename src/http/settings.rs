@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::config::Config;
+use crate::config::{Config, RateLimits};
 use crate::domain::Redacted;
 
 /// Limits, secrets and origins of the HTTP faces.
@@ -21,6 +21,8 @@ pub struct Settings {
     pub secure: bool,
     /// How many reverse proxies of ours stand before the service: that many entries of `X-Forwarded-For` are believed.
     pub trusted_proxies: usize,
+    /// How many requests a caller may send to one REST route.
+    pub rate_limits: RateLimits,
 }
 
 impl Default for Settings {
@@ -32,6 +34,7 @@ impl Default for Settings {
             timeout: Duration::from_secs(60),
             secure: false,
             trusted_proxies: 0,
+            rate_limits: RateLimits::default(),
         }
     }
 }
@@ -45,6 +48,7 @@ impl From<&Config> for Settings {
             timeout: config.server.request_timeout,
             secure: config.auth.cookie_secure,
             trusted_proxies: usize::from(config.server.trust_forwarded_for),
+            rate_limits: config.rate_limits.clone(),
         }
     }
 }

@@ -5,6 +5,7 @@ pub mod backend;
 mod correlation;
 mod cors;
 mod headers;
+pub(super) mod limits;
 mod origin;
 mod panic;
 mod proxy;

@@ -24,6 +24,7 @@ pub const ACTION_SECRET: &str = "action-secret-of-the-tests";
 pub struct Service {
     pub app: Arc<App>,
     pub config: Config,
+    state: AppState,
     router: Router,
 }
 
@@ -80,16 +81,25 @@ impl Service {
         let bus = Bus::connect(&config.nats).await.unwrap();
         let app = Arc::new(App::new(&config, db, cache, bus).unwrap());
         let backend = backend(&app);
-        let router = northstack::http::router(AppState::new(Arc::clone(&app), Settings::from(&config), backend));
-        Self { app, config, router }
+        let state = AppState::new(Arc::clone(&app), Settings::from(&config), backend);
+        let router = northstack::http::router(state.clone());
+        Self { app, config, state, router }
     }
 
     pub fn router(&self) -> Router {
         self.router.clone()
     }
 
+    pub fn state(&self) -> AppState {
+        self.state.clone()
+    }
+
     pub async fn send(&self, request: Request<Body>) -> Answer {
-        let response = self.router.clone().oneshot(request).await.unwrap();
+        Self::answer(self.router(), request).await
+    }
+
+    pub async fn answer(router: Router, request: Request<Body>) -> Answer {
+        let response = router.oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap();
         Answer { status: parts.status, headers: parts.headers, text: String::from_utf8(bytes.to_vec()).unwrap() }

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::App;
+use crate::domain::{Error, Result};
 
 /// One system's state.
 #[derive(Debug, Clone)]
@@ -21,19 +22,21 @@ const PATIENCE: Duration = Duration::from_secs(2);
 impl App {
     /// Asks each system that requests need, all at once.
     pub async fn readiness(&self) -> Vec<Check> {
-        let database = check("database", async { self.db.health().await.is_ok() });
-        let cache = check("cache", async { self.cache.health().await.is_ok() });
-        let events = check("events", async { self.bus.health().await.is_ok() });
+        let database = check("database", async { self.db.health().await.map(drop) });
+        let cache = check("cache", async { Ok(self.cache.health().await.map(drop)?) });
+        let events = check("events", async { self.bus.health().await.map(drop) });
         let (database, cache, events) = tokio::join!(database, cache, events);
         vec![database, cache, events]
     }
 }
 
-async fn check(name: &'static str, probe: impl Future<Output = bool>) -> Check {
+async fn check(name: &'static str, probe: impl Future<Output = Result<()>>) -> Check {
     let begun = Instant::now();
-    let healthy = tokio::time::timeout(PATIENCE, probe).await.unwrap_or(false);
-    if !healthy {
-        tracing::warn!(system = name, "not_ready");
+    let answered = tokio::time::timeout(PATIENCE, probe).await;
+    let answered = answered.unwrap_or_else(|late| Err(Error::unavailable("waiting for a sign of life", late)));
+    if let Err(error) = &answered {
+        tracing::warn!(system = name, cause = error.chain(), "not_ready");
     }
-    Check { name, healthy, milliseconds: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX) }
+    let milliseconds = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+    Check { name, healthy: answered.is_ok(), milliseconds }
 }

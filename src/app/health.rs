@@ -24,7 +24,13 @@ impl App {
     pub async fn readiness(&self) -> Vec<Check> {
         let database = check("database", async { self.db.health().await.map(drop) });
         let cache = check("cache", async { Ok(self.cache.health().await.map(drop)?) });
-        let events = check("events", async { self.bus.health().await.map(drop) });
+        let events = check("events", async {
+            let missing = self.bus.health().await?.missing;
+            match missing.first() {
+                None => Ok(()),
+                Some(stream) => Err(Error::unavailable("looking for the streams", format!("{stream} is missing"))),
+            }
+        });
         let (database, cache, events) = tokio::join!(database, cache, events);
         vec![database, cache, events]
     }

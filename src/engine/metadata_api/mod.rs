@@ -74,44 +74,39 @@ fn read(value: Value, endpoint: Endpoint, path: &str) -> Result<Command> {
     Ok(Command { ty, args, version })
 }
 
-/// Runs a command; boxed, because `bulk` runs others.
+/// Runs a command; boxed, because `bulk` runs others. Failures lie under its arguments unless they say where.
 fn run<'a>(
     surface: &'a Surface,
     identity: &'a Identity,
     endpoint: Endpoint,
     command: Command,
 ) -> super::callers::Pending<'a, Result<Value>> {
-    Box::pin(async move {
-        match command.name() {
-            "bulk" | "concurrent_bulk" => bulk(surface, identity, endpoint, command, false).await,
-            "bulk_keep_going" => bulk(surface, identity, endpoint, command, true).await,
-            "bulk_atomic" => bulk_atomic(surface, endpoint, command).await,
-            "run_sql" => run_sql::run(surface, &command.args).await,
-            _ => {
-                if let Some(answer) = whole::run(surface, &command).await {
-                    return answer;
-                }
-                if let Some(answer) = events::run(surface, identity, &command).await {
-                    return answer;
-                }
-                change::run(surface, &command).await.unwrap_or_else(|| Err(unknown(&command, endpoint)))
-            }
-        }
-        // Failures in a command lie under its arguments unless they say where.
-        .map_err(|error| {
-            if error.path == "$" && error.code != ErrorCode::PostgresError { at_args(error) } else { error }
-        })
-    })
+    Box::pin(async move { dispatch(surface, identity, endpoint, command).await.map_err(at_args) })
+}
+
+async fn dispatch(surface: &Surface, identity: &Identity, endpoint: Endpoint, command: Command) -> Result<Value> {
+    match command.name() {
+        "bulk" | "concurrent_bulk" => return bulk(surface, identity, endpoint, command, false).await,
+        "bulk_keep_going" => return bulk(surface, identity, endpoint, command, true).await,
+        "bulk_atomic" => return bulk_atomic(surface, endpoint, command).await,
+        "run_sql" => return run_sql::run(surface, &command.args).await,
+        _ => {}
+    }
+    if let Some(answer) = whole::run(surface, &command).await {
+        return answer;
+    }
+    if let Some(answer) = events::run(surface, identity, &command).await {
+        return answer;
+    }
+    change::run(surface, &command).await.unwrap_or_else(|| Err(unknown(&command, endpoint)))
 }
 
 fn at_args(error: GraphqlError) -> GraphqlError {
-    if matches!(error.code, ErrorCode::Conflict) || error.message.starts_with("unknown metadata command") {
-        return error;
-    }
-    if error.message.starts_with("Unrecognised") {
-        return error;
-    }
-    error.with_path("$.args")
+    let of_the_whole = matches!(error.code, ErrorCode::Conflict | ErrorCode::PostgresError)
+        || ["unknown metadata command", "Unrecognised", "source with name"]
+            .iter()
+            .any(|start| error.message.starts_with(start));
+    if error.path == "$" && !of_the_whole { error.with_path("$.args") } else { error }
 }
 
 fn unknown(command: &Command, endpoint: Endpoint) -> GraphqlError {

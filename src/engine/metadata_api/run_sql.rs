@@ -80,16 +80,24 @@ async fn execute(connection: &mut PgConnection, sql: &str) -> Result<Value> {
         }
     }
     if rows.is_empty() {
-        // A query without rows still has columns.
-        if let Ok(described) = (&mut *connection).describe(AssertSqlSafe(sql.to_owned()).into_sql_str()).await
-            && !described.columns().is_empty()
-        {
-            let names: Vec<Value> = described.columns().iter().map(|column| column.name().into()).collect();
-            return Ok(json!({"result_type": "TuplesOk", "result": [names]}));
-        }
-        return Ok(json!({"result_type": "CommandOk", "result": null}));
+        return Ok(match columns_of(connection, sql).await {
+            Some(names) => json!({"result_type": "TuplesOk", "result": [names]}),
+            None => json!({"result_type": "CommandOk", "result": null}),
+        });
     }
     Ok(json!({"result_type": "TuplesOk", "result": rows}))
+}
+
+/// The columns of a single query, which it has even without rows. What is none cannot be prepared or has none; the
+/// transaction goes on either way.
+async fn columns_of(connection: &mut PgConnection, sql: &str) -> Option<Vec<String>> {
+    sqlx::raw_sql("savepoint described").execute(&mut *connection).await.ok()?;
+    let described = (&mut *connection).describe(AssertSqlSafe(sql.to_owned()).into_sql_str()).await;
+    let names = described
+        .ok()
+        .map(|described| described.columns().iter().map(|column| column.name().to_owned()).collect::<Vec<_>>());
+    sqlx::raw_sql("rollback to savepoint described").execute(&mut *connection).await.ok()?;
+    names.filter(|names| !names.is_empty())
 }
 
 fn header(row: &PgRow) -> Value {

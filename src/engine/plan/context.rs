@@ -158,10 +158,6 @@ impl<'a> Context<'a> {
                     ..Select::default()
                 }))
             }
-            BoolExp::CursorStart(place) => {
-                let cursor = self.bind(Source::Cursor(*place), &ScalarType::builtin("text"));
-                Expr::Postfix(Box::new(cursor), "IS NULL")
-            }
             BoolExp::Aggregate(relationship, predicate) => {
                 self.aggregate_predicate(*relationship, predicate, table, alias, root)
             }

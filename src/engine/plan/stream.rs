@@ -110,8 +110,15 @@ impl<'a> Context<'a> {
                 continue;
             };
             match name.as_str() {
-                "where" => args.filter = Some(self.filter(value, definition.ty.base(), table, &path)?),
+                "where" => {
+                    let filter = self.filter(value, definition.ty.base(), table, &path)?;
+                    args.filter = Some(args.filter.take().unwrap_or(BoolExp::TRUE).and(filter));
+                }
                 "cursor" => {
+                    if value.list().len() > 1 {
+                        let message = "multiple column cursors are not supported yet";
+                        return Err(GraphqlError::validation(format!("{}.args", selected.path), message));
+                    }
                     for (index, item) in value.list().into_iter().enumerate() {
                         let path = format!("{path}[{index}]");
                         self.cursor(item, definition.ty.base(), table, &path, &mut args, &mut cursor)?;
@@ -166,10 +173,11 @@ impl<'a> Context<'a> {
                 let path = format!("{path}.{name}");
                 let info = &self.table(table).columns[column];
                 let null = value.resolve(self.variables, &path)?.is_none_or(Input::is_null);
-                let source = match null {
-                    true => Source::Null,
-                    false => self.value(value, &info.ty, Some(info), false, &path)?,
-                };
+                if null {
+                    let ty = &self.schema.ty(field.ty.base()).name;
+                    return Err(GraphqlError::validation(path, format!("unexpected null value for type '{ty}'")));
+                }
+                let source = self.value(value, &info.ty, Some(info), false, &path)?;
                 columns.push((column, source));
             }
         }
@@ -180,11 +188,7 @@ impl<'a> Context<'a> {
         let info = &self.table(table).columns[*column];
         let operand = Operand::Value(Source::Cursor(place), info.ty.clone());
         let operator = if descending { Operator::Lt } else { Operator::Gt };
-        let mut after = BoolExp::Column(*column, Comparison { operator, operand });
-        if *initial == Source::Null {
-            // No value yet: everything is after it.
-            after = BoolExp::Or(vec![after, BoolExp::CursorStart(place)]);
-        }
+        let after = BoolExp::Column(*column, Comparison { operator, operand });
         args.filter = Some(args.filter.take().unwrap_or(BoolExp::TRUE).and(after));
         let direction = if descending { "DESC NULLS LAST" } else { "ASC NULLS LAST" };
         args.order = vec![OrderItem { target: OrderTarget::Column(*column), direction }];

@@ -28,8 +28,6 @@ pub enum BoolExp {
     Aggregate(usize, Box<AggregatePredicate>),
     /// A row of any table exists for which it holds.
     Exists(TableId, Box<BoolExp>),
-    /// A stream's cursor has no value yet.
-    CursorStart(usize),
 }
 
 impl BoolExp {

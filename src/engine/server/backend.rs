@@ -35,6 +35,8 @@ pub struct Current {
 pub enum Outcome {
     /// A query or mutation: its answer.
     Answer(Answer),
+    /// A query or mutation that fits the schema and failed while it ran. One that does not fit is an error instead.
+    Failed(GraphqlError),
     /// A subscription: planned, not yet started.
     Subscription(Plan),
 }

@@ -99,7 +99,10 @@ impl Backend for Core {
             if let Planned::Subscription(root) = &planned {
                 return self.subscription(&state, &context.session, request, root).map(Outcome::Subscription);
             }
-            let response = self.engine.executor().run(context, &planned).await?;
+            let response = match self.engine.executor().run(context, &planned).await {
+                Ok(response) => response,
+                Err(error) => return Ok(Outcome::Failed(error)),
+            };
             if !self.notifies && matches!(planned, Planned::Mutation(_)) {
                 self.feed.send(Change::Everything);
             }

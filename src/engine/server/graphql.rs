@@ -91,6 +91,7 @@ pub(crate) async fn execute(
 ) -> Result<Answer> {
     match run(surface, identity, headers, request).await? {
         Outcome::Answer(answer) => Ok(answer),
+        Outcome::Failed(error) => Err(error),
         Outcome::Subscription(_) => {
             let message = "subscriptions are not supported over HTTP, use websockets instead";
             Err(GraphqlError::new(ErrorCode::UnexpectedPayload, message))

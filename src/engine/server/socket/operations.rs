@@ -107,10 +107,11 @@ impl Operations {
             let request = request?;
             let headers = caller.headers.clone();
             match graphql::run(&self.surface, &caller.identity, headers, &request).await? {
-                Outcome::Answer(answer) => Ok(Some(answer)),
+                Outcome::Answer(answer) => Ok(Some(Ok(answer))),
+                Outcome::Failed(error) => Ok(Some(Err(error))),
                 Outcome::Subscription(plan) => {
                     let is_stream = plan.fetch.is_stream();
-                    let sink = Arc::new(Sink::new(&self, &caller, &id, token, is_stream));
+                    let sink = Arc::new(Sink::new(&self, &id, token, is_stream));
                     let subscription = self.surface.hub.subscribe(plan, sink.clone());
                     let live = Live { _subscription: subscription, sink, request, is_stream };
                     // Stopped meanwhile: dropping what was started ends it.
@@ -126,7 +127,11 @@ impl Operations {
         };
         match outcome.await {
             Ok(None) => {}
-            Ok(Some(answer)) => {
+            Ok(Some(Err(error))) => {
+                let errors = [error.to_graphql(self.surface.shows_internals(Some(&caller.identity.session)))];
+                self.finish(&id, token, Some(self.protocol.failure(&id, &errors)));
+            }
+            Ok(Some(Ok(answer))) => {
                 let frame = self.protocol.next(&id, &String::from_utf8_lossy(&graphql::wrapped(&answer)));
                 self.finish(&id, token, Some(frame));
             }
@@ -194,7 +199,6 @@ struct Sink {
     operations: std::sync::Weak<Operations>,
     outbox: Arc<Outbox>,
     protocol: Protocol,
-    identity: Arc<Identity>,
     id: String,
     token: u64,
     is_stream: bool,
@@ -202,12 +206,11 @@ struct Sink {
 }
 
 impl Sink {
-    fn new(operations: &Arc<Operations>, caller: &Caller, id: &str, token: u64, is_stream: bool) -> Self {
+    fn new(operations: &Arc<Operations>, id: &str, token: u64, is_stream: bool) -> Self {
         Self {
             operations: Arc::downgrade(operations),
             outbox: operations.outbox.clone(),
             protocol: operations.protocol,
-            identity: caller.identity.clone(),
             id: id.to_owned(),
             token,
             is_stream,
@@ -231,7 +234,8 @@ impl Subscriber for Sink {
 
     fn refused(&self, error: &GraphqlError) {
         if let Some(operations) = self.operations.upgrade() {
-            operations.refuse(&self.identity, &self.id, self.token, error);
+            let errors = [error.to_graphql(false)];
+            operations.finish(&self.id, self.token, Some(self.protocol.error(&self.id, &errors)));
         }
     }
 

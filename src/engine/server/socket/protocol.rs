@@ -147,7 +147,15 @@ impl Protocol {
         frame.into()
     }
 
-    /// A request that failed before it gave data.
+    /// A request that failed while it ran; the older protocol calls that an answer without data.
+    pub fn failure(self, id: &str, errors: &[Value]) -> Utf8Bytes {
+        match self {
+            Self::TransportWs => self.error(id, errors),
+            Self::Legacy => self.next(id, &json!({"data": null, "errors": errors}).to_string()),
+        }
+    }
+
+    /// A request that does not fit the schema.
     pub fn error(self, id: &str, errors: &[Value]) -> Utf8Bytes {
         let payload = match self {
             Self::TransportWs => json!(errors),

@@ -20,6 +20,7 @@ mod metadata_api;
 pub mod options;
 pub mod outbound;
 pub mod plan;
+mod plan_cache;
 pub mod remote;
 pub mod request;
 mod rest;

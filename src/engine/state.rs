@@ -10,6 +10,7 @@ use super::error::{ErrorCode, GraphqlError, Result};
 use super::metadata::Metadata;
 use super::options::Limits;
 use super::plan::{Binder, Compiled, CompiledRoot, Kind, Planned, Planner, Root, compile};
+use super::plan_cache::PlanCache;
 use super::request::Request;
 use super::schema::{Inconsistency, Model, RemoteTypes, RoleSchema};
 use super::session::{ADMIN, Session};
@@ -33,9 +34,11 @@ pub struct State {
     schemas: HashMap<(String, bool), OnceLock<RoleSchema>>,
     /// What roles without any permission see.
     nobody: OnceLock<RoleSchema>,
+    plans: PlanCache,
 }
 
 impl State {
+    #[allow(clippy::too_many_arguments, reason = "the parts of a state, each made elsewhere")]
     pub(super) fn new(
         version: u64,
         metadata: Arc<Metadata>,
@@ -51,8 +54,20 @@ impl State {
             .iter()
             .flat_map(|role| [false, true].map(|backend| ((role.clone(), backend), OnceLock::new())))
             .collect();
-        let nobody = OnceLock::new();
-        Self { version, metadata, catalog, model, inconsistencies, remotes, infer_functions, limits, schemas, nobody }
+        let (nobody, plans) = (OnceLock::new(), PlanCache::new(limits.cached_plans));
+        Self {
+            version,
+            metadata,
+            catalog,
+            model,
+            inconsistencies,
+            remotes,
+            infer_functions,
+            limits,
+            schemas,
+            nobody,
+            plans,
+        }
     }
 
     /// The schema of a role; a role that nothing is permitted to sees an empty one.
@@ -74,7 +89,15 @@ impl State {
     /// # Errors
     /// Hasura's: a document that does not fit the role's schema, a missing session variable, a value that does not fit.
     pub fn plan(&self, session: &Session, request: &Request) -> Result<Planned> {
-        let compiled = self.compile(session, request)?;
+        let (role, backend) = (session.role(), session.has_backend_permissions());
+        let compiled = match self.plans.get(role, backend, request) {
+            Some(compiled) => compiled,
+            None => {
+                let compiled = Arc::new(self.compile(session, request)?);
+                self.plans.put(role, backend, request, compiled.clone());
+                compiled
+            }
+        };
         bind(&compiled, session, request)
     }
 

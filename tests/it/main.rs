@@ -3,6 +3,7 @@
 
 mod compose;
 mod dev;
+mod engine;
 mod engine_serving;
 mod generated;
 mod http;

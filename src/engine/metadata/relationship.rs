@@ -1,7 +1,7 @@
 //! Relationships inside a source.
 
 use indexmap::IndexMap;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::QualifiedName;
 
@@ -58,10 +58,24 @@ pub struct RemoteForeignKey {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub column: Option<String>,
     /// The key's columns, when they are several.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "one_or_many", skip_serializing_if = "Option::is_none")]
     pub columns: Option<Vec<String>>,
     /// The other table.
     pub table: QualifiedName,
+}
+
+/// Reads a list; a single name counts as a list of one, as in Hasura.
+fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Either {
+        One(String),
+        Many(Vec<String>),
+    }
+    Ok(Option::<Either>::deserialize(deserializer)?.map(|either| match either {
+        Either::One(name) => vec![name],
+        Either::Many(names) => names,
+    }))
 }
 
 impl RemoteForeignKey {

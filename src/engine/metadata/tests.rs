@@ -155,7 +155,19 @@ fn a_recorded_document_survives_a_round_trip() {
     let metadata = Metadata::from_document(&recorded).unwrap();
     let exported = metadata.to_document();
     assert_eq!(Metadata::from_document(&exported).unwrap(), metadata);
-    assert_eq!(exported, recorded);
+    assert_eq!(without_nulls(exported), without_nulls(recorded));
+}
+
+/// Hasura writes null for some keys that are not set and leaves others out.
+fn without_nulls(value: Value) -> Value {
+    match value {
+        Value::Array(items) => items.into_iter().map(without_nulls).collect(),
+        Value::Object(fields) => {
+            let kept = fields.into_iter().filter(|(_, value)| !value.is_null());
+            Value::Object(kept.map(|(name, value)| (name, without_nulls(value))).collect())
+        }
+        other => other,
+    }
 }
 
 #[test]

@@ -192,7 +192,11 @@ impl<'a> Context<'a> {
                 }
             };
             let aggregate = Expr::Aggregate(function, false, vec![expr], None);
-            let value = self.output(aggregate, oid, &ty, outputs);
+            let value = match self.output(aggregate, oid, &ty, outputs) {
+                // Whether numbers are written as strings is the column's affair, not the aggregate's.
+                Shape::Value(place) if !ty.is_large_number() => Shape::Plain(place),
+                other => other,
+            };
             shape.push((key(field.key), value));
         }
         Ok(Shape::Object(None, shape))

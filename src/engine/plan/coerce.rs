@@ -19,7 +19,7 @@ pub fn coerce(value: &Value, ty: &ScalarType, path: &str) -> Result<Option<Strin
                 Ok(Some(array_literal(items.into_iter())))
             }
             // PostgreSQL's own text form of an array.
-            Value::String(text) => Ok(Some(cut(text))),
+            Value::String(text) => whole(text, path).map(Some),
             other => Err(refused(path, "[]", "Array", other)),
         };
     }
@@ -30,7 +30,7 @@ fn scalar(value: &Value, ty: &ScalarType, path: &str) -> Result<String> {
     match (ty.database.as_str(), value) {
         ("json" | "jsonb", other) => Ok(other.to_string()),
         ("geometry" | "geography", Value::Object(_)) => Ok(value.to_string()),
-        (_, Value::String(text)) => Ok(cut(text)),
+        (_, Value::String(text)) => whole(text, path),
         ("int2", Value::Number(number)) => integer(number, i64::from(i16::MIN), i64::from(i16::MAX), path),
         ("int4", Value::Number(number)) => integer(number, i64::from(i32::MIN), i64::from(i32::MAX), path),
         ("int8", Value::Number(number)) => integer(number, i64::MIN, i64::MAX, path),
@@ -51,9 +51,12 @@ fn scalar(value: &Value, ty: &ScalarType, path: &str) -> Result<String> {
     }
 }
 
-/// PostgreSQL's texts hold no NUL; Hasura's client library ends them there.
-fn cut(text: &str) -> String {
-    text.split('\0').next().unwrap_or_default().to_owned()
+/// PostgreSQL's texts hold no NUL. (Hasura's client library ends a text there without a word.)
+fn whole(text: &str, path: &str) -> Result<String> {
+    match text.contains('\0') {
+        true => Err(parse_failed(path, "a string must not contain the character NUL".to_owned())),
+        false => Ok(text.to_owned()),
+    }
 }
 
 fn integer(number: &serde_json::Number, least: i64, most: i64, path: &str) -> Result<String> {

@@ -54,6 +54,7 @@ impl<'a> Context<'a> {
         static NOTHING: std::sync::LazyLock<SelectRule> = std::sync::LazyLock::new(|| SelectRule {
             columns: Vec::new(),
             guards: Vec::new(),
+            computed_guards: Vec::new(),
             computed: Vec::new(),
             filter: BoolExp::Or(Vec::new()),
             limit: Some(0),

@@ -111,7 +111,10 @@ impl<'a> Context<'a> {
                         BoolExp::ComputedRows(*computed, Vec::new(), Box::new(inner))
                     }
                 },
-                InputKind::Operator(_) | InputKind::Function(_) | InputKind::Argument(_) => BoolExp::TRUE,
+                InputKind::ComputedAggregate(_)
+                | InputKind::Operator(_)
+                | InputKind::Function(_)
+                | InputKind::Argument(_) => BoolExp::TRUE,
             });
         }
         Ok(match parts.len() {

@@ -11,6 +11,10 @@ pub fn parse(path: &str) -> Result<Vec<String>, String> {
     let mut rest = path.strip_prefix('$').unwrap_or(path);
     let mut first = true;
     while !rest.is_empty() {
+        // `a.["b"]` means `a["b"]`.
+        if let Some(bracket) = rest.strip_prefix('.').filter(|after| after.starts_with('[')) {
+            rest = bracket;
+        }
         if let Some(inner) = rest.strip_prefix('[') {
             let quote = inner.chars().next().filter(|c| matches!(c, '"' | '\''));
             let (step, after) = match quote {
@@ -57,6 +61,7 @@ mod tests {
     fn paths_are_taken_apart() {
         assert_eq!(parse("$.a.b[0][\"c d\"]").unwrap(), ["a", "b", "0", "c d"]);
         assert_eq!(parse("a").unwrap(), ["a"]);
+        assert_eq!(parse("a[0].[\"你好\"]").unwrap(), ["a", "0", "你好"]);
         assert_eq!(parse("$").unwrap(), [""; 0]);
         for bad in ["a[", "a..b", "a b", "[x]", "['a\"]", "a["] {
             assert!(parse(bad).is_err_and(|message| message.contains(bad)), "{bad}");

@@ -3,9 +3,9 @@
 use super::context::Context;
 use super::input::{Input, mismatch};
 use crate::engine::error::Result;
-use crate::engine::schema::model::TableId;
+use crate::engine::schema::model::{ComputedReturn, TableId};
 use crate::engine::schema::types::{InputKind, TypeId};
-use crate::engine::sql::{Alias, Expr, From, Select};
+use crate::engine::sql::{Alias, Expr, From, Origin, Select};
 
 /// One ordering.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,6 +27,8 @@ pub enum OrderTarget {
     Related(usize, Box<OrderTarget>),
     /// An aggregate over an array relationship's rows.
     Aggregate(usize, &'static str, Option<usize>),
+    /// An aggregate over the rows of a computed field.
+    ComputedAggregate(usize, &'static str, Option<usize>),
 }
 
 impl OrderItem {
@@ -82,7 +84,12 @@ impl<'a> Context<'a> {
                     self.order_object(value, base, other, &path, items, &deeper)?;
                 }
                 InputKind::RelationshipAggregate(relationship) => {
-                    self.order_aggregate(value, base, *relationship, &path, items, wrap)?;
+                    let target = |function, column| wrap(OrderTarget::Aggregate(*relationship, function, column));
+                    self.order_aggregate(value, base, &path, items, &target)?;
+                }
+                InputKind::ComputedAggregate(computed) => {
+                    let target = |function, column| wrap(OrderTarget::ComputedAggregate(*computed, function, column));
+                    self.order_aggregate(value, base, &path, items, &target)?;
                 }
                 _ => {}
             }
@@ -94,10 +101,9 @@ impl<'a> Context<'a> {
         &self,
         input: Input<'a>,
         ty: TypeId,
-        relationship: usize,
         path: &str,
         items: &mut Vec<OrderItem>,
-        wrap: &dyn Fn(OrderTarget) -> OrderTarget,
+        target: &dyn Fn(&'static str, Option<usize>) -> OrderTarget,
     ) -> Result<()> {
         for (name, field, value) in self.fields(input, ty, path)? {
             let InputKind::Function(function) = field.kind else { continue };
@@ -108,7 +114,7 @@ impl<'a> Context<'a> {
             };
             if function == "count" {
                 let direction = self.direction(value, base, &path)?;
-                items.push(OrderItem { target: wrap(OrderTarget::Aggregate(relationship, function, None)), direction });
+                items.push(OrderItem { target: target(function, None), direction });
                 continue;
             }
             for (name, field, value) in self.fields(value, base, &path)? {
@@ -118,8 +124,7 @@ impl<'a> Context<'a> {
                     continue;
                 };
                 let direction = self.direction(value, field.ty.base(), &path)?;
-                let target = wrap(OrderTarget::Aggregate(relationship, function, Some(column)));
-                items.push(OrderItem { target, direction });
+                items.push(OrderItem { target: target(function, Some(column)), direction });
             }
         }
         Ok(())
@@ -153,7 +158,25 @@ impl<'a> Context<'a> {
                 select.outputs = vec![(Expr::Aggregate(function, false, arguments, None), None)];
                 Expr::Scalar(Box::new(select))
             }
+            OrderTarget::ComputedAggregate(computed, function, column) => {
+                let Some((there, other, mut select)) = self.computed_rows(table, *computed, alias) else {
+                    return Expr::Fixed("NULL");
+                };
+                let arguments = column.map(|column| self.column(other, column, there)).into_iter().collect();
+                select.outputs = vec![(Expr::Aggregate(function, false, arguments, None), None)];
+                Expr::Scalar(Box::new(select))
+            }
         }
+    }
+
+    fn computed_rows(&mut self, table: TableId, computed: usize, alias: Alias) -> Option<(Alias, TableId, Select)> {
+        let ComputedReturn::Table(other) = self.table(table).computed[computed].returns else { return None };
+        let Expr::Function(name, call) = self.computed(table, computed, &[], Expr::Whole(alias)) else { return None };
+        let there = self.alias();
+        let rule = self.rule(other);
+        let filter = Expr::all([self.condition(&rule.filter, other, there, there)]);
+        let from = Some(From { origin: Origin::Function(name, call), alias: there });
+        Some((there, other, Select { from, filter, ..Select::default() }))
     }
 
     fn related(&mut self, table: TableId, relationship: usize, alias: Alias) -> (Alias, TableId, Select) {

@@ -213,7 +213,7 @@ impl<'a> Context<'a> {
                 Some(field) => match &field.kind {
                     FieldKind::Column(column) => self.column_output(table, *column, alias, selected, outputs)?,
                     FieldKind::Computed(computed) => {
-                        self.computed_output(table, *computed, whole.clone(), selected, outputs)?
+                        self.computed_output(table, *computed, (alias, whole.clone()), selected, outputs)?
                     }
                     FieldKind::Relationship(relationship) => {
                         match self.table(table).relationships[*relationship].array {
@@ -245,7 +245,8 @@ impl<'a> Context<'a> {
     pub fn output(&self, expr: Expr, oid: u32, ty: &ScalarType, outputs: &mut Vec<Expr>) -> Shape {
         let place = outputs.len();
         if ty.is_spatial() {
-            outputs.push(Expr::Call("ST_AsGeoJSON", vec![expr]));
+            // Fifteen digits, and the coordinate system in its long form.
+            outputs.push(Expr::Call("ST_AsGeoJSON", vec![expr, Expr::Number(15), Expr::Number(4)]));
             return Shape::Json(place);
         }
         if !ty.list && NATIVE.contains(&oid) {
@@ -298,7 +299,7 @@ impl<'a> Context<'a> {
         &mut self,
         table: TableId,
         computed: usize,
-        whole: Expr,
+        (alias, whole): (Alias, Expr),
         selected: &Selected<'a>,
         outputs: &mut Vec<Expr>,
     ) -> Result<Shape> {
@@ -307,6 +308,11 @@ impl<'a> Context<'a> {
         let call = self.computed(table, computed, &given, whole);
         match &info.returns {
             ComputedReturn::Scalar(ty) => {
+                let mut call = call;
+                if let Some(Some(guard)) = self.rule(table).computed_guards.get(computed) {
+                    let condition = self.condition(guard, table, alias, alias);
+                    call = Expr::Case(vec![(condition, call)], None);
+                }
                 let expr = self.at_path(call, selected)?;
                 let oid = native_oid(ty);
                 Ok(self.output(expr, oid, ty, outputs))

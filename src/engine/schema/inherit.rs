@@ -107,18 +107,13 @@ fn union(rules: &[&SelectRule]) -> Option<SelectRule> {
     }
     let columns: Vec<bool> =
         (0..first.columns.len()).map(|column| rules.iter().any(|rule| rule.columns[column])).collect();
+    let computed: Vec<bool> =
+        (0..first.computed.len()).map(|field| rules.iter().any(|rule| rule.computed[field])).collect();
     let guards = (0..columns.len())
-        .map(|column| {
-            let seers: Vec<&&SelectRule> = rules.iter().filter(|rule| rule.columns[column]).collect();
-            if seers.len() == rules.len() && seers.iter().all(|rule| rule.guards[column].is_none()) {
-                return None;
-            }
-            let conditions: Vec<BoolExp> = seers
-                .iter()
-                .map(|rule| rule.guards[column].clone().unwrap_or(BoolExp::TRUE).and(rule.filter.clone()))
-                .collect();
-            (!conditions.iter().any(BoolExp::is_true)).then_some(BoolExp::Or(conditions))
-        })
+        .map(|column| guard(rules, |rule| rule.columns[column], |rule| &rule.guards[column]))
+        .collect();
+    let computed_guards = (0..computed.len())
+        .map(|field| guard(rules, |rule| rule.computed[field], |rule| &rule.computed_guards[field]))
         .collect();
     let filters: Vec<BoolExp> = rules.iter().map(|rule| rule.filter.clone()).collect();
     let roots = |pick: fn(&SelectRule) -> &Option<Vec<_>>| {
@@ -127,7 +122,8 @@ fn union(rules: &[&SelectRule]) -> Option<SelectRule> {
     Some(SelectRule {
         columns,
         guards,
-        computed: (0..first.computed.len()).map(|field| rules.iter().any(|rule| rule.computed[field])).collect(),
+        computed,
+        computed_guards,
         filter: match filters.iter().any(BoolExp::is_true) {
             true => BoolExp::TRUE,
             false => BoolExp::Or(filters),
@@ -137,4 +133,19 @@ fn union(rules: &[&SelectRule]) -> Option<SelectRule> {
         query_roots: roots(|rule| &rule.query_roots),
         subscription_roots: roots(|rule| &rule.subscription_roots),
     })
+}
+
+/// When a value shows that not every parent may see: on rows of a parent who may.
+fn guard(
+    rules: &[&SelectRule],
+    sees: impl Fn(&SelectRule) -> bool,
+    own: impl Fn(&SelectRule) -> &Option<BoolExp>,
+) -> Option<BoolExp> {
+    let seers: Vec<&SelectRule> = rules.iter().copied().filter(|rule| sees(rule)).collect();
+    if seers.len() == rules.len() && seers.iter().all(|rule| own(rule).is_none()) {
+        return None;
+    }
+    let conditions: Vec<BoolExp> =
+        seers.iter().map(|rule| own(rule).clone().unwrap_or(BoolExp::TRUE).and(rule.filter.clone())).collect();
+    (!conditions.iter().any(BoolExp::is_true)).then_some(BoolExp::Or(conditions))
 }

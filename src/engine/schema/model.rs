@@ -246,6 +246,8 @@ pub struct SelectRule {
     pub guards: Vec<Option<BoolExp>>,
     /// Visible computed fields.
     pub computed: Vec<bool>,
+    /// Conditions under which a computed field's value shows, where it is not always (inherited roles).
+    pub computed_guards: Vec<Option<BoolExp>>,
     /// Visible rows.
     pub filter: BoolExp,
     /// Most rows.

@@ -167,7 +167,8 @@ impl Builder<'_> {
                     .collect(),
             ),
             ExtendedType::InputObject(input) => {
-                let fields: Vec<_> = input.fields.values().map(|field| &***field).collect();
+                let shown = input.fields.values().map(|field| &***field);
+                let fields: Vec<_> = shown.filter(|field| field.directives.get("preset").is_none()).collect();
                 TypeKind::Input(self.remote_arguments(remote, &fields))
             }
             ExtendedType::Union(union) => {

@@ -29,10 +29,38 @@ pub fn resolve(metadata: &Metadata, catalog: &Catalog, enums: &EnumValues) -> (M
     }
     resolver.model.actions = metadata.actions.iter().cloned().map(Arc::new).collect();
     resolver.model.custom_types = metadata.custom_types.clone();
+    resolver.action_types();
+    resolver.remote_relationships(metadata);
     resolver.roles(metadata);
     inherit::apply(&mut resolver.model, &metadata.inherited_roles, &mut resolver.faults);
     (resolver.model, resolver.faults)
 }
+
+/// Scalars that actions may name without defining them.
+const SCALARS: &[&str] = &[
+    "Int",
+    "Float",
+    "String",
+    "Boolean",
+    "ID",
+    "uuid",
+    "json",
+    "jsonb",
+    "bigint",
+    "smallint",
+    "numeric",
+    "float8",
+    "timestamptz",
+    "timestamp",
+    "date",
+    "time",
+    "timetz",
+    "interval",
+    "bytea",
+    "citext",
+    "inet",
+    "money",
+];
 
 struct Resolver<'a> {
     catalog: &'a Catalog,
@@ -482,22 +510,26 @@ impl Resolver<'_> {
     fn admin(&self, id: TableId) -> Permissions {
         let info = &self.model.tables[id];
         let writable: Vec<bool> = info.columns.iter().map(|column| column.writable).collect();
-        let (insert, update, delete) = info.mutable;
+        let (_, update, delete) = info.mutable;
         Permissions {
             select: Some(Arc::new(SelectRule {
                 columns: vec![true; info.columns.len()],
                 guards: vec![None; info.columns.len()],
                 computed: vec![true; info.computed.len()],
+                computed_guards: vec![None; info.computed.len()],
                 filter: BoolExp::TRUE,
                 limit: None,
                 aggregations: true,
                 query_roots: None,
                 subscription_roots: None,
             })),
-            insert: insert.then(|| {
-                let columns = writable.clone();
-                Arc::new(InsertRule { columns, presets: Vec::new(), check: BoolExp::TRUE, backend_only: false })
-            }),
+            // A view that takes no rows still shows its input type under relationships, as in Hasura.
+            insert: Some(Arc::new(InsertRule {
+                columns: writable.clone(),
+                presets: Vec::new(),
+                check: BoolExp::TRUE,
+                backend_only: false,
+            })),
             update: update.then(|| {
                 Arc::new(UpdateRule {
                     columns: writable,
@@ -535,6 +567,7 @@ impl Resolver<'_> {
         }
         Ok(SelectRule {
             guards: vec![None; columns.len()],
+            computed_guards: vec![None; info.computed.len()],
             columns,
             computed: info
                 .computed
@@ -599,6 +632,85 @@ impl Resolver<'_> {
             check,
             backend_only: permission.backend_only,
         })
+    }
+
+    /// Leaves out actions whose types are unknown.
+    fn action_types(&mut self) {
+        let custom = self.model.custom_types.clone();
+        let columns: BTreeSet<String> = self
+            .model
+            .tables
+            .iter()
+            .flat_map(|table| table.columns.iter().map(|column| column.ty.name.clone()))
+            .collect();
+        let known = |written: &str| {
+            let name = written.trim_matches(|c: char| matches!(c, '[' | ']' | '!') || c.is_whitespace());
+            SCALARS.contains(&name)
+                || columns.contains(name)
+                || custom.objects.iter().any(|ty| ty.name == name)
+                || custom.input_objects.iter().any(|ty| ty.name == name)
+                || custom.enums.iter().any(|ty| ty.name == name)
+                || custom.scalars.iter().any(|ty| ty.name == name)
+        };
+        let fields =
+            custom.objects.iter().flat_map(|object| object.fields.iter().map(|field| (&object.name, &field.ty)));
+        let inputs =
+            custom.input_objects.iter().flat_map(|object| object.fields.iter().map(|field| (&object.name, &field.ty)));
+        let unknown: Vec<(String, String)> = fields
+            .chain(inputs)
+            .filter(|(_, ty)| !known(ty))
+            .map(|(object, ty)| (object.clone(), ty.clone()))
+            .collect();
+        for (object, ty) in unknown {
+            let reason = format!("Inconsistent object: the type {ty} of a field of {object} is not defined");
+            self.fault("custom_types", "custom_types".to_owned(), reason, json!({"name": object}));
+        }
+        for object in &custom.objects {
+            for relationship in &object.relationships {
+                let table = self.model.by_name.get(&relationship.remote_table).map(|&table| &self.model.tables[table]);
+                let reason = match table {
+                    None => Some(format!("table \"{}\" is not tracked", relationship.remote_table)),
+                    Some(table) => relationship
+                        .field_mapping
+                        .values()
+                        .find(|column| table.column(column).is_none())
+                        .map(|column| format!("column \"{column}\" does not exist in table \"{}\"", table.name)),
+                };
+                if let Some(reason) = reason {
+                    let reason = format!("Inconsistent object: in the type {}: {reason}", object.name);
+                    self.fault("custom_types", "custom_types".to_owned(), reason, relationship);
+                }
+            }
+        }
+        for action in std::mem::take(&mut self.model.actions) {
+            let definition = &action.definition;
+            let types = std::iter::once(&definition.output_type).chain(definition.arguments.iter().map(|a| &a.ty));
+            match types.into_iter().find(|ty| !known(ty)) {
+                None => self.model.actions.push(action),
+                Some(ty) => {
+                    let reason = format!("Inconsistent object: the type {ty} is not defined in custom types");
+                    self.fault("action", format!("action {}", action.name), reason, &*action);
+                }
+            }
+        }
+    }
+
+    /// Relationships that lead out of the database are reported: this engine does not follow them yet.
+    fn remote_relationships(&mut self, metadata: &Metadata) {
+        let reason = "Inconsistent object: remote relationships are not supported";
+        for table in metadata.sources.iter().flat_map(|source| &source.tables) {
+            for relationship in &table.remote_relationships {
+                let name =
+                    format!("remote_relationship {} in table {} in source default", relationship.name, table.table);
+                self.fault("remote_relationship", name, reason.to_owned(), relationship);
+            }
+        }
+        for schema in &metadata.remote_schemas {
+            for relationship in schema.remote_relationships.iter().flat_map(|ty| &ty.relationships) {
+                let name = format!("remote_relationship {} in remote schema {}", relationship.name, schema.name);
+                self.fault("remote_relationship", name, reason.to_owned(), relationship);
+            }
+        }
     }
 
     fn roles(&mut self, metadata: &Metadata) {

@@ -18,11 +18,16 @@ pub struct ScalarType {
 impl ScalarType {
     /// The type of a column.
     pub fn of(ty: &ColumnType) -> Self {
+        // `character` and `bit` without a length mean a length of one; their catalogue names mean any.
+        let sql = match ty.name.as_str() {
+            "bpchar" if ty.kind == "b" => "pg_catalog.bpchar".to_owned(),
+            "_bpchar" if ty.kind == "b" => "pg_catalog.bpchar[]".to_owned(),
+            "bit" if ty.kind == "b" => "pg_catalog.\"bit\"".to_owned(),
+            _ => ty.sql.clone(),
+        };
         match &ty.element {
-            Some(element) => {
-                Self { name: graphql_name(element), database: element.clone(), list: true, sql: ty.sql.clone() }
-            }
-            None => Self { name: graphql_name(&ty.name), database: ty.name.clone(), list: false, sql: ty.sql.clone() },
+            Some(element) => Self { name: graphql_name(element), database: element.clone(), list: true, sql },
+            None => Self { name: graphql_name(&ty.name), database: ty.name.clone(), list: false, sql },
         }
     }
 
@@ -35,6 +40,11 @@ impl ScalarType {
     pub fn is_numeric(&self) -> bool {
         !self.list
             && matches!(self.database.as_str(), "int2" | "int4" | "int8" | "float4" | "float8" | "numeric" | "money")
+    }
+
+    /// Whether its numbers are more than JavaScript's can hold exactly; they may be written as strings.
+    pub fn is_large_number(&self) -> bool {
+        !self.list && matches!(self.database.as_str(), "int8" | "numeric" | "float8")
     }
 
     /// Whether least and greatest values exist (Hasura's list of types that it knows).

@@ -229,6 +229,8 @@ pub enum InputKind {
     RelationshipAggregate(usize),
     /// A computed field.
     Computed(usize),
+    /// The aggregate over the rows of a computed field.
+    ComputedAggregate(usize),
     /// A comparison operator.
     Operator(Operator),
     /// An aggregate function.

@@ -58,7 +58,7 @@ impl Builder<'_> {
         let created = TypeRef::required(self.scalar("timestamptz"));
         let errors = TypeRef::nullable(self.scalar("json"));
         let id = TypeRef::required(self.scalar("uuid"));
-        let output = self.written(&action.definition.output_type).with_required(false);
+        let output = self.written(&action.definition.output_type);
         let fields = IndexMap::from([
             ("created_at".to_owned(), field(created, "the time at which this action was created")),
             ("errors".to_owned(), field(errors, "errors related to the invocation")),

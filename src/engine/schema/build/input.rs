@@ -228,17 +228,29 @@ impl Builder<'_> {
         let rule = self.select(table);
         for (place, computed) in info.computed.iter().enumerate() {
             let plain = computed.arguments.iter().all(|argument| argument.role != ArgumentRole::Client);
-            let scalar = matches!(computed.returns, ComputedReturn::Scalar(_));
-            if plain && scalar && rule.is_some_and(|rule| rule.computed[place]) {
-                fields.insert(computed.name.clone(), input(direction.clone(), InputKind::Computed(place), None));
+            if !plain || !rule.is_some_and(|rule| rule.computed[place]) {
+                continue;
+            }
+            match &computed.returns {
+                ComputedReturn::Scalar(_) => {
+                    fields.insert(computed.name.clone(), input(direction.clone(), InputKind::Computed(place), None));
+                }
+                ComputedReturn::Table(other) if self.select(*other).is_some() => {
+                    let ty = TypeRef::nullable(self.ty(Key::AggregateOrderBy(*other)));
+                    let name = self.joined(&computed.name, "aggregate");
+                    fields.insert(name, input(ty, InputKind::ComputedAggregate(place), None));
+                }
+                ComputedReturn::Table(_) => {}
             }
         }
         for (place, relationship) in info.relationships.iter().enumerate() {
-            let Some(other) = self.select(relationship.table) else { continue };
+            if self.select(relationship.table).is_none() {
+                continue;
+            }
             if !relationship.array {
                 let ty = TypeRef::nullable(self.ty(Key::OrderBy(relationship.table)));
                 fields.insert(relationship.name.clone(), input(ty, InputKind::Relationship(place), None));
-            } else if other.aggregations {
+            } else {
                 let ty = TypeRef::nullable(self.ty(Key::AggregateOrderBy(relationship.table)));
                 let name = self.joined(&relationship.name, "aggregate");
                 fields.insert(name, input(ty, InputKind::RelationshipAggregate(place), None));

@@ -33,6 +33,11 @@ impl<'a> Builder<'a> {
         (!rule.backend_only || self.backend).then_some(rule)
     }
 
+    /// What the role may insert under a relationship, where `backend_only` does not count (as in Hasura).
+    fn nested_rule(&self, table: TableId) -> Option<&'a InsertRule> {
+        self.table(table).permissions.get(self.role)?.insert.as_deref()
+    }
+
     pub(super) fn update_rule(&self, table: TableId) -> Option<&'a UpdateRule> {
         let rule = self.table(table).permissions.get(self.role)?.update.as_deref()?;
         let some = rule.columns.iter().any(|column| *column);
@@ -47,14 +52,14 @@ impl<'a> Builder<'a> {
     pub(super) fn insert_input(&mut self, table: TableId) -> (Option<Text>, TypeKind) {
         let info = self.table(table);
         let mut fields = IndexMap::new();
-        let Some(rule) = self.insert_rule(table) else { return (None, TypeKind::Input(fields)) };
+        let Some(rule) = self.nested_rule(table) else { return (None, TypeKind::Input(fields)) };
         for (place, column) in info.columns.iter().enumerate().filter(|(place, _)| rule.columns[*place]) {
             let ty = self.column(column, false);
             let description = column.description.clone().map(Text::Owned);
             fields.insert(column.field.clone(), input(ty, InputKind::Column(place), description));
         }
         for (place, relationship) in info.relationships.iter().enumerate() {
-            if self.insert_rule(relationship.table).is_none() {
+            if self.nested_rule(relationship.table).is_none() {
                 continue;
             }
             let key = match relationship.array {
@@ -89,8 +94,6 @@ impl<'a> Builder<'a> {
         if info.constraints.is_empty() || !info.permissions.get(self.role).is_some_and(|p| p.insert.is_some()) {
             return None;
         }
-        // Without any right to update there is nothing to do on a conflict but nothing, which Hasura hides.
-        self.table(table).permissions.get(self.role)?.update.as_ref()?;
         let ty = TypeRef::nullable(self.ty(Key::OnConflict(table)));
         Some(input(ty, InputKind::Plain, text("upsert condition")))
     }

@@ -164,10 +164,10 @@ impl Builder<'_> {
     }
 
     fn inserts(&mut self, table: TableId, fields: &mut Fields) {
-        if self.insert_rule(table).is_none() {
+        let info = self.table(table);
+        if self.insert_rule(table).is_none() || !info.mutable.0 {
             return;
         }
-        let info = self.table(table);
         let object = self.ty(Key::InsertInput(table));
         let conflict = self.conflict_argument(table);
         let name = self.on_conflict_name();
@@ -280,7 +280,7 @@ impl Builder<'_> {
             }
             let id = self.ty(Key::Table(function.table));
             for aggregate in [false, true] {
-                if aggregate && !rule.aggregations {
+                if aggregate && (mutation || !rule.aggregations) {
                     continue;
                 }
                 let name = if aggregate { &function.root_aggregate } else { &function.root };

@@ -4,6 +4,6 @@ mod servers;
 mod service;
 mod shared;
 
-pub use servers::{Servers, database, empty_database, servers};
+pub use servers::{database, empty_database, servers};
 pub use service::{ACTION_SECRET, Answer, Service, request};
 pub use shared::shared_directory;

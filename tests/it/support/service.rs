@@ -66,9 +66,7 @@ impl Service {
 
     pub async fn with_backend(change: impl FnOnce(&mut Config), backend: impl FnOnce(&App) -> Backend) -> Self {
         let options = database().await;
-        let mut config = Config::default();
-        config.database = settings(&options);
-        config.cache = cache_settings();
+        let mut config = Config { database: settings(&options), cache: cache_settings(), ..Config::default() };
         config.nats.servers = vec![servers().nats.url()];
         config.nats.token = Some(servers().nats.token().clone());
         config.auth.signing_key = Some(SigningKey::generate().pem().unwrap());

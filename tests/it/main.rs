@@ -13,5 +13,6 @@ mod kubernetes;
 mod metadata;
 mod platform;
 mod rooms;
+mod stores;
 mod support;
 mod workflow;

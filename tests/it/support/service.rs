@@ -1,17 +1,19 @@
 //! The service over HTTP, on real servers, asked without a socket.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
-use northstack::app::App;
+use northstack::app::{App, Provisioning};
 use northstack::auth::SigningKey;
 use northstack::bus::Bus;
 use northstack::cache::Cache;
 use northstack::config::Config;
 use northstack::db::Db;
 use northstack::http::{AppState, Backend, Settings};
+use northstack::vendors::kubernetes::Client;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
@@ -65,6 +67,22 @@ impl Service {
     }
 
     pub async fn with_backend(change: impl FnOnce(&mut Config), backend: impl FnOnce(&App) -> Backend) -> Self {
+        Self::assemble(change, |app, _| app, backend).await
+    }
+
+    /// A service whose stores live in a cluster; what is waited for is looked at very often.
+    pub async fn provisioned(kubernetes: Client, change: impl FnOnce(&mut Config)) -> Self {
+        let provision = |app: App, config: &Config| {
+            app.with_provisioning(Provisioning::new(kubernetes, config.stores.clone(), Duration::from_millis(10)))
+        };
+        Self::assemble(change, provision, |_| Backend::Embedded(Router::new())).await
+    }
+
+    async fn assemble(
+        change: impl FnOnce(&mut Config),
+        provision: impl FnOnce(App, &Config) -> App,
+        backend: impl FnOnce(&App) -> Backend,
+    ) -> Self {
         let options = database().await;
         let mut config = Config { database: settings(&options), cache: cache_settings(), ..Config::default() };
         config.nats.servers = vec![servers().nats.url()];
@@ -77,7 +95,7 @@ impl Service {
         let db = Db::connect(&config.database).await.unwrap();
         let cache = Cache::connect(&config.cache).await.unwrap();
         let bus = Bus::connect(&config.nats).await.unwrap();
-        let app = Arc::new(App::new(&config, db, cache, bus).unwrap());
+        let app = Arc::new(provision(App::new(&config, db, cache, bus).unwrap(), &config));
         let backend = backend(&app);
         let state = AppState::new(Arc::clone(&app), Settings::from(&config), backend);
         let router = northstack::http::router(state.clone());

@@ -1,0 +1,94 @@
+//! What creating and changing a store refuses, and what it gives again. No worker runs, and no cluster is asked.
+
+use northstack::app::stores::NewStore;
+use northstack::domain::{Code, Error};
+use serde_json::json;
+
+use super::bench::Town;
+use northstack::workflow::flows::store;
+use northstack::workflow::testing::Bench;
+
+fn named(name: &str) -> NewStore {
+    NewStore { name: name.to_owned(), kind: None, team_id: None, idempotency_key: None }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_types_and_teams_are_checked() {
+    let town = Town::new(store::CREATE).await;
+    let app = &town.service.app;
+    let refused = async |new: NewStore| app.create_store(&town.caller, &new).await.unwrap_err();
+    let at = |error: &Error| (error.code(), error.field().map(str::to_owned));
+    for name in ["", " x ", "a\nb", &"x".repeat(101)] {
+        assert_eq!(at(&refused(named(name)).await), (Code::InvalidInput, Some("name".to_owned())), "{name:?}");
+    }
+    let medusa = NewStore { kind: Some("medusajs".to_owned()), ..named("My Shop") };
+    assert_eq!(at(&refused(medusa).await), (Code::InvalidInput, Some("type".to_owned())));
+    let elsewhere = NewStore { team_id: Some(uuid::Uuid::new_v4()), ..named("My Shop") };
+    assert_eq!(refused(elsewhere).await.code(), Code::NotFound);
+    town.create("My Shop").await;
+    assert_eq!(refused(named("My Shop")).await.code(), Code::AlreadyExists);
+
+    sqlx::query("update team_members set role = 'viewer'").execute(&town.pool()).await.unwrap();
+    let team = sqlx::query_scalar("select team_id from stores").fetch_one(&town.pool()).await.unwrap();
+    let viewer = NewStore { team_id: Some(team), ..named("Another") };
+    assert_eq!(refused(viewer).await.code(), Code::Forbidden);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_requests_at_once_cannot_both_be_the_tenth() {
+    let town = Town::new(store::CREATE).await;
+    for number in 1..10 {
+        town.create(&format!("Shop {number}")).await;
+    }
+    let new = [named("Tenth"), named("Eleventh")];
+    let both = futures::future::join_all(new.iter().map(|it| town.service.app.create_store(&town.caller, it))).await;
+    let refused: Vec<_> = both.iter().filter_map(|made| made.as_ref().err()).collect();
+    assert_eq!(refused.len(), 1);
+    assert_eq!(refused[0].code(), Code::StoreLimitReached);
+    assert_eq!(refused[0].code().http_status(), 429);
+    let stores: i64 = sqlx::query_scalar("select count(*) from stores").fetch_one(&town.pool()).await.unwrap();
+    assert_eq!(stores, 10);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_key_gives_the_first_store_and_refuses_another_request() {
+    let town = Town::new(store::CREATE).await;
+    let session = json!({ "x-hasura-role": "user", "x-hasura-user-id": town.caller.actor.user_id() });
+    let create = async |name: &str, key: &str| {
+        let input = json!({ "name": name, "type": "woocommerce", "idempotencyKey": key });
+        town.service.action("createStore", input, session.clone()).await
+    };
+    let (first, second) = tokio::join!(create("My Shop", "k"), create("My Shop", "k"));
+    assert_eq!(first.json()["operationId"], second.json()["operationId"], "{} {}", first.text, second.text);
+    assert_eq!(create("Other", "k").await.code(), "idempotency-conflict");
+    let stores: i64 = sqlx::query_scalar("select count(*) from stores").fetch_one(&town.pool()).await.unwrap();
+    assert_eq!(stores, 1);
+
+    let id = first.json()["storeId"].clone();
+    let delete =
+        async || town.service.action("deleteStore", json!({ "id": id, "idempotencyKey": "d" }), session.clone()).await;
+    let (gone, again) = (delete().await, delete().await);
+    assert_eq!(gone.json()["operationId"], again.json()["operationId"], "{} {}", gone.text, again.text);
+    assert_ne!(gone.json()["operationId"], first.json()["operationId"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn somebody_else_finds_nothing() {
+    let town = Town::new(store::CREATE).await;
+    let made = town.create("My Shop").await;
+    let other = town.service.register("bob@example.com").await;
+    let session = json!({ "x-hasura-role": "user", "x-hasura-user-id": other["userId"] });
+    for (action, input) in [
+        ("retryStore", json!({ "id": made.store })),
+        ("deleteStore", json!({ "id": made.store })),
+        ("revealStoreCredentials", json!({ "id": made.store })),
+        ("retryOperation", json!({ "id": made.operation })),
+        ("cancelOperation", json!({ "id": made.operation })),
+    ] {
+        let answer = town.service.action(action, input, session.clone()).await;
+        assert_eq!((answer.status.as_u16(), answer.code().as_str()), (404, "not-found"), "{action}");
+    }
+    let anonymous = json!({ "x-hasura-role": "anonymous" });
+    let answer = town.service.action("createStore", json!({ "name": "My Shop" }), anonymous).await;
+    assert!(["unauthenticated", "invalid-input"].contains(&answer.code().as_str()), "{}", answer.text);
+}

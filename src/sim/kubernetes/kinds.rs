@@ -114,6 +114,7 @@ pub(crate) const QUOTAS: KindId = KindId(8);
 pub(crate) const LIMITRANGES: KindId = KindId(9);
 pub(crate) const EVENTS: KindId = KindId(10);
 pub(crate) const NODES: KindId = KindId(11);
+pub(crate) const ENDPOINTS: KindId = KindId(12);
 pub(crate) const DEPLOYMENTS: KindId = KindId(13);
 pub(crate) const REPLICASETS: KindId = KindId(14);
 pub(crate) const STATEFULSETS: KindId = KindId(15);
@@ -460,6 +461,7 @@ mod tests {
             (LIMITRANGES, "limitranges"),
             (EVENTS, "events"),
             (NODES, "nodes"),
+            (ENDPOINTS, "endpoints"),
             (DEPLOYMENTS, "deployments.apps"),
             (REPLICASETS, "replicasets.apps"),
             (STATEFULSETS, "statefulsets.apps"),

@@ -129,6 +129,12 @@ impl ApiError {
             .details(details)
     }
 
+    /// 409 of a precondition of a deletion, which names the kind and not the resource.
+    pub(crate) fn precondition(kind: &Kind, name: &str, why: &str) -> Self {
+        Self::new(409, "Conflict", format!("Operation cannot be fulfilled on {} {name:?}: {why}", kind.kind))
+            .details(json!({"name": name, "kind": kind.kind}))
+    }
+
     /// 409 of a stale resourceVersion.
     pub(crate) fn stale(kind: &Kind, name: &str) -> Self {
         let why = "the object has been modified; please apply your changes to the latest version and try again";

@@ -1,6 +1,11 @@
 //! The simulated Kubernetes cluster, through the same client that the product uses.
 
 mod exec;
+mod faults;
+mod known;
+mod normal;
+mod persistence;
+mod replay;
 mod store;
 mod support;
 mod verbs;

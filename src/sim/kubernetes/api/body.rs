@@ -63,15 +63,15 @@ pub(super) fn object(
 ) -> ApiResult<(Value, Vec<String>)> {
     let media = media(headers);
     let mut value = match media.as_str() {
-        "" | "application/json" => json_body(bytes)?,
+        "" | "application/json" => json_body(kind, bytes)?,
         "application/yaml" => yaml(bytes)?,
         _ => {
             let message = "the body of the request was in an unknown format - accepted media types include: \
-                           application/json, application/yaml, application/vnd.kubernetes.protobuf, application/cbor";
+                           application/json, application/yaml, application/vnd.kubernetes.protobuf";
             return Err(ApiError::new(415, "UnsupportedMediaType", message));
         }
     };
-    named_as(kind, &mut value)?;
+    named_as(kind, &mut value, bytes)?;
     let doubled = if media == "application/yaml" { Vec::new() } else { duplicates(bytes) };
     let warnings = judge(kind, &mut value, &doubled, strictness)?;
     Ok((value, warnings))
@@ -109,9 +109,27 @@ pub(super) fn judge(
     }
 }
 
-fn json_body(bytes: &Bytes) -> ApiResult<Value> {
-    serde_json::from_slice::<Value>(bytes)
-        .map_err(|error| ApiError::bad_request(format!("couldn't get version/kind; json parse error: {error}")))
+fn json_body(kind: KindId, bytes: &Bytes) -> ApiResult<Value> {
+    serde_json::from_slice::<Value>(bytes).map_err(|error| {
+        let why = if error.is_eof() { "unexpected end of JSON input".to_owned() } else { error.to_string() };
+        unrecognized(kind, &why, bytes)
+    })
+}
+
+/// The refusal of a body that is no object, which shows its beginning: as text when it looks like JSON, else in
+/// hexadecimal digits.
+fn unrecognized(kind: KindId, why: &str, bytes: &Bytes) -> ApiError {
+    let start = bytes.get(..bytes.len().min(1024)).unwrap_or_default();
+    let shown = match start.first() {
+        None => "<empty>".to_owned(),
+        Some(b'{') => String::from_utf8_lossy(start).into_owned(),
+        Some(_) => hex::encode(start),
+    };
+    ApiError::bad_request(format!(
+        "the object provided is unrecognized (must be of type {}): couldn't get version/kind; json parse error: {why} \
+         ({shown})",
+        kind.kind
+    ))
 }
 
 fn yaml(bytes: &Bytes) -> ApiResult<Value> {
@@ -120,12 +138,11 @@ fn yaml(bytes: &Bytes) -> ApiResult<Value> {
 }
 
 /// The object must be of the kind that the path names; an absent apiVersion and kind are filled in.
-fn named_as(kind: KindId, value: &mut Value) -> ApiResult<()> {
+fn named_as(kind: KindId, value: &mut Value, bytes: &Bytes) -> ApiResult<()> {
     let Some(map) = value.as_object_mut() else {
-        let message = "couldn't get version/kind; json parse error: json: cannot unmarshal array into Go value of type \
-                       struct { APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; Kind string \
-                       \"json:\\\"kind,omitempty\\\"\" }";
-        return Err(ApiError::bad_request(message));
+        let why = "json: cannot unmarshal array into Go value of type struct { APIVersion string \
+                   \"json:\\\"apiVersion,omitempty\\\"\"; Kind string \"json:\\\"kind,omitempty\\\"\" }";
+        return Err(unrecognized(kind, why, bytes));
     };
     for name in ["apiVersion", "kind"] {
         if map.get(name).is_none_or(|found| found == "") {
@@ -140,9 +157,12 @@ fn named_as(kind: KindId, value: &mut Value) -> ApiResult<()> {
     let known = crate::sim::kubernetes::kinds::of(found_version, found_kind);
     Err(match known {
         Some(other) if other.group == kind.group && other.version == kind.version => ApiError::bad_request(format!(
-            "{found_kind} in version {:?} cannot be handled as a {}: converting (v1.{found_kind}) to (v1.{}): unknown \
+            "{found_kind} in version {:?} cannot be handled as a {}: converting (v1.{found_kind}) to ({}.{}): unknown \
              conversion",
-            kind.version, kind.kind, kind.kind
+            kind.version,
+            kind.kind,
+            kind.group.split('.').next().filter(|group| !group.is_empty()).unwrap_or("core"),
+            kind.kind
         )),
         Some(_) => ApiError::bad_request(format!(
             "the API version in the data ({found_version}) does not match the expected API version ({})",

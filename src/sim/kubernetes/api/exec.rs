@@ -87,7 +87,9 @@ async fn converse(mut socket: WebSocket, session: &Session, exec: &Exec) -> Resu
             session.run(&["sh".to_owned(), "-c".to_owned(), script], &[]).await
         }
         (true, _) => {
-            let bytes = input(&mut socket).await?;
+            // WP-CLI's prompts read a line each; a v4 client cannot say that its input ends.
+            let asks = exec.command.iter().any(|word| word.starts_with("--prompt="));
+            let bytes = if asks { line(&mut socket).await? } else { input(&mut socket).await? };
             session.run(&exec.command, &bytes).await
         }
         (false, _) => session.run(&exec.command, &[]).await,
@@ -133,6 +135,18 @@ async fn input(socket: &mut WebSocket) -> Result<Vec<u8>, axum::Error> {
     let mut all = Vec::new();
     while let Some(bytes) = next(socket).await? {
         all.extend(bytes);
+    }
+    Ok(all)
+}
+
+/// Input up to a newline or its end.
+async fn line(socket: &mut WebSocket) -> Result<Vec<u8>, axum::Error> {
+    let mut all = Vec::new();
+    while let Some(bytes) = next(socket).await? {
+        all.extend(bytes);
+        if all.ends_with(b"\n") {
+            break;
+        }
     }
     Ok(all)
 }

@@ -128,7 +128,7 @@ async fn serve(
     }
     let one = !target.name.is_empty();
     match method {
-        Method::GET if query.flag("watch") => watch::serve(cluster, &target, &query, respond),
+        Method::GET if query.flag("watch") && !one => watch::serve(cluster, &target, &query, respond),
         Method::GET if one => read::get(cluster, &target, &query, respond),
         Method::GET => read::list(cluster, &target, &query, respond),
         Method::POST if !one => write::create(cluster, &target, &query, request, respond).await,

@@ -19,6 +19,8 @@ use crate::sim::kubernetes::status::{ApiError, ApiResult, Cause};
 use crate::sim::kubernetes::storage::{Key, State};
 use crate::sim::kubernetes::typed::{duplicates, normalise};
 
+const OTHER_NAMESPACE: &str = "the namespace of the provided object does not match the namespace sent on the request";
+
 /// The four ways to patch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum PatchKind {
@@ -36,11 +38,9 @@ pub(super) fn kind_of(media: &str) -> ApiResult<PatchKind> {
         "application/strategic-merge-patch+json" => Ok(PatchKind::Strategic),
         "application/apply-patch+yaml" => Ok(PatchKind::Apply),
         _ => {
-            let message = "the body of the request was in an unknown format - accepted media types include: \
-                           application/json-patch+json, application/merge-patch+json, \
-                           application/strategic-merge-patch+json, application/apply-patch+yaml, \
-                           application/apply-patch+cbor";
-            Err(ApiError::new(415, "UnsupportedMediaType", message))
+            let mut error = ApiError::new(415, "UnsupportedMediaType", "415: Unsupported Media Type");
+            error.details = Some(json!({}));
+            Err(error)
         }
     }
 }
@@ -72,7 +72,7 @@ pub(super) async fn serve(
         let mut patched = patched(how, &live, &bytes)?;
         unchanged_identity(target, &live, &patched)?;
         let doubled = duplicates(&bytes);
-        warnings = judge_patched(target, &mut patched, &doubled, &bytes, strictness)?;
+        warnings = judge_patched(target, &mut patched, &doubled, strictness)?;
         registry::update(state, &key, patched, &writer, write::part(target))
     })?;
     Ok(respond.warned(200, target.kind, &updated, &warnings))
@@ -98,6 +98,14 @@ pub(super) fn patched(how: PatchKind, live: &Value, bytes: &Bytes) -> ApiResult<
     Ok(merged)
 }
 
+/// A YAML error as Go's library words it: its lines count from one less.
+fn go_yaml_error(error: &serde_norway::Error) -> String {
+    let text = error.to_string();
+    let what = text.split(" at line ").next().unwrap_or(&text);
+    let line = error.location().map_or(1, |place| place.line().saturating_sub(1).max(1));
+    format!("error converting YAML to JSON: yaml: line {line}: {what}")
+}
+
 fn go_json_error(error: &serde_json::Error, bytes: &Bytes) -> String {
     if error.is_eof() {
         return "unexpected end of JSON input".to_owned();
@@ -110,7 +118,7 @@ fn go_json_error(error: &serde_json::Error, bytes: &Bytes) -> String {
 fn json_patch(live: &Value, bytes: &Bytes) -> ApiResult<Value> {
     let operations: Vec<Value> = serde_json::from_slice(bytes).map_err(|_| {
         ApiError::bad_request(
-            "error decoding patch: json: cannot unmarshal object into Go value of type jsonpatch.Patch",
+            "error decoding patch: json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp",
         )
     })?;
     let mut value = live.clone();
@@ -154,10 +162,13 @@ fn unchanged_identity(target: &Target, live: &Value, patched: &Value) -> ApiResu
     }
     let namespace = text(patched, "/metadata/namespace");
     if namespace != target.namespace {
-        return Err(ApiError::bad_request(format!(
-            "the namespace of the object ({namespace}) does not match the namespace on the request ({})",
-            target.namespace
-        )));
+        return Err(ApiError::bad_request(OTHER_NAMESPACE));
+    }
+    let uid = text(patched, "/metadata/uid");
+    if !uid.is_empty() && uid != text(live, "/metadata/uid") {
+        let cause = Cause::invalid("metadata.uid", &json!(uid), "field is immutable");
+        // The real server validates metadata twice here, and tells both.
+        return Err(ApiError::invalid(&target.kind, &target.name, vec![cause.clone(), cause]));
     }
     if text(patched, "/kind") != text(live, "/kind") || text(patched, "/apiVersion") != text(live, "/apiVersion") {
         let mut error =
@@ -173,20 +184,21 @@ pub(super) fn judge_patched(
     target: &Target,
     patched: &mut Value,
     doubled: &[String],
-    patch: &Bytes,
     strictness: Strictness,
 ) -> ApiResult<Vec<String>> {
+    let shown = shown(patched);
     let found = (target.kind.check)(patched);
-    let invalid = |shown: &str, detail: &str| {
-        let cause = Cause {
-            reason: "FieldValueInvalid",
-            message: format!("Invalid value: {shown}: {detail}"),
-            field: "patch".into(),
-        };
-        ApiError::invalid_of("", "", "", vec![cause])
+    let invalid = |detail: &str| {
+        let message = format!("Invalid value: {shown}: {detail}");
+        let cause = Cause { reason: "FieldValueInvalid", message, field: "patch".to_owned() };
+        let mut error = ApiError::invalid_of("", "", "", vec![cause]);
+        if let Some(details) = &mut error.details {
+            crate::sim::kubernetes::json::remove(details, &["kind"]);
+        }
+        error
     };
     if let Some(error) = found.error {
-        return Err(invalid(&serde_json::to_string(&String::from_utf8_lossy(patch)).unwrap_or_default(), &error));
+        return Err(invalid(&error));
     }
     let complaints: Vec<String> = doubled
         .iter()
@@ -196,12 +208,23 @@ pub(super) fn judge_patched(
     normalise(patched, &found.unknown);
     match strictness {
         Strictness::Strict if !complaints.is_empty() => {
-            let shown = serde_json::to_string(&String::from_utf8_lossy(patch)).unwrap_or_default();
-            Err(invalid(&shown, &format!("strict decoding error: {}", complaints.join(", "))))
+            Err(invalid(&format!("strict decoding error: {}", complaints.join(", "))))
         }
         Strictness::Warn => Ok(complaints),
         _ => Ok(Vec::new()),
     }
+}
+
+/// The outcome of a patch as its complaint shows it: JSON in quotes, the outer keys and those of `data` sorted.
+fn shown(patched: &Value) -> String {
+    let mut sorted = patched.clone();
+    if let Some(map) = sorted.as_object_mut() {
+        map.sort_keys();
+        if let Some(Value::Object(data)) = map.get_mut("data") {
+            data.sort_keys();
+        }
+    }
+    Value::String(sorted.to_string()).to_string()
 }
 
 fn apply(
@@ -280,10 +303,11 @@ fn apply_to(
 /// The configuration of an apply, checked against the types: unknown fields and wrong types are refused.
 fn configuration(target: &Target, bytes: &Bytes) -> ApiResult<Value> {
     let mut config: Value = serde_norway::from_slice(bytes)
-        .map_err(|error| ApiError::bad_request(format!("error decoding YAML: {error}")))?;
+        .map_err(|error| ApiError::bad_request(format!("error decoding YAML: {}", go_yaml_error(&error))))?;
     if !config.is_object() {
         return Err(ApiError::bad_request(
-            "error decoding YAML: json: cannot unmarshal array into Go value of type map[string]interface {}",
+            "error decoding YAML: error unmarshaling JSON: while decoding JSON: json: cannot unmarshal array into Go value \
+             of type map[string]interface {}",
         ));
     }
     if config.pointer("/metadata/managedFields").is_some() {
@@ -308,11 +332,7 @@ fn configuration(target: &Target, bytes: &Bytes) -> ApiResult<Value> {
     }
     if version != kind.api_version() || named != kind.kind {
         let group = version.split_once('/').map_or(format!("/{version}"), |(group, v)| format!("{group}/{v}"));
-        let own = if kind.group.is_empty() { format!("/{}", kind.version) } else { kind.api_version() };
-        return Err(ApiError::bad_request(format!(
-            "invalid object type: {group}, Kind={named} (expected {own}, Kind={})",
-            kind.kind
-        )));
+        return Err(ApiError::bad_request(format!("invalid object type: {group}, Kind={named}")));
     }
     let name = text(&config, "/metadata/name");
     if config.pointer("/metadata/name").is_some_and(Value::is_string) && !name.is_empty() && name != target.name {
@@ -323,10 +343,7 @@ fn configuration(target: &Target, bytes: &Bytes) -> ApiResult<Value> {
     }
     let namespace = text(&config, "/metadata/namespace");
     if !namespace.is_empty() && namespace != target.namespace {
-        return Err(ApiError::bad_request(format!(
-            "the namespace of the object ({namespace}) does not match the namespace on the request ({})",
-            target.namespace
-        )));
+        return Err(ApiError::bad_request(OTHER_NAMESPACE));
     }
     let found = (kind.check)(&config);
     if let Some(path) = found.unknown.first() {

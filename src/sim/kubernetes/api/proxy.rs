@@ -25,10 +25,11 @@ pub(super) async fn serve(cluster: &Arc<Cluster>, target: &Target, request: Requ
         if target.kind == kinds::SERVICES {
             behind_service(state, &namespace, &name, &port)
         } else {
-            state
-                .find(kinds::PODS, &namespace, &name)
-                .map(|_| name.clone())
-                .ok_or_else(|| ApiError::not_found(&kinds::PODS, &name))
+            match state.find(kinds::PODS, &namespace, &name) {
+                None => Err(ApiError::not_found(&kinds::PODS, &name)),
+                Some(pod) if text(pod, "/status/podIP").is_empty() => Err(ApiError::bad_request("address not allowed")),
+                Some(_) => Ok(name.clone()),
+            }
         }
     })?;
     let query = request.uri().query().unwrap_or_default().to_owned();

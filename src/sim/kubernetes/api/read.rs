@@ -9,11 +9,12 @@ use serde_json::{Value, json};
 
 use super::path::Target;
 use super::query::Query;
-use super::respond::{Form, Respond, partial};
+use super::respond::{Form, Respond, partial, with_warnings};
 use super::selectors::Selectors;
 use super::table;
 use crate::sim::kubernetes::cluster::Cluster;
 use crate::sim::kubernetes::json::{remove, set, text};
+use crate::sim::kubernetes::kinds;
 use crate::sim::kubernetes::status::{ApiError, ApiResult, Cause};
 use crate::sim::kubernetes::storage::State;
 
@@ -152,7 +153,13 @@ pub(super) fn list(cluster: &Cluster, target: &Target, query: &Query, respond: &
             }
         }
     }
-    Ok(respond.json(200, &print(target, respond.form, &chosen, metadata)))
+    let list = print(target, respond.form, &chosen, metadata);
+    let warnings = if target.kind == kinds::ENDPOINTS {
+        vec!["v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice".to_owned()]
+    } else {
+        Vec::new()
+    };
+    Ok(with_warnings(respond.json(200, &list), &warnings))
 }
 
 fn expired(page: Option<&Continue>) -> ApiError {

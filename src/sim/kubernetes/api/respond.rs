@@ -80,14 +80,7 @@ impl Respond {
 
     /// The object with warnings about its request.
     pub(super) fn warned(&self, code: u16, kind: KindId, object: &Value, warnings: &[String]) -> Response {
-        let mut response = self.object(code, kind, object);
-        for warning in warnings {
-            let quoted = warning.replace('\\', "\\\\").replace('"', "\\\"");
-            if let Ok(value) = HeaderValue::from_str(&format!("299 - \"{quoted}\"")) {
-                response.headers_mut().append(WARNING, value);
-            }
-        }
-        response
+        with_warnings(self.object(code, kind, object), warnings)
     }
 
     /// Any JSON.
@@ -112,6 +105,17 @@ impl Respond {
         }
         response
     }
+}
+
+/// The response with a `Warning` header for each warning.
+pub(super) fn with_warnings(mut response: Response, warnings: &[String]) -> Response {
+    for warning in warnings {
+        let quoted = warning.replace('\\', "\\\\").replace('"', "\\\"");
+        if let Ok(value) = HeaderValue::from_str(&format!("299 - \"{quoted}\"")) {
+            response.headers_mut().append(WARNING, value);
+        }
+    }
+    response
 }
 
 /// A response with a body and the headers that every response of an API server has.

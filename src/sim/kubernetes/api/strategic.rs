@@ -31,7 +31,7 @@ fn objects(live: Option<&Map<String, Value>>, patch: &Map<String, Value>) -> Api
         Some("delete") => return Ok(Map::new()),
         Some("merge") | None => {}
         Some(other) => {
-            return Err(ApiError::unknown(format!("unknown patch type found: {other}")));
+            return Err(ApiError::unknown(format!("unknown patch type: {other} in map: {}", go_map(patch))));
         }
     }
     if let Some(retained) = patch.get("$retainKeys").and_then(Value::as_array) {

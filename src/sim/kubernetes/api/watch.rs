@@ -57,7 +57,8 @@ pub(super) fn serve(cluster: &Arc<Cluster>, target: &Target, query: &Query, resp
         causes.push(Cause::forbidden("resourceVersionMatch", detail));
     }
     if query.has("continue") {
-        causes.push(Cause::forbidden("continue", "continue is forbidden for watch"));
+        let detail = "resourceVersionMatch is forbidden when continue is provided";
+        causes.push(Cause::forbidden("resourceVersionMatch", detail));
     }
     if !causes.is_empty() {
         return Err(ApiError::invalid_of("meta.k8s.io", "ListOptions", "", causes));

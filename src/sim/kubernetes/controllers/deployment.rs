@@ -24,6 +24,8 @@ pub(super) struct Family {
     pub(super) deployment: Arc<Value>,
     pub(super) new: Option<(Key, Arc<Value>)>,
     pub(super) old: Vec<(Key, Arc<Value>)>,
+    /// Whether the ReplicaSet of the template was created just now.
+    pub(super) founded: bool,
 }
 
 /// The value of an annotation.
@@ -52,7 +54,7 @@ fn family(world: &World<'_>, key: Key, deployment: Arc<Value>) -> Family {
     let new = same.next();
     let mut old = old;
     old.extend(same);
-    Family { key, deployment, new, old }
+    Family { key, deployment, new, old, founded: false }
 }
 
 /// The template without the label that tells ReplicaSets apart.
@@ -64,7 +66,9 @@ fn bare_template(template: &Value) -> Value {
 
 fn one(world: &mut World<'_>, key: Key, deployment: Arc<Value>) {
     let mut family = family(world, key.clone(), deployment);
+    let mut founded = false;
     if family.new.is_none() && at(&family.deployment, "/spec/paused").as_bool() != Some(true) {
+        founded = true;
         found_new(world, &family);
         family = self::family(world, key.clone(), family.deployment);
     }
@@ -75,7 +79,7 @@ fn one(world: &mut World<'_>, key: Key, deployment: Arc<Value>) {
     rollout::step(world, &family);
     cleanup(world, &family);
     let Some(current) = world.state.get(&key).cloned() else { return };
-    let family = self::family(world, key, current);
+    let family = Family { founded, ..self::family(world, key, current) };
     rollout::report(world, &family);
 }
 

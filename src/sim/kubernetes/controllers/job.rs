@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::World;
 use super::events::Event;
+use super::garbage::release;
 use super::replicaset::{is_active, is_ready, owned_by, pod_from};
 use crate::sim::kubernetes::clock;
 use crate::sim::kubernetes::json::{at, int, list, set, text};
@@ -14,12 +15,21 @@ use crate::sim::kubernetes::kinds;
 use crate::sim::kubernetes::storage::Key;
 
 const WHO: &str = "job-controller";
+/// Keeps a pod until its end has been counted.
+const TRACKED: &str = "batch.kubernetes.io/job-tracking";
 
 /// Moves each Job a step on.
 pub(super) fn reconcile(world: &mut World<'_>) {
     for (key, job) in world.objects(kinds::JOBS) {
         if at(&job, "/metadata/deletionTimestamp").is_null() {
             one(world, &key, &job);
+        }
+    }
+    for (key, pod) in world.objects(kinds::PODS) {
+        let tracked = list(&pod, "/metadata/finalizers").iter().any(|name| name == TRACKED);
+        let orphaned = list(&pod, "/metadata/ownerReferences").is_empty();
+        if tracked && (!is_active(&pod) || orphaned) {
+            release(world, &key, &pod, TRACKED);
         }
     }
 }
@@ -74,6 +84,7 @@ fn one(world: &mut World<'_>, key: &Key, job: &Arc<Value>) {
 fn start(world: &mut World<'_>, key: &Key, job: &Value) {
     let mut pod = pod_from(at(job, "/spec/template"), job);
     set(&mut pod, &["metadata", "generateName"], format!("{}-", key.name));
+    set(&mut pod, &["metadata", "finalizers"], json!([TRACKED]));
     match world.create(kinds::PODS, pod) {
         Ok(made) => {
             let message = format!("Created pod: {}", text(&made, "/metadata/name"));

@@ -182,92 +182,129 @@ pub(super) fn report(world: &mut World<'_>, family: &Family) {
         set(&mut status, &[name], count);
     }
     set(&mut status, &["terminatingReplicas"], ending);
-    let conditions = conditions(world, family, replicas, updated, serving);
+    let conditions = conditions(world, family, &Counts { replicas, updated, ready, available: serving });
     set(&mut status, &["conditions"], conditions);
     world.put_status(&family.key, (**deployment).clone(), status, "kube-controller-manager");
 }
 
-fn conditions(world: &mut World<'_>, family: &Family, replicas: i64, updated: i64, serving: i64) -> Value {
+/// The conditions after this look, in the order of their last change.
+fn conditions(world: &mut World<'_>, family: &Family, counts: &Counts) -> Value {
     let deployment = &family.deployment;
-    let old = list(deployment, "/status/conditions");
-    let enough = serving >= wanted(deployment) - unavailable(deployment);
-    let now = if enough {
-        ("Available", "True", "MinimumReplicasAvailable", "Deployment has minimum availability.".to_owned())
+    let mut all = list(deployment, "/status/conditions").to_vec();
+    let enough = counts.available >= wanted(deployment) - unavailable(deployment);
+    let availability = if enough {
+        Found::new("Available", "True", "MinimumReplicasAvailable", "Deployment has minimum availability.")
     } else {
-        (
-            "Available",
-            "False",
-            "MinimumReplicasUnavailable",
-            "Deployment does not have minimum availability.".to_owned(),
-        )
+        Found::new("Available", "False", "MinimumReplicasUnavailable", "Deployment does not have minimum availability.")
     };
-    let mut all = vec![condition(old, now, false)];
-    if let Some(found) = progress(world, family, replicas, updated, serving) {
-        let moved = int(deployment, "/status/updatedReplicas").unwrap_or(0) != updated
-            || int(deployment, "/status/availableReplicas").unwrap_or(0) != serving;
-        all.push(condition(old, found, moved));
+    availability.put(&mut all, false);
+    if let Some((found, again)) = progress(world, family, counts) {
+        found.put(&mut all, again);
     }
     let failure = family.new.as_ref().and_then(|(_, set)| list(set, "/status/conditions").first().cloned());
-    if let Some(failure) = failure.filter(|failure| text(failure, "/type") == "ReplicaFailure") {
-        let found = ("ReplicaFailure", "True", "FailedCreate", text(&failure, "/message").to_owned());
-        all.push(condition(old, found, false));
+    match failure.filter(|failure| text(failure, "/type") == "ReplicaFailure") {
+        Some(failure) => {
+            Found::new("ReplicaFailure", "True", "FailedCreate", text(&failure, "/message")).put(&mut all, false);
+        }
+        None => all.retain(|condition| text(condition, "/type") != "ReplicaFailure"),
     }
     Value::Array(all)
 }
 
-type Found = (&'static str, &'static str, &'static str, String);
-
-fn progress(world: &mut World<'_>, family: &Family, replicas: i64, updated: i64, serving: i64) -> Option<Found> {
-    let deployment = &family.deployment;
-    let wanted = wanted(deployment);
-    let uid = text(deployment, "/metadata/uid").to_owned();
-    if at(deployment, "/spec/paused").as_bool() == Some(true) {
-        return Some(("Progressing", "Unknown", "DeploymentPaused", "Deployment is paused".to_owned()));
-    }
-    let (key, _) = family.new.as_ref()?;
-    if updated == wanted && replicas == wanted && serving >= wanted {
-        world.restart(&uid, "progress");
-        let message = format!("ReplicaSet {:?} has successfully progressed.", key.name);
-        return Some(("Progressing", "True", "NewReplicaSetAvailable", message));
-    }
-    let moved = int(deployment, "/status/updatedReplicas").unwrap_or(0) != updated
-        || int(deployment, "/status/availableReplicas").unwrap_or(0) < serving
-        || at(deployment, "/metadata/generation") != at(deployment, "/status/observedGeneration");
-    if moved {
-        world.restart(&uid, "progress");
-    }
-    let old = list(deployment, "/status/conditions").iter().find(|c| text(c, "/type") == "Progressing");
-    let done = old.is_some_and(|old| text(old, "/reason") == "NewReplicaSetAvailable");
-    if done && !moved {
-        // A rollout that was complete stays so when a pod falls ill.
-        let message = text(old.unwrap_or(&Value::Null), "/message").to_owned();
-        return Some(("Progressing", "True", "NewReplicaSetAvailable", message));
-    }
-    let deadline = int(deployment, "/spec/progressDeadlineSeconds").unwrap_or(600).clamp(0, i64::from(i32::MAX));
-    let deadline = std::time::Duration::from_secs(u64::try_from(deadline).unwrap_or(600));
-    if world.due(&uid, "progress", deadline) {
-        let message = format!("ReplicaSet {:?} has timed out progressing.", key.name);
-        return Some(("Progressing", "False", "ProgressDeadlineExceeded", message));
-    }
-    let message = format!("ReplicaSet {:?} is progressing.", key.name);
-    Some(("Progressing", "True", "ReplicaSetUpdated", message))
+/// The counters of a Deployment's status.
+pub(super) struct Counts {
+    replicas: i64,
+    updated: i64,
+    ready: i64,
+    available: i64,
 }
 
-fn condition(old: &[Value], (kind, status, reason, message): Found, moved: bool) -> Value {
-    let now = clock::now();
-    let before = old.iter().find(|condition| text(condition, "/type") == kind);
-    let mut fresh = json!({
-        "type": kind, "status": status, "lastUpdateTime": now, "lastTransitionTime": now, "reason": reason,
-        "message": message,
-    });
-    if let Some(before) = before {
-        if text(before, "/status") == status {
-            set(&mut fresh, &["lastTransitionTime"], at(before, "/lastTransitionTime").clone());
-        }
-        let same = text(before, "/status") == status && text(before, "/reason") == reason && !moved;
-        if same {
-            set(&mut fresh, &["lastUpdateTime"], at(before, "/lastUpdateTime").clone());
-        }
+impl Counts {
+    /// Whether a rollout has moved on since the status that stands.
+    fn moved(&self, deployment: &Value) -> bool {
+        let old = |name: &str| int(deployment, &format!("/status/{name}")).unwrap_or(0);
+        self.updated > old("updatedReplicas")
+            || self.replicas - self.updated < old("replicas") - old("updatedReplicas")
+            || self.ready > old("readyReplicas")
+            || self.available > old("availableReplicas")
     }
-    fresh
+}
+
+/// A condition as it should stand.
+struct Found {
+    kind: &'static str,
+    status: &'static str,
+    reason: &'static str,
+    message: String,
+}
+
+impl Found {
+    fn new(kind: &'static str, status: &'static str, reason: &'static str, message: impl Into<String>) -> Self {
+        Self { kind, status, reason, message: message.into() }
+    }
+
+    /// Puts it at the end of the list, unless it stands there already; `again` renews its time even then.
+    fn put(self, all: &mut Vec<Value>, again: bool) {
+        let now = clock::now();
+        let mut since = now.clone();
+        if let Some(before) = all.iter().find(|condition| text(condition, "/type") == self.kind) {
+            let same = text(before, "/status") == self.status;
+            if same && text(before, "/reason") == self.reason && !again {
+                return;
+            }
+            if same {
+                text(before, "/lastTransitionTime").clone_into(&mut since);
+            }
+        }
+        all.retain(|condition| text(condition, "/type") != self.kind);
+        all.push(json!({
+            "type": self.kind, "status": self.status, "lastUpdateTime": now, "lastTransitionTime": since,
+            "reason": self.reason, "message": self.message,
+        }));
+    }
+}
+
+/// What is to be said of the rollout, if anything new is, and whether it renews a like statement.
+fn progress(world: &mut World<'_>, family: &Family, counts: &Counts) -> Option<(Found, bool)> {
+    let deployment = &family.deployment;
+    let uid = text(deployment, "/metadata/uid").to_owned();
+    let wanted = wanted(deployment);
+    let old = list(deployment, "/status/conditions").iter().find(|c| text(c, "/type") == "Progressing");
+    let reason = old.map_or("", |old| text(old, "/reason"));
+    if at(deployment, "/spec/paused").as_bool() == Some(true) {
+        return Some((Found::new("Progressing", "Unknown", "DeploymentPaused", "Deployment is paused"), false));
+    }
+    if reason == "DeploymentPaused" {
+        return Some((Found::new("Progressing", "Unknown", "DeploymentResumed", "Deployment is resumed"), false));
+    }
+    let (key, _) = family.new.as_ref()?;
+    let say = |status, reason, message: String| Found::new("Progressing", status, reason, message);
+    if family.founded {
+        world.restart(&uid, "progress");
+        world.due(&uid, "progress", deadline(deployment));
+        return Some((say("True", "NewReplicaSetCreated", format!("Created new replica set {:?}", key.name)), true));
+    }
+    if counts.updated == wanted && counts.replicas == wanted && counts.available >= wanted {
+        world.restart(&uid, "progress");
+        let message = format!("ReplicaSet {:?} has successfully progressed.", key.name);
+        let renewed = old.is_some_and(|old| text(old, "/message") != message);
+        return Some((say("True", "NewReplicaSetAvailable", message), renewed));
+    }
+    if counts.moved(deployment) {
+        world.restart(&uid, "progress");
+        world.due(&uid, "progress", deadline(deployment));
+        let message = format!("ReplicaSet {:?} is progressing.", key.name);
+        return Some((say("True", "ReplicaSetUpdated", message), true));
+    }
+    // A rollout that was complete stays so when a pod falls ill or the size changes.
+    if reason != "NewReplicaSetAvailable" && world.due(&uid, "progress", deadline(deployment)) {
+        let message = format!("ReplicaSet {:?} has timed out progressing.", key.name);
+        return Some((say("False", "ProgressDeadlineExceeded", message), false));
+    }
+    None
+}
+
+fn deadline(deployment: &Value) -> std::time::Duration {
+    let seconds = int(deployment, "/spec/progressDeadlineSeconds").unwrap_or(600);
+    std::time::Duration::from_secs(u64::try_from(seconds).unwrap_or(600).min(u64::from(u32::MAX)))
 }

@@ -43,7 +43,7 @@ fn put(state: &mut State, kind: KindId, object: Value) {
     if state.find(kind, "", name).is_some() {
         return;
     }
-    let writer = Writer::update("northstack-simulator", kind, "");
+    let writer = Writer::update("kube-apiserver", kind, "");
     if let Err(error) = registry::create(state, kind, "", object, &writer) {
         tracing::error!(kind = kind.kind, error = error.message, "simulated cluster: cannot seed");
     }

@@ -11,12 +11,21 @@ use crate::sim::kubernetes::json::{at, int, list, map, matches, set, text};
 use crate::sim::kubernetes::kinds;
 use crate::sim::kubernetes::storage::Key;
 
+const STAMP: &str = "endpoints.kubernetes.io/last-change-trigger-time";
+const HEADLESS: &str = "service.kubernetes.io/headless";
+
 /// Keeps EndpointSlices and Endpoints, and gives Ingresses their address.
 pub(super) fn reconcile(world: &mut World<'_>) {
     for (_, service) in world.objects(kinds::SERVICES) {
         let selects = map(&service, "/spec/selector").is_some_and(|selector| !selector.is_empty());
         if selects && text(&service, "/spec/type") != "ExternalName" {
             slice(world, &service);
+        }
+    }
+    // Endpoints are named after their Service, and go with it.
+    for (key, _) in world.objects(kinds::ENDPOINTS) {
+        if world.state.find(kinds::SERVICES, &key.namespace, &key.name).is_none() {
+            world.delete(&key);
         }
     }
     for (key, ingress) in world.objects(kinds::INGRESSES) {
@@ -33,8 +42,13 @@ fn slice(world: &mut World<'_>, service: &Arc<Value>) {
         .filter(|pod| matches(selector, map(pod, "/metadata/labels")) && !text(pod, "/status/podIP").is_empty())
         .filter(|pod| !matches!(text(pod, "/status/phase"), "Succeeded" | "Failed"))
         .collect();
-    let endpoints: Vec<Value> = pods.iter().map(|pod| endpoint(pod)).collect();
-    let ports = ports(service, &pods);
+    endpoints_of(world, service, &pods);
+    // A slice without pods has neither endpoints nor ports.
+    let (endpoints, ports) = if pods.is_empty() {
+        (Value::Null, Value::Null)
+    } else {
+        (pods.iter().map(|pod| endpoint(pod)).collect(), ports(service, &pods))
+    };
     let name = text(service, "/metadata/name").to_owned();
     let existing = world.objects(kinds::ENDPOINTSLICES).into_iter().find(|(_, slice)| owned_by(slice, service));
     match existing {
@@ -43,23 +57,27 @@ fn slice(world: &mut World<'_>, service: &Arc<Value>) {
             set(&mut next, &["endpoints"], endpoints);
             set(&mut next, &["ports"], ports);
             if at(&next, "/endpoints") != at(&slice, "/endpoints") || at(&next, "/ports") != at(&slice, "/ports") {
-                let stamp = "endpoints.kubernetes.io/last-change-trigger-time";
-                set(&mut next, &["metadata", "annotations", stamp], clock::now());
+                set(&mut next, &["metadata", "annotations", STAMP], clock::now());
                 let generation = int(&slice, "/metadata/generation").unwrap_or(1) + 1;
                 set(&mut next, &["metadata", "generation"], generation);
                 world.put(&key, next);
             }
         }
         None => {
+            let mut labels = json!({
+                "endpointslice.kubernetes.io/managed-by": "endpointslice-controller.k8s.io",
+                "kubernetes.io/service-name": name,
+            });
+            if text(service, "/spec/clusterIP") == "None" {
+                set(&mut labels, &[HEADLESS], "");
+            }
             let made = world.create(
                 kinds::ENDPOINTSLICES,
                 json!({
                     "metadata": {
                         "generateName": format!("{name}-"),
-                        "labels": {
-                            "endpointslice.kubernetes.io/managed-by": "endpointslice-controller.k8s.io",
-                            "kubernetes.io/service-name": name,
-                        },
+                        "labels": labels,
+                        "annotations": {STAMP: clock::now()},
                         "ownerReferences": reference(service),
                     },
                     "addressType": "IPv4", "endpoints": endpoints, "ports": ports,
@@ -68,6 +86,51 @@ fn slice(world: &mut World<'_>, service: &Arc<Value>) {
             let key = Key::new(kinds::ENDPOINTSLICES, world.namespace, &name);
             world.report(&key, made);
         }
+    }
+}
+
+/// The older Endpoints object of a Service.
+fn endpoints_of(world: &mut World<'_>, service: &Value, pods: &[Arc<Value>]) {
+    let name = text(service, "/metadata/name").to_owned();
+    let key = Key::new(kinds::ENDPOINTS, world.namespace, &name);
+    let address = |pod: &Value| {
+        json!({
+            "ip": text(pod, "/status/podIP"), "nodeName": text(pod, "/spec/nodeName"),
+            "targetRef": {
+                "kind": "Pod", "namespace": text(pod, "/metadata/namespace"), "name": text(pod, "/metadata/name"),
+                "uid": text(pod, "/metadata/uid"),
+            },
+        })
+    };
+    let (ready, unready): (Vec<&Arc<Value>>, Vec<&Arc<Value>>) =
+        pods.iter().partition(|pod| is_ready(pod) && is_active(pod));
+    let mut subset = json!({});
+    for (list, group) in [("addresses", ready), ("notReadyAddresses", unready)] {
+        if !group.is_empty() {
+            set(&mut subset, &[list], group.iter().map(|pod| address(pod)).collect::<Vec<_>>());
+        }
+    }
+    set(&mut subset, &["ports"], ports(service, pods));
+    let mut labels = json!({"endpoints.kubernetes.io/managed-by": "endpoint-controller"});
+    if text(service, "/spec/clusterIP") == "None" {
+        set(&mut labels, &[HEADLESS], "");
+    }
+    let mut wanted = json!({"metadata": {"name": name, "labels": labels, "annotations": {STAMP: clock::now()}}});
+    if !pods.is_empty() {
+        set(&mut wanted, &["subsets"], json!([subset]));
+    }
+    match world.state.get(&key).cloned() {
+        None => {
+            let made = world.create(kinds::ENDPOINTS, wanted);
+            world.report(&key, made);
+        }
+        Some(live) if at(&live, "/subsets") != at(&wanted, "/subsets") => {
+            let mut next = (*live).clone();
+            set(&mut next, &["subsets"], at(&wanted, "/subsets").clone());
+            set(&mut next, &["metadata", "annotations", STAMP], clock::now());
+            world.put(&key, next);
+        }
+        Some(_) => {}
     }
 }
 

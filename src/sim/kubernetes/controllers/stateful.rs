@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::NODE;
 use super::World;
 use super::events::Event;
 use super::replicaset::{is_active, is_ready, owned_by, pod_from};
@@ -92,6 +93,7 @@ fn stateful_set(world: &mut World<'_>, key: &Key, object: &Arc<Value>) {
 fn start(world: &mut World<'_>, object: &Value, name: &str, ordinal: i64, revision: &str) {
     let mut pod = pod_from(at(object, "/spec/template"), object);
     set(&mut pod, &["metadata", "name"], name);
+    set(&mut pod, &["metadata", "generateName"], format!("{}-", text(object, "/metadata/name")));
     set(&mut pod, &["metadata", "labels", "apps.kubernetes.io/pod-index"], ordinal.to_string());
     set(&mut pod, &["metadata", "labels", "controller-revision-hash"], revision);
     set(&mut pod, &["metadata", "labels", "statefulset.kubernetes.io/pod-name"], name);
@@ -132,7 +134,8 @@ fn daemon_set(world: &mut World<'_>, key: &Key, object: &Arc<Value>) {
     let revision = hash(object);
     let mine: Vec<(Key, Arc<Value>)> =
         world.objects(kinds::PODS).into_iter().filter(|(_, pod)| owned_by(pod, object)).collect();
-    if mine.is_empty() {
+    let nodes = usize::from(world.state.find(kinds::NODES, "", NODE).is_some());
+    if mine.is_empty() && nodes > 0 {
         let mut pod = pod_from(at(object, "/spec/template"), object);
         set(&mut pod, &["metadata", "generateName"], format!("{}-", key.name));
         set(&mut pod, &["metadata", "labels", "controller-revision-hash"], revision.as_str());
@@ -147,12 +150,18 @@ fn daemon_set(world: &mut World<'_>, key: &Key, object: &Arc<Value>) {
     let active: Vec<&Arc<Value>> = mine.iter().map(|(_, pod)| pod).filter(|pod| is_active(pod)).collect();
     let ready = active.iter().filter(|pod| is_ready(pod)).count();
     let mut status = json!({
-        "currentNumberScheduled": active.len(), "numberMisscheduled": 0, "desiredNumberScheduled": 1,
+        "currentNumberScheduled": active.len(), "numberMisscheduled": 0, "desiredNumberScheduled": nodes,
         "numberReady": ready, "observedGeneration": at(object, "/metadata/generation"),
-        "updatedNumberScheduled": active.len(),
     });
-    let name = if ready > 0 { "numberAvailable" } else { "numberUnavailable" };
-    set(&mut status, &[name], 1);
+    for (name, count) in [
+        ("updatedNumberScheduled", active.len()),
+        ("numberAvailable", ready),
+        ("numberUnavailable", nodes.saturating_sub(ready)),
+    ] {
+        if count > 0 {
+            set(&mut status, &[name], count);
+        }
+    }
     if let Some(current) = world.state.get(key).cloned() {
         world.put_status(key, (*current).clone(), status, "kube-controller-manager");
     }

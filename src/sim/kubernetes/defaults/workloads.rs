@@ -52,6 +52,7 @@ pub(super) fn stateful_set(value: &mut Value) {
 /// A DaemonSet.
 pub(super) fn daemon_set(value: &mut Value) {
     template(value);
+    fill(value, &["metadata", "annotations"], "deprecated.daemonset.template.generation", "1");
     fill(value, &["spec", "updateStrategy"], "type", "RollingUpdate");
     if is(value, "/spec/updateStrategy/type", "RollingUpdate") {
         fill(value, &["spec", "updateStrategy", "rollingUpdate"], "maxUnavailable", 1);

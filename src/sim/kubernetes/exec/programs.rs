@@ -52,7 +52,7 @@ impl Machine<'_> {
             "env" | "printenv" => self.print_env(arguments),
             "hostname" => Output::ok(text(self.place.pod, "/metadata/name")),
             "whoami" | "id" => Output::ok(if wp::is_mysql(self.place.image()) { "mysql" } else { "www-data" }),
-            "wp" if wp::has_cli(self.place.image()) => wp::run(self.state, self.place, &self.env, arguments),
+            "wp" if wp::has_cli(self.place.image()) => wp::run(self.state, self.place, &self.env, arguments, stdin),
             "mysql" | "mariadb" if wp::has_mysql_client(self.place.image()) => {
                 wp::mysql(self.state, self.place, &self.env, arguments, stdin)
             }

@@ -74,7 +74,12 @@ pub(crate) fn apply(
                 entry.time = clock::now();
             }
         }
-        None => entries.push(Entry { manager: manager.clone(), time: clock::now(), fields: wanted }),
+        None => {
+            // Ownership alone, without a change, carries no time.
+            let changed = !difference.written.is_empty() || !difference.removed.is_empty();
+            let time = if changed { clock::now() } else { String::new() };
+            entries.push(Entry { manager: manager.clone(), time, fields: wanted });
+        }
     }
     let mut object = merged;
     write(&mut object, entries);

@@ -78,7 +78,7 @@ fn walk(
     match sample {
         Some(Value::Object(_)) if !atomic_object(field) => {
             let (before, after) = (old.and_then(Value::as_object), new.and_then(Value::as_object));
-            place(before.is_some(), after.is_some(), path, after.is_some_and(|map| !map.is_empty()), written, removed);
+            place(before.is_some(), after.is_some(), path, written, removed);
             let keys = before.into_iter().chain(after).flat_map(|map| map.keys());
             for key in keys {
                 let below = path.map(|path| if path.is_empty() { key.clone() } else { format!("{path}.{key}") });
@@ -96,7 +96,7 @@ fn walk(
             match kind {
                 ListKind::Atomic => leaf(old, new, written, removed),
                 ListKind::Set | ListKind::Map(_) => {
-                    place(before.is_some(), after.is_some(), path, true, written, removed);
+                    place(before.is_some(), after.is_some(), path, written, removed);
                     let (before, after) = (index(before, kind), index(after, kind));
                     for element in before.keys().chain(after.keys()) {
                         let (o, n) = (before.get(element), after.get(element));
@@ -113,13 +113,14 @@ fn walk(
                 }
             }
         }
+        // An empty object where the Go types have one anyway is no difference.
+        Some(Value::Object(map)) if map.is_empty() && path.is_some_and(implicit) => {}
         _ => leaf(old, new, written, removed),
     }
 }
 
-fn place(before: bool, after: bool, path: Option<&str>, filled: bool, written: &mut Set, removed: &mut Set) {
-    let implied = path.is_some_and(implicit) && filled;
-    if !before && after && !implied {
+fn place(before: bool, after: bool, path: Option<&str>, written: &mut Set, removed: &mut Set) {
+    if !before && after && !path.is_some_and(implicit) {
         written.owned = true;
     }
     if before && !after {

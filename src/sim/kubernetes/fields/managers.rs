@@ -58,10 +58,12 @@ pub(super) fn write(object: &mut Value, mut entries: Vec<Entry>) {
                 "manager": entry.manager.name,
                 "operation": if entry.manager.apply { "Apply" } else { "Update" },
                 "apiVersion": entry.manager.api_version,
-                "time": entry.time,
                 "fieldsType": "FieldsV1",
                 "fieldsV1": entry.fields.to_json(),
             });
+            if !entry.time.is_empty() {
+                set(&mut json, &["time"], entry.time.as_str());
+            }
             if !entry.manager.subresource.is_empty() {
                 set(&mut json, &["subresource"], entry.manager.subresource.as_str());
             }

@@ -172,6 +172,10 @@ pub(super) fn job_selector(value: &mut Value) {
     ] {
         labels.insert(key.to_owned(), json!(text));
     }
+    if at(value, "/metadata/labels").is_null() {
+        let own = at(value, "/spec/template/metadata/labels").clone();
+        set(value, &["metadata", "labels"], own);
+    }
     let selector = json!({"matchLabels": {"batch.kubernetes.io/controller-uid": uid}});
     set(value, &["spec", "selector"], selector);
 }

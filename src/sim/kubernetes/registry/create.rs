@@ -93,10 +93,12 @@ fn choose_name(state: &State, kind: KindId, namespace: &str, value: &mut Value) 
 fn prepare(kind: KindId, namespace: &str, value: &mut Value) {
     set(value, &["kind"], kind.kind);
     set(value, &["apiVersion"], kind.api_version());
-    for name in
-        ["uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation", "selfLink"]
-    {
+    for name in ["uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink"] {
         remove(value, &["metadata", name]);
+    }
+    // Kinds that do not count generations keep whatever a client says.
+    if kind.generation {
+        remove(value, &["metadata", "generation"]);
     }
     if kind.namespaced {
         set(value, &["metadata", "namespace"], namespace);

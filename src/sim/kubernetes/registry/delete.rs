@@ -77,22 +77,32 @@ pub(crate) fn delete(state: &mut State, key: &Key, options: &DeleteOptions) -> A
         if options.dry_run {
             return Ok(Deleted { object: live, held: false });
         }
+        if kind == kinds::PODS && options.grace != Some(0) {
+            // A pod that no node runs is marked, and gone with the next write.
+            mark(&live, &mut next, 0);
+            state.put(key.clone(), next);
+        }
         let object = state.delete(key).unwrap_or(live);
         return Ok(Deleted { object, held: false });
     }
     if marked && !shorter {
         return Ok(Deleted { object: live, held: true });
     }
-    set(&mut next, &["metadata", "deletionTimestamp"], clock::after(grace));
-    set(&mut next, &["metadata", "deletionGracePeriodSeconds"], grace);
-    if let Some(generation) = int(&live, "/metadata/generation") {
-        set(&mut next, &["metadata", "generation"], generation + 1);
-    }
-    super::order(&mut next);
+    mark(&live, &mut next, grace);
     if options.dry_run {
         return Ok(Deleted { object: Arc::new(next), held: true });
     }
     Ok(Deleted { object: state.put(key.clone(), next), held: true })
+}
+
+/// Marks an object as going, with a grace in seconds.
+fn mark(live: &Value, next: &mut Value, grace: i64) {
+    set(next, &["metadata", "deletionTimestamp"], clock::after(grace));
+    set(next, &["metadata", "deletionGracePeriodSeconds"], grace);
+    if let Some(generation) = int(live, "/metadata/generation") {
+        set(next, &["metadata", "generation"], generation + 1);
+    }
+    super::order(next);
 }
 
 fn preconditions(key: &Key, live: &Value, options: &DeleteOptions) -> ApiResult<()> {
@@ -104,7 +114,7 @@ fn preconditions(key: &Key, live: &Value, options: &DeleteOptions) -> ApiResult<
              deleted and then recreated",
             text(live, "/metadata/uid")
         );
-        return Err(ApiError::conflict(&key.kind, &key.name, &why));
+        return Err(ApiError::precondition(&key.kind, &key.name, &why));
     }
     if let Some(version) = &options.resource_version
         && version != text(live, "/metadata/resourceVersion")
@@ -114,7 +124,7 @@ fn preconditions(key: &Key, live: &Value, options: &DeleteOptions) -> ApiResult<
              The object might have been modified",
             text(live, "/metadata/resourceVersion")
         );
-        return Err(ApiError::conflict(&key.kind, &key.name, &why));
+        return Err(ApiError::precondition(&key.kind, &key.name, &why));
     }
     Ok(())
 }

@@ -20,11 +20,16 @@ pub(super) fn apply(state: &State, namespace: &str, pod: &mut Value) -> ApiResul
     let name = text(pod, "/metadata/name").to_owned();
     let mut wrong = Vec::new();
     let Some(spec) = pod.get_mut("spec") else { return Ok(()) };
+    let mut filled = Vec::new();
     for container in items_mut(spec, "containers") {
         for range in &ranges {
-            fill(container, range);
+            fill(container, range, &mut filled);
             bounds(container, range, &mut wrong);
         }
+    }
+    if !filled.is_empty() {
+        let note = format!("LimitRanger plugin set: {}", filled.join("; "));
+        object(pod, &["metadata", "annotations"]).insert("kubernetes.io/limit-ranger".to_owned(), note.into());
     }
     match wrong.as_slice() {
         [] => Ok(()),
@@ -33,16 +38,26 @@ pub(super) fn apply(state: &State, namespace: &str, pod: &mut Value) -> ApiResul
     }
 }
 
-fn fill(container: &mut Value, range: &Value) {
+fn fill(container: &mut Value, range: &Value, filled: &mut Vec<String>) {
+    let name = text(container, "/name").to_owned();
     let had_limits = map(container, "/resources/limits").cloned().unwrap_or_default();
-    for (source, target) in [("default", "limits"), ("defaultRequest", "requests")] {
+    for (source, target, word) in [("defaultRequest", "requests", "request"), ("default", "limits", "limit")] {
+        let mut set = Vec::new();
         for (resource, amount) in map(range, &format!("/{source}")).into_iter().flatten() {
             let amount = match (target, had_limits.get(resource)) {
                 // A limit without a request asks for the limit.
                 ("requests", Some(limit)) => limit.clone(),
                 _ => amount.clone(),
             };
-            default(object(container, &["resources", target]), resource, amount);
+            let amounts = object(container, &["resources", target]);
+            if !amounts.contains_key(resource) {
+                set.push(resource.clone());
+            }
+            default(amounts, resource, amount);
+        }
+        if !set.is_empty() {
+            set.sort();
+            filled.push(format!("{} {word} for container {name}", set.join(", ")));
         }
     }
 }

@@ -37,17 +37,21 @@ pub(crate) fn update(
         return Err(ApiError::not_found(&key.kind, &key.name));
     };
     let kind = key.kind;
-    let version = text(&value, "/metadata/resourceVersion");
-    if !version.is_empty() && version != text(&live, "/metadata/resourceVersion") {
-        return Err(ApiError::stale(&kind, &key.name));
-    }
     let uid = text(&value, "/metadata/uid");
     if !uid.is_empty() && uid != text(&live, "/metadata/uid") {
+        let place = if key.namespace.is_empty() { String::new() } else { format!("{}/", key.namespace) };
         let why = format!(
-            "Precondition failed: UID in precondition: {uid}, UID in object meta: {}",
+            "StorageError: invalid object, Code: 4, Key: /registry/{}/{place}{}, ResourceVersion: 0, \
+             AdditionalErrorMsg: Precondition failed: UID in precondition: {uid}, UID in object meta: {}",
+            kind.plural,
+            key.name,
             text(&live, "/metadata/uid")
         );
         return Err(ApiError::conflict(&kind, &key.name, &why));
+    }
+    let version = text(&value, "/metadata/resourceVersion");
+    if !version.is_empty() && version != text(&live, "/metadata/resourceVersion") {
+        return Err(ApiError::stale(&kind, &key.name));
     }
     keep(&live, &mut value, part);
     if part != Part::Status {
@@ -204,7 +208,9 @@ fn finalizers(live: &Value, value: &Value) -> Vec<Cause> {
         "no new finalizers can be added if the object is being deleted, found new finalizers []string{{{}}}",
         quoted.join(", ")
     );
-    vec![Cause::forbidden("metadata.finalizers", &detail)]
+    // The real server validates metadata twice here, and tells both.
+    let cause = Cause::forbidden("metadata.finalizers", &detail);
+    vec![cause.clone(), cause]
 }
 
 /// Whether nothing but times of ownership differs.

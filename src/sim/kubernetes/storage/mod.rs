@@ -17,7 +17,7 @@ use journal::Journal;
 /// How many changes are kept for watches that resume.
 const HISTORY: usize = 8192;
 /// The revision of a cluster that nobody has written to.
-const FIRST_REVISION: u64 = 100;
+const FIRST_REVISION: u64 = 1000;
 
 /// Where an object lives: in the order in which lists give objects.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -29,9 +29,18 @@ pub(crate) fn check<T: DeserializeOwned>(value: &Value) -> Decoded {
         apply_error: trace.apply_error.into_inner(),
     };
     if let (Err(error), None) = (outcome, &found.error) {
-        found.error = Some(error.0);
+        found.error = Some(go_words(error.0));
     }
     found
+}
+
+/// A value's own complaint, in the words of Go where they are known.
+fn go_words(error: String) -> String {
+    let offset = error.strip_prefix("Invalid symbol ").and_then(|rest| rest.split("offset ").nth(1));
+    match offset {
+        Some(offset) => format!("illegal base64 data at input byte {}", offset.trim_end_matches('.')),
+        None => error,
+    }
 }
 
 #[derive(Default)]

@@ -46,6 +46,13 @@ pub(super) fn binding_kept(live: &Value, value: &Value, causes: &mut Vec<Cause>)
 
 /// The faults of a status that a client writes.
 pub(super) fn status(kind: KindId, value: &Value, causes: &mut Vec<Cause>) {
+    if kind == kinds::NAMESPACES
+        && text(value, "/status/phase") == "Terminating"
+        && at(value, "/metadata/deletionTimestamp").is_null()
+    {
+        let detail = "may only be 'Active' if `deletionTimestamp` is empty";
+        causes.push(Cause::invalid("status.Phase", at(value, "/status/phase"), detail));
+    }
     if !matches!(kind, kinds::DEPLOYMENTS | kinds::REPLICASETS | kinds::STATEFULSETS) {
         return;
     }

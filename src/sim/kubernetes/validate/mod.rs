@@ -28,6 +28,7 @@ pub(crate) fn change(kind: KindId, live: &Value, value: &Value, part: Part) -> V
         misc::status(kind, value, &mut causes);
         return causes;
     }
+    body(kind, value, &mut causes);
     match kind {
         kinds::DEPLOYMENTS | kinds::REPLICASETS | kinds::DAEMONSETS => {
             workloads::selector_kept(live, value, &mut causes)
@@ -42,7 +43,6 @@ pub(crate) fn change(kind: KindId, live: &Value, value: &Value, part: Part) -> V
         _ if matches!(kind.kind, "RoleBinding" | "ClusterRoleBinding") => misc::binding_kept(live, value, &mut causes),
         _ => {}
     }
-    body(kind, value, &mut causes);
     causes
 }
 

@@ -22,6 +22,18 @@ impl Args {
         args
     }
 
+    /// Takes the flags that `--prompt=<name>,...` names from the lines of standard input, as WP-CLI asks for them.
+    pub(super) fn prompt(&mut self, stdin: &[u8]) {
+        let Some(names) = self.value("prompt").map(str::to_owned) else { return };
+        let text = String::from_utf8_lossy(stdin).into_owned();
+        let mut lines = text.lines();
+        for name in names.split(',').filter(|name| !name.is_empty()) {
+            if let Some(line) = lines.next().filter(|line| !line.is_empty()) {
+                self.flags.push((name.to_owned(), Some(line.to_owned())));
+            }
+        }
+    }
+
     /// A positional argument after the command's own words.
     pub(super) fn word(&self, index: usize) -> Option<&str> {
         self.words.get(index).map(String::as_str)

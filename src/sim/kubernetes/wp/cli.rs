@@ -41,8 +41,10 @@ pub(crate) fn run(
     place: &Place<'_>,
     env: &BTreeMap<String, String>,
     arguments: &[String],
+    stdin: &[u8],
 ) -> Output {
-    let args = Args::new(arguments);
+    let mut args = Args::new(arguments);
+    args.prompt(stdin);
     let command: Vec<&str> = args.words.iter().map(String::as_str).take(3).collect();
     match command.as_slice() {
         [] => return Output::ok("NAME\n\n  wp\n\nDESCRIPTION\n\n  Manage WordPress through the command-line."),

@@ -24,7 +24,8 @@ use crate::support::Service;
 
 /// A service, its cluster, and one person with a team.
 pub struct Town {
-    pub simulator: Simulator,
+    /// The simulated cluster; it ends with the bench.
+    _simulator: Simulator,
     pub kubernetes: Client,
     pub service: Service,
     pub caller: Caller,
@@ -46,7 +47,7 @@ impl Town {
         let session = service.register("ada@example.com").await;
         let user = session["userId"].as_str().unwrap().parse().unwrap();
         let caller = Caller { actor: Actor::User(user), correlation_id: "a-request".to_owned(), address: None };
-        Self { simulator, kubernetes, service, caller, kind }
+        Self { _simulator: simulator, kubernetes, service, caller, kind }
     }
 
     pub fn provisioning(&self) -> &Provisioning {

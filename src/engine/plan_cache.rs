@@ -3,7 +3,7 @@
 //! A plan depends on the role's schema, the document, which variables are given and which of them are null, and on the
 //! values of those variables that planning looked at. The cache belongs to one state, so new metadata empties it.
 
-use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -58,9 +58,7 @@ impl PlanCache {
     }
 
     fn hash(&self, role: &str, backend: bool, request: &Request) -> u64 {
-        let mut hasher = self.hasher.build_hasher();
-        (role, backend, &request.query, &request.operation_name).hash(&mut hasher);
-        hasher.finish()
+        self.hasher.hash_one((role, backend, &request.query, &request.operation_name))
     }
 
     /// The plan of a request, if it is known.

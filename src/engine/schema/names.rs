@@ -69,7 +69,7 @@ pub fn roots(base: &str, custom: &TableRootFields, model: &Model) -> (RootNames,
         (false, "") => format!("{verb}_{base}"),
         (false, suffix) => format!("{verb}_{base}_{suffix}"),
     };
-    let by_pk = if camel { "by_pk" } else { "by_pk" };
+    let by_pk = "by_pk";
     let mut comments = HashMap::new();
     let mut pick = |key: &'static str, chosen: &Option<RootFieldName>, default: String| {
         if let Some(comment) = chosen.as_ref().and_then(RootFieldName::comment) {

@@ -16,7 +16,7 @@ use super::{ActionError, AppState};
 use crate::app::App;
 use crate::domain::{Actor, Error};
 
-const MAX_DEPTH: usize = 12;
+const MAX_DEPTH: usize = 16;
 const MAX_COMPLEXITY: usize = 500;
 
 /// All queries.

@@ -99,7 +99,7 @@ pub(crate) enum PodFault {
 /// What a request is to meet.
 pub(crate) enum Outcome {
     Proceed,
-    Answer(ApiError),
+    Answer(Box<ApiError>),
     Drop,
     LoseAnswer,
 }
@@ -140,7 +140,7 @@ impl Faults {
                 let message = fault.message.unwrap_or_else(|| "a fault was ordered for this request".to_owned());
                 let mut error = ApiError::new(status, reason(status), message);
                 error.retry_after = fault.retry_after;
-                Outcome::Answer(error)
+                Outcome::Answer(Box::new(error))
             }
             (None, None) => Outcome::Proceed,
         }

@@ -136,7 +136,7 @@ impl Replay {
         };
         let left_out = transcript.get("left_out").is_some()
             || transcript["note"].as_str().is_some_and(|note| note.contains("managedFields"));
-        let patience = if wanted_status == 404 { Duration::from_millis(2500) } else { Duration::from_millis(2500) };
+        let patience = Duration::from_millis(2500);
         let method = request["method"].as_str().unwrap_or_default();
         let until = Instant::now() + if method == "GET" { patience } else { Duration::ZERO };
         loop {

@@ -44,9 +44,12 @@ impl Edit {
     }
 }
 
+/// A group of commands: edits the document, unless the command is not of the group.
+type Group = fn(&str, &Value, &mut Value) -> Option<Result<Edit>>;
+
 /// Edits the document by a command; nothing when there is no such command.
 pub(super) fn edit(name: &str, args: &Value, document: &mut Value) -> Option<Result<Edit>> {
-    let groups: [fn(&str, &Value, &mut Value) -> Option<Result<Edit>>; 8] = [
+    let groups: [Group; 8] = [
         tables::edit,
         relationships::edit,
         permissions::edit,

@@ -105,8 +105,7 @@ impl<'a> Context<'a> {
         } else {
             let outputs = self.response(table, alias, selected, one)?;
             let rule = self.insert_rule(table)?;
-            let columns: Vec<(Vec<(usize, Input<'a>, String)>, String)> =
-                rows.into_iter().map(|(row, path)| (row.columns, path)).collect();
+            let columns: Vec<(_, String)> = rows.into_iter().map(|(row, path)| (row.columns, path)).collect();
             let (names, values) = self.insert_values(table, &rule, &columns, &[])?;
             let conflict = match conflict {
                 Some((definition, input, path)) => self.conflict(table, alias, definition, input, &path)?,

@@ -177,7 +177,7 @@ impl Builder<'_> {
         for (place, remote) in remotes.iter().enumerate() {
             for field in remote.root_fields(operation, self.role) {
                 let arguments = self.remote_arguments(place, &field.arguments);
-                let ty = self.remote_type(place, &field.ty);
+                let ty = self.remote_type(place, field.ty);
                 let description = field.description.clone().map(Text::Owned);
                 let kind = FieldKind::Root(RootField::Remote(place, field.name.clone()));
                 fields.insert(field.name.clone(), Field { description, arguments, ty, kind });

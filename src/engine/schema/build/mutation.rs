@@ -91,7 +91,7 @@ impl<'a> Builder<'a> {
     /// The argument for upserts, when the table has constraints.
     pub(super) fn conflict_argument(&mut self, table: TableId) -> Option<InputField> {
         let info = self.table(table);
-        if info.constraints.is_empty() || !info.permissions.get(self.role).is_some_and(|p| p.insert.is_some()) {
+        if info.constraints.is_empty() || info.permissions.get(self.role).is_none_or(|p| p.insert.is_none()) {
             return None;
         }
         let ty = TypeRef::nullable(self.ty(Key::OnConflict(table)));

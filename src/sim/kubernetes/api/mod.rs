@@ -70,7 +70,7 @@ async fn route(cluster: &Arc<Cluster>, request: Request, respond: &Respond) -> A
     let verb = verb(request.method(), &target, &query);
     match cluster.faults.meet(verb, &target.kind, &target.namespace, &target.name, &target.subresource).await {
         Outcome::Proceed => serve(cluster, target, query, request, respond).await,
-        Outcome::Answer(error) => Err(error),
+        Outcome::Answer(error) => Err(*error),
         Outcome::Drop => Ok(dropped()),
         Outcome::LoseAnswer => {
             // The effect stands; what would have told of it is lost.

@@ -52,7 +52,7 @@ fn stateful_set(world: &mut World<'_>, key: &Key, object: &Arc<Value>) {
                     world.delete(pod_key);
                     break;
                 }
-                if !parallel && !(is_active(pod) && is_ready(pod)) {
+                if !(parallel || is_active(pod) && is_ready(pod)) {
                     break;
                 }
             }

@@ -25,12 +25,12 @@ use crate::domain::{Code, Error, Result};
 /// How long a server may take to answer before its start counts as failed.
 const READY_WITHIN: Duration = Duration::from_secs(30);
 
-/// A loopback port that was free a moment ago. Callers must start again with another if it was taken meanwhile.
+/// A loopback port that was free a moment ago, below the range from which systems take ports for outgoing connections.
 pub fn free_port() -> Result<u16> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .map_err(|error| Error::internal("looking for a free port", error))?;
-    let address = listener.local_addr().map_err(|error| Error::internal("reading the free port", error))?;
-    Ok(address.port())
+    (0..100)
+        .map(|_| rand::random_range(15_000..30_000))
+        .find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok())
+        .ok_or_else(|| Error::new(Code::Unavailable, "no free port between 15000 and 30000 was found on 127.0.0.1"))
 }
 
 /// Refuses a port on which something else listens, in a sentence that says what to do.

@@ -6,7 +6,7 @@ use super::Stack;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_person_creates_watches_and_deletes_a_store_in_the_portal() {
-    let stack = Stack::start().await;
+    let stack = Stack::paced("people").await;
     stack.register("person@example.com").await;
     let screenshot = stack.state().join("portal.png");
     let output = tokio::task::block_in_place(|| {

@@ -16,19 +16,26 @@ pub struct Stack {
     api: u16,
     portal: u16,
     stores: u16,
+    timing: &'static str,
     process: Option<Child>,
     http: reqwest::Client,
 }
 
 impl Stack {
-    /// Starts on a fresh state directory and waits until everything is ready.
+    /// Starts on a fresh state directory, with a simulated cluster as fast as it can be, and waits until it is ready.
     pub async fn start() -> Self {
+        Self::paced("fast").await
+    }
+
+    /// The same with a simulated cluster of another pace (`people` or `fast`).
+    pub async fn paced(timing: &'static str) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut stack = Self {
             state: tempfile::tempdir().unwrap(),
             api: free_port().unwrap(),
             portal: free_port().unwrap(),
             stores: free_port().unwrap(),
+            timing,
             process: None,
             http: reqwest::Client::new(),
         };
@@ -46,7 +53,7 @@ impl Stack {
             .arg(self.state.path())
             .args([
                 "--timing",
-                "fast",
+                self.timing,
                 "--portal-port",
                 &self.portal.to_string(),
                 "--store-port",

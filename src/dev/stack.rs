@@ -201,8 +201,6 @@ fn local_defaults(
     loader = default(loader, "hasura.service_url", format!("http://127.0.0.1:{port}").into());
     // A killed platform goes on where it was within two seconds of its next start.
     loader = default(loader, "worker.lease", "2s".into());
-    // Simulated commands take moments: one whose answer is lost is soon asked again.
-    loader = default(loader, "stores.command_timeout", "5s".into());
     // The demo reads as its brief does.
     loader = default(loader, "stores.admin_password", "Admin@123".into());
     Ok(loader)

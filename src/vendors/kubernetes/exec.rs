@@ -67,22 +67,37 @@ impl Client {
                 // Dropping the writer would not end the input; this does.
                 let _ = stdin.shutdown().await;
             }
+            std::future::pending().await
         };
-        let ((), stdout, stderr, status) = tokio::join!(feed, drain(stdout), drain(stderr), async {
+        let outputs = async { Ok(tokio::join!(drain(stdout), drain(stderr))) };
+        // Without a status the connection is gone, but the pipes of both outputs stay open: they are waited for no more.
+        let status = async {
             match status {
-                Some(status) => status.await,
-                None => None,
+                Some(status) => status.await.ok_or(Broken),
+                None => Err(Broken),
             }
-        });
-        let Some(status) = status else {
-            let cause = process.join().await.err();
-            let message = "the connection broke before the command's end".to_owned();
-            return Err(match cause {
-                Some(cause) => Error::unavailable(message, cause),
-                None => Error::Unavailable { message, source: None },
-            });
+        };
+        // Nor does anybody read on from the input of a program that has ended.
+        let ended = tokio::select! {
+            ended = async { tokio::try_join!(outputs, status) } => ended,
+            never = feed => never,
+        };
+        let ((stdout, stderr), status) = match ended {
+            Ok(ended) => ended,
+            Err(Broken) => return Err(broken(process.join().await.err())),
         };
         Ok(Output { code: exit_code(&status)?, stdout, stderr })
+    }
+}
+
+/// The connection ended before the command did.
+struct Broken;
+
+fn broken(cause: Option<impl std::error::Error + Send + Sync + 'static>) -> Error {
+    let message = "the connection broke before the command's end".to_owned();
+    match cause {
+        Some(cause) => Error::unavailable(message, cause),
+        None => Error::Unavailable { message, source: None },
     }
 }
 

@@ -42,8 +42,6 @@ impl Town {
         let service = Service::provisioned(kubernetes.clone(), |config| {
             config.database.max_connections = 12;
             config.stores.limit = 10;
-            // Simulated commands take moments: one whose answer is lost is soon asked again.
-            config.stores.command_timeout = Duration::from_secs(5);
         })
         .await;
         let session = service.register("ada@example.com").await;

@@ -2,6 +2,7 @@
 //! binary frame is its channel: 0 stdin, 1 stdout, 2 stderr, 3 the final status, 4 resize, 255 close (v5).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{FromRequestParts, Request};
@@ -20,6 +21,9 @@ use crate::sim::kubernetes::status::{ApiError, ApiResult};
 const PROTOCOLS: [&str; 2] = ["v5.channel.k8s.io", "v4.channel.k8s.io"];
 /// The largest frame of output, in bytes (the copy buffer of a real node).
 const FRAME: usize = 32 * 1024;
+
+/// The longest wait for a client to close its side.
+const PARTING: Duration = Duration::from_secs(5);
 
 /// What a client asked to run.
 struct Exec {
@@ -105,7 +109,16 @@ async fn converse(mut socket: WebSocket, session: &Session, exec: &Exec) -> Resu
         }
     }
     send(&mut socket, 3, status(&output, exec).to_string().as_bytes()).await?;
-    socket.send(Message::Close(Some(CloseFrame { code: 1000, reason: "".into() }))).await
+    socket.send(Message::Close(Some(CloseFrame { code: 1000, reason: "".into() }))).await?;
+    part(socket).await;
+    Ok(())
+}
+
+/// Reads what the client still sends until it closes too: a socket closed with unread input is reset, and a reset takes
+/// the answers with it that the client has not yet read.
+async fn part(mut socket: WebSocket) {
+    let closed = async { while let Some(Ok(_)) = socket.recv().await {} };
+    let _ = tokio::time::timeout(PARTING, closed).await;
 }
 
 async fn send(socket: &mut WebSocket, channel: u8, bytes: &[u8]) -> Result<(), axum::Error> {
@@ -144,7 +157,8 @@ async fn line(socket: &mut WebSocket) -> Result<Vec<u8>, axum::Error> {
     let mut all = Vec::new();
     while let Some(bytes) = next(socket).await? {
         all.extend(bytes);
-        if all.ends_with(b"\n") {
+        if let Some(end) = all.iter().position(|byte| *byte == b'\n') {
+            all.truncate(end + 1);
             break;
         }
     }

@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn the_committed_examples_are_what_the_definitions_give() {
+    fn the_generated_examples_are_what_the_definitions_give() {
         hold(".env.example", &example_env());
         hold("config/config.example.yaml", &example_yaml());
     }

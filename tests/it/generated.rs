@@ -20,7 +20,7 @@ fn the_metadata_directory_is_as_export_writes_it() {
     northstack(&["metadata", "format", "--check"], &[]);
 }
 
-/// With `NORTHSTACK_UPDATE_DOCS` it writes the file instead, as `make generate` does.
+/// With `NORTHSTACK_REGENERATE` it writes the file instead, as `make generate` does.
 #[tokio::test]
 async fn the_schema_is_what_the_role_user_sees() {
     let database = platform::settings(&support::database().await);
@@ -33,7 +33,7 @@ async fn the_schema_is_what_the_role_user_sees() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("schema.graphql");
     let schema = tokio::task::spawn_blocking(move || northstack(&["schema", "export", "--role", "user"], &environment));
     let schema = schema.await.unwrap();
-    if std::env::var_os("NORTHSTACK_UPDATE_DOCS").is_some() {
+    if std::env::var_os("NORTHSTACK_REGENERATE").is_some() {
         std::fs::write(&file, &schema).unwrap();
     }
     assert!(std::fs::read_to_string(&file).unwrap() == schema, "schema.graphql is stale: run `make generate`");

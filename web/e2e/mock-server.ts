@@ -1,6 +1,5 @@
-import { buildSchema, graphql, type GraphQLSchema } from "graphql"
+import { graphql, type GraphQLSchema } from "graphql"
 import { useServer } from "graphql-ws/use/ws"
-import { readFileSync } from "node:fs"
 import { readFile } from "node:fs/promises"
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
@@ -8,6 +7,7 @@ import { extname, join, normalize } from "node:path"
 import { WebSocketServer } from "ws"
 import { MockDb } from "../src/mocks/db"
 import { admits, roots, type MockContext } from "../src/mocks/resolvers"
+import { loadSchema } from "../src/mocks/schema"
 
 const endpoint = "/v1/graphql"
 const cookieName = "northstack_refresh"
@@ -30,10 +30,8 @@ const types: Record<string, string> = {
   ".css": "text/css; charset=utf-8",
   ".svg": "image/svg+xml",
   ".json": "application/json",
-}
-
-function loadSchema(): GraphQLSchema {
-  return buildSchema(readFileSync(join(process.cwd(), "schema.graphql"), "utf8"))
+  ".ttf": "font/ttf",
+  ".woff2": "font/woff2",
 }
 
 function bearer(header: unknown): string | null {
@@ -77,8 +75,17 @@ function graphqlHandler(db: MockDb, schema: GraphQLSchema) {
   }
 }
 
-/** Answers subscriptions on sockets of `server`; the returned function cuts all of them. */
-function serveSockets(server: Server, db: MockDb, schema: GraphQLSchema): () => void {
+/** What a test can do to the sockets. */
+interface Sockets {
+  /** Cuts all of them, as a restarted service would. */
+  drop: () => void
+  /** Takes no new one until told otherwise. */
+  refuse: (refused: boolean) => void
+}
+
+/** Answers subscriptions on sockets of `server`. */
+function serveSockets(server: Server, db: MockDb, schema: GraphQLSchema): Sockets {
+  let refused = false
   const sockets = new WebSocketServer({
     noServer: true,
     handleProtocols: (protocols) => (protocols.has("graphql-transport-ws") ? "graphql-transport-ws" : false),
@@ -98,18 +105,30 @@ function serveSockets(server: Server, db: MockDb, schema: GraphQLSchema): () => 
   )
   server.on("upgrade", (request, socket, head) => {
     if (request.url !== endpoint) return
+    if (refused) {
+      socket.end("HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n\r\n")
+      return
+    }
     sockets.handleUpgrade(request, socket, head, (ws) => sockets.emit("connection", ws, request))
   })
-  return () => {
+  const drop = () => {
     for (const ws of sockets.clients) ws.terminate()
+  }
+  return {
+    drop,
+    refuse: (refuse) => {
+      refused = refuse
+      if (refuse) drop()
+    },
   }
 }
 
 async function serveFile(dist: string, url: string, response: ServerResponse): Promise<void> {
   const path = normalize(decodeURIComponent(url.split("?")[0] ?? "/"))
   const asset = extname(path) !== ""
+  const page = path === "/explorer" ? "explorer.html" : "index.html"
   try {
-    const file = await readFile(join(dist, asset ? path : "index.html"))
+    const file = await readFile(join(dist, asset ? path : page))
     response.setHeader("content-type", types[asset ? extname(path) : ".html"] ?? "application/octet-stream")
     response.setHeader("content-security-policy", contentSecurityPolicy)
     response.end(file)
@@ -124,6 +143,8 @@ export interface MockServer {
   db: MockDb
   /** Cuts every socket, as a restarted service would. */
   dropSockets: () => void
+  /** Cuts every socket and takes no new one, or takes them again. */
+  refuseSockets: (refused: boolean) => void
   close: () => Promise<void>
 }
 
@@ -140,7 +161,7 @@ export async function startMockServer(dist: string): Promise<MockServer> {
         : serveFile(dist, url, response)
     done.catch((error: unknown) => response.writeHead(500).end(String(error)))
   })
-  const dropSockets = serveSockets(server, db, schema)
+  const sockets = serveSockets(server, db, schema)
   await new Promise<void>((resolve) => {
     server.listen(0, "127.0.0.1", resolve)
   })
@@ -148,9 +169,10 @@ export async function startMockServer(dist: string): Promise<MockServer> {
   return {
     url: `http://127.0.0.1:${port}`,
     db,
-    dropSockets,
+    dropSockets: sockets.drop,
+    refuseSockets: sockets.refuse,
     close: async () => {
-      dropSockets()
+      sockets.drop()
       server.closeAllConnections()
       await new Promise((resolve) => {
         server.close(resolve)

@@ -1,8 +1,10 @@
-// Generates `<name>.generated.ts` beside every `src/**/<name>.graphql`, and refuses a document that the schema does not know.
+// Generates `<name>.generated.ts` beside every `src/**/<name>.graphql` from the API's contract, the repository's
+// schema.graphql, and refuses a document that the contract does not know; and the tree of the routes.
 // With --check nothing is written: a file that would change is an error.
 import { codegen } from "@graphql-codegen/core"
 import * as typedDocumentNode from "@graphql-codegen/typed-document-node"
 import * as typescriptOperations from "@graphql-codegen/typescript-operations"
+import { Generator, getConfig } from "@tanstack/router-generator"
 import { buildSchema, parse, validate } from "graphql"
 import { readFile, readdir, writeFile } from "node:fs/promises"
 import { dirname, join, relative } from "node:path"
@@ -24,12 +26,13 @@ const config = {
     timestamptz: "string",
     jsonb: "unknown",
     bigint: "string",
-    numeric: "string",
-    inet: "string",
+    UUID: "string",
+    DateTime: "string",
+    JSON: "unknown",
   },
 }
 
-const sdl = await readFile(join(root, "schema.graphql"), "utf8")
+const sdl = await readFile(join(root, "..", "schema.graphql"), "utf8")
 const schema = buildSchema(sdl)
 const schemaAst = parse(sdl, { noLocation: true })
 const entries = await readdir(join(root, "src"), { recursive: true })
@@ -64,6 +67,18 @@ for (const source of sources) {
     console.log(`wrote ${relative(root, target)}`)
   }
 }
+
+// The router's plugin writes the tree at each build; here a forgotten one is found.
+const tree = join(root, "src", "routeTree.gen.ts")
+const committed = await readFile(tree, "utf8").catch(() => "")
+await new Generator({ config: getConfig({}, root), root }).run()
+if ((await readFile(tree, "utf8")) !== committed) {
+  if (check) {
+    await writeFile(tree, committed)
+    stale.push(relative(root, tree))
+  } else console.log(`wrote ${relative(root, tree)}`)
+}
+
 if (stale.length > 0) {
   console.error(`out of date, run \`npm run codegen\`:\n  ${stale.join("\n  ")}`)
   process.exit(1)

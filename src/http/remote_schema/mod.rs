@@ -68,13 +68,14 @@ fn graphql_error(error: Error) -> async_graphql::Error {
 
 #[cfg(test)]
 mod tests {
+    /// With `NORTHSTACK_REGENERATE` it writes the file instead, as `make generate` does.
     #[test]
-    fn the_kept_text_is_the_schemas() {
+    fn the_generated_text_is_the_schemas() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/hasura/remote-schema.graphql");
-        if std::env::var_os("UPDATE_SCHEMA").is_some() {
+        if std::env::var_os("NORTHSTACK_REGENERATE").is_some() {
             std::fs::write(path, super::sdl()).unwrap();
         }
         let kept = std::fs::read_to_string(path).unwrap_or_default();
-        assert!(kept == super::sdl(), "{path} differs: write it anew by running this test with UPDATE_SCHEMA=1");
+        assert!(kept == super::sdl(), "{path} is stale: run `make generate`");
     }
 }

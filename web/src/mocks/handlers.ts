@@ -1,9 +1,9 @@
-import { buildSchema, graphql as execute, type GraphQLSchema } from "graphql"
+import { graphql as execute, type GraphQLSchema } from "graphql"
 import { makeServer } from "graphql-ws"
 import { graphql, HttpResponse, ws } from "msw"
-import sdl from "../../schema.graphql?raw"
 import type { MockDb } from "./db"
 import { admits, roots, type MockContext } from "./resolvers"
+import { loadSchema } from "./schema"
 
 /** The mock's network: handlers, and the browser's cookie that the portal never sees. */
 export interface MockNetwork {
@@ -68,5 +68,5 @@ function makeHandlers(db: MockDb, schema: GraphQLSchema, jar: MockNetwork["jar"]
 /** The API over `db` for a test in jsdom. */
 export function mockNetwork(db: MockDb): MockNetwork {
   const jar: MockNetwork["jar"] = { cookie: null }
-  return { handlers: makeHandlers(db, buildSchema(sdl), jar), jar }
+  return { handlers: makeHandlers(db, loadSchema(), jar), jar }
 }

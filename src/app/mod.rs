@@ -58,7 +58,7 @@ impl App {
             db,
             tokens: Tokens::new(SigningKey::from_pem(key.expose())?, tokens)?,
             passwords: Passwords::new()?,
-            refresh_tokens: RefreshTokens::new(cache.clone(), auth.refresh_token_ttl),
+            refresh_tokens: RefreshTokens::new(cache.clone(), auth.refresh_token_ttl, auth.refresh_reuse_grace),
             login_limits: identity::LoginLimits::new(&cache, limits.login, limits.window),
             identity: identity::Rules { registration: auth.registration },
             cache,

@@ -2,6 +2,10 @@
 //!
 //! A family begins with a login. A token that was used before can only have been copied, so showing one ends the
 //! whole family: thief and owner both have to sign in again. The cache keeps digests only; losing it signs people out.
+//!
+//! A page that is loaded twice at once, or an answer that is lost on its way, shows a used token too. So within a short
+//! grace a used token leads to the same successor that its first use led to: a successor is derived from the token
+//! before it and a salt that the cache keeps for the length of the grace, which is of no use without that token.
 
 use std::time::Duration;
 
@@ -16,27 +20,43 @@ use crate::domain::{Redacted, Result};
 const PREFIX: &str = "nsr_";
 const FAMILY_BYTES: usize = 16;
 const SECRET_BYTES: usize = 32;
+const SALT_BYTES: usize = 16;
 
-/// KEYS: family. ARGV: digest shown, digest of the next or '', life in milliseconds.
-/// Gives the state (`live`, `reused`, `gone`) and the user.
+/// KEYS: family. ARGV: digest shown, digest of the next or '', life in milliseconds, salt of the next, grace in
+/// milliseconds. Gives the state (`live`, `reused`, `gone`), the user, and the salts that lead from the token shown
+/// to the live one. `former` holds `digest:salt:until` of tokens used within the grace, oldest first.
 const USE: &str = r"
-local kept = redis.call('hmget', KEYS[1], 'digest', 'user')
-if not kept[1] then return {'gone', ''} end
+local kept = redis.call('hmget', KEYS[1], 'digest', 'user', 'former')
+if not kept[1] then return {'gone', '', ''} end
+local time = redis.call('time')
+local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+local former, salts, known = {}, {}, false
+for entry, digest, salt, till in string.gmatch(kept[3] or '', '((%x+):(%x+):(%d+))') do
+  if tonumber(till) > now then
+    table.insert(former, entry)
+    known = known or digest == ARGV[1]
+    if known then table.insert(salts, salt) end
+  end
+end
 if kept[1] ~= ARGV[1] then
+  if known then return {'live', kept[2], table.concat(salts, ' ')} end
   redis.call('del', KEYS[1])
-  return {'reused', kept[2]}
+  return {'reused', kept[2], ''}
 end
-if ARGV[2] ~= '' then
-  redis.call('hset', KEYS[1], 'digest', ARGV[2])
-  redis.call('pexpire', KEYS[1], ARGV[3])
+if ARGV[2] == '' then return {'live', kept[2], ''} end
+if tonumber(ARGV[5]) > 0 then
+  table.insert(former, ARGV[1] .. ':' .. ARGV[4] .. ':' .. string.format('%d', now + tonumber(ARGV[5])))
+  if #former > 16 then table.remove(former, 1) end
 end
-return {'live', kept[2]}
+redis.call('hset', KEYS[1], 'digest', ARGV[2], 'former', table.concat(former, ' '))
+redis.call('pexpire', KEYS[1], ARGV[3])
+return {'live', kept[2], ARGV[4]}
 ";
 
 /// What a shown token turned out to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Shown {
-    /// Good: this user's.
+    /// Good, or used within the grace: this user's.
     Live(Uuid),
     /// Used before; this user's family has been revoked.
     Reused(Uuid),
@@ -49,12 +69,13 @@ pub enum Shown {
 pub struct RefreshTokens {
     cache: Cache,
     lifetime: Duration,
+    grace: Duration,
 }
 
 impl RefreshTokens {
-    /// Families end when unused for `lifetime`.
-    pub fn new(cache: Cache, lifetime: Duration) -> Self {
-        Self { cache, lifetime }
+    /// Families end when unused for `lifetime`, or when a token is shown later than `grace` after its use.
+    pub fn new(cache: Cache, lifetime: Duration, grace: Duration) -> Self {
+        Self { cache, lifetime, grace }
     }
 
     /// How long a token is good for.
@@ -70,7 +91,7 @@ impl RefreshTokens {
         keep.atomic()
             .hset_multiple(&key, &[("digest", token.digest()), ("user", user.to_string())])
             .ignore()
-            .pexpire(&key, self.milliseconds())
+            .pexpire(&key, milliseconds(self.lifetime))
             .ignore();
         self.cache.pipeline::<()>(&keep).await?;
         Ok(token.text())
@@ -79,16 +100,19 @@ impl RefreshTokens {
     /// Looks at a token without using it up. A used one ends its family.
     pub async fn look(&self, token: &Redacted) -> Result<Shown> {
         match Token::parse(token) {
-            Some(token) => self.show(&token, None).await,
+            Some(token) => Ok(self.show(&token, None).await?.0),
             None => Ok(Shown::Gone),
         }
     }
 
-    /// Uses a token up and gives its successor; `None` if it is no longer live.
+    /// Uses a token up and gives its successor; `None` if it is no longer live. Used again within the grace, it gives
+    /// the family's live token once more.
     pub async fn rotate(&self, token: &Redacted) -> Result<Option<Redacted>> {
         let Some(token) = Token::parse(token) else { return Ok(None) };
-        let next = Token::new(token.family);
-        Ok(matches!(self.show(&token, Some(&next)).await?, Shown::Live(_)).then(|| next.text()))
+        let salt: [u8; SALT_BYTES] = rand::random();
+        let (shown, salts) = self.show(&token, Some(&salt)).await?;
+        let live = salts.iter().fold(token, |token, salt| token.successor(salt));
+        Ok(matches!(shown, Shown::Live(_)).then(|| live.text()))
     }
 
     /// Ends the token's family, used or not; gives its user if there was one.
@@ -101,30 +125,35 @@ impl RefreshTokens {
         Ok(user.and_then(|user| user.parse().ok()))
     }
 
-    async fn show(&self, token: &Token, next: Option<&Token>) -> Result<Shown> {
+    /// What the token is, and the salts of the successors between it and the live one.
+    async fn show(&self, token: &Token, salt: Option<&[u8]>) -> Result<(Shown, Vec<Vec<u8>>)> {
         let mut command = redis::cmd("EVAL");
         command
             .arg(USE)
             .arg(1)
             .arg(self.key(token))
             .arg(token.digest())
-            .arg(next.map(Token::digest).unwrap_or_default())
-            .arg(self.milliseconds());
-        let (state, user): (String, String) = self.cache.run(&command).await?;
-        Ok(match (state.as_str(), user.parse()) {
+            .arg(salt.map(|salt| token.successor(salt).digest()).unwrap_or_default())
+            .arg(milliseconds(self.lifetime))
+            .arg(hex::encode(salt.unwrap_or_default()))
+            .arg(milliseconds(self.grace));
+        let (state, user, salts): (String, String, String) = self.cache.run(&command).await?;
+        let salts = salts.split_whitespace().filter_map(|salt| hex::decode(salt).ok()).collect();
+        let shown = match (state.as_str(), user.parse()) {
             ("live", Ok(user)) => Shown::Live(user),
             ("reused", Ok(user)) => Shown::Reused(user),
             _ => Shown::Gone,
-        })
+        };
+        Ok((shown, salts))
     }
 
     fn key(&self, token: &Token) -> String {
         self.cache.key(&format!("refresh:{}", hex::encode(token.family)))
     }
+}
 
-    fn milliseconds(&self) -> i64 {
-        i64::try_from(self.lifetime.as_millis()).unwrap_or(i64::MAX)
-    }
+fn milliseconds(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }
 
 struct Token {
@@ -135,6 +164,12 @@ struct Token {
 impl Token {
     fn new(family: [u8; FAMILY_BYTES]) -> Self {
         Self { family, secret: rand::random() }
+    }
+
+    /// The token that follows this one by `salt`.
+    fn successor(&self, salt: &[u8]) -> Self {
+        let secret = Sha256::new().chain_update(b"northstack refresh successor").chain_update(self.secret);
+        Self { family: self.family, secret: secret.chain_update(salt).finalize().into() }
     }
 
     fn parse(text: &Redacted) -> Option<Self> {
@@ -166,5 +201,14 @@ mod tests {
         for wrong in ["", "nsr_", "nsr_*", "northstack", &short, &token.text().expose()[4..]] {
             assert!(Token::parse(&wrong.into()).is_none(), "{wrong}");
         }
+    }
+    #[test]
+    fn a_successor_follows_from_token_and_salt_together() {
+        let token = Token::new(rand::random());
+        let next = token.successor(&[1; SALT_BYTES]);
+        assert_eq!(next.family, token.family);
+        assert_eq!(next.secret, token.successor(&[1; SALT_BYTES]).secret);
+        let others = [token.secret, token.successor(&[2; SALT_BYTES]).secret, next.successor(&[1; SALT_BYTES]).secret];
+        assert!(!others.contains(&next.secret));
     }
 }

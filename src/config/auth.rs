@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::Problems;
 use crate::domain::Redacted;
 
+const LONGEST_GRACE: Duration = Duration::from_secs(60);
+
 /// Identity: access tokens, refresh tokens and passwords.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -27,6 +29,11 @@ pub struct Auth {
     #[serde(with = "humantime_serde")]
     #[schemars(with = "String", extend("x-live" = true))]
     pub refresh_token_ttl: Duration,
+    /// For how long after its use a refresh token leads to the same session once more, as when a page is loaded twice
+    /// at once; shown later, it ends the session. `0s` for never.
+    #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
+    pub refresh_reuse_grace: Duration,
     /// Whether the refresh cookie is sent over HTTPS only.
     pub cookie_secure: bool,
     /// Whether anybody may register.
@@ -42,6 +49,7 @@ impl Default for Auth {
             audience: "northstack".to_owned(),
             access_token_ttl: Duration::from_secs(15 * 60),
             refresh_token_ttl: Duration::from_secs(7 * 24 * 60 * 60),
+            refresh_reuse_grace: Duration::from_secs(10),
             cookie_secure: true,
             registration: true,
         }
@@ -56,6 +64,9 @@ impl Auth {
         problems.positive("auth.refresh_token_ttl", self.refresh_token_ttl);
         if self.refresh_token_ttl < self.access_token_ttl {
             problems.add("auth.refresh_token_ttl", "must not be shorter than auth.access_token_ttl");
+        }
+        if self.refresh_reuse_grace > LONGEST_GRACE {
+            problems.add("auth.refresh_reuse_grace", "must be at most 1m: a copied token works for as long");
         }
         if self.signing_key.as_ref().is_some_and(|key| !key.expose().contains("-----BEGIN PRIVATE KEY-----")) {
             problems.add("auth.signing_key", "must be a PEM private key in PKCS #8 (BEGIN PRIVATE KEY)");

@@ -51,7 +51,8 @@ impl App {
         self.begin_session(user.id).await
     }
 
-    /// Gives new tokens for a refresh token, which is used up by it. A token that was used before ends its session.
+    /// Gives new tokens for a refresh token, which is used up by it. A token that was used before ends its session,
+    /// unless that was a moment ago ([`crate::config::Auth::refresh_reuse_grace`]): then it gives the same once more.
     pub async fn refresh(&self, caller: &Caller, token: &Redacted) -> Result<Session> {
         let ended = || Error::new(Code::InvalidToken, "the session has ended; sign in again");
         let user = match self.refresh_tokens.look(token).await? {

@@ -1,9 +1,12 @@
 //! The life of a session, by action and by REST.
 
+use std::collections::HashSet;
+use std::time::Duration;
+
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::support::Service;
+use crate::support::{Answer, Service};
 
 const ANONYMOUS: &str = r#"{"x-hasura-role": "anonymous"}"#;
 
@@ -113,38 +116,86 @@ async fn a_login_does_not_tell_whether_the_address_is_known() {
     assert_eq!(login("ada@example.com", "correct horse battery").await.text, known.text);
 }
 
-#[tokio::test]
-async fn a_refresh_token_works_once_and_its_second_use_ends_the_session() {
-    let service = Service::start().await;
-    let session = service.register("ada@example.com").await;
-    let refresh =
-        async |token: &Value| service.action("refreshToken", json!({ "refreshToken": token }), anonymous()).await;
-    let first = session["refreshToken"].clone();
-    let answer = refresh(&first).await;
-    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
-    let second = answer.json()["refreshToken"].clone();
-    assert_eq!(answer.json()["userId"], session["userId"]);
-    let third = refresh(&second).await.json()["refreshToken"].clone();
-    assert!(third.is_string() && third != second && second != first);
+async fn refresh(service: &Service, token: &Value) -> Answer {
+    service.action("refreshToken", json!({ "refreshToken": token }), anonymous()).await
+}
 
-    let reused = refresh(&first).await;
-    assert_eq!(reused.code(), "invalid-token");
-    assert_eq!(refresh(&third).await.code(), "invalid-token", "the thief's token has ended with the owner's");
-    let noted: i64 = sqlx::query_scalar("select count(*) from audit_logs where action = 'refresh-token-reused'")
-        .fetch_one(service.app.db.pool())
-        .await
-        .unwrap();
-    assert_eq!(noted, 1);
+/// The successor of a refresh token that is still good.
+async fn next(service: &Service, token: &Value) -> Value {
+    let answer = refresh(service, token).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+    answer.json()["refreshToken"].clone()
+}
+
+async fn noted_reuses(service: &Service) -> i64 {
+    let noted = sqlx::query_scalar("select count(*) from audit_logs where action = 'refresh-token-reused'");
+    noted.fetch_one(service.app.db.pool()).await.unwrap()
 }
 
 #[tokio::test]
-async fn of_many_at_once_one_refresh_succeeds() {
+async fn a_refresh_token_works_once_and_its_later_use_ends_the_session() {
+    let grace = Duration::from_millis(200);
+    let service = Service::with(|config| config.auth.refresh_reuse_grace = grace).await;
+    let session = service.register("ada@example.com").await;
+    let first = session["refreshToken"].clone();
+    let second = next(&service, &first).await;
+    let third = next(&service, &second).await;
+    assert!(third.is_string() && third != second && second != first);
+
+    // What is tried is that the grace ends, however much later.
+    tokio::time::sleep(grace + Duration::from_millis(1)).await;
+    assert_eq!(refresh(&service, &first).await.code(), "invalid-token");
+    let ended = refresh(&service, &third).await;
+    assert_eq!(ended.code(), "invalid-token", "the thief's token has ended with the owner's");
+    assert_eq!(noted_reuses(&service).await, 1);
+}
+
+#[tokio::test]
+async fn a_token_used_a_moment_ago_leads_to_the_same_session() {
+    let service = Service::start().await;
+    let session = service.register("ada@example.com").await;
+    let first = session["refreshToken"].clone();
+    let second = next(&service, &first).await;
+    assert_eq!(next(&service, &first).await, second, "an answer may be lost and asked for again");
+    let third = next(&service, &second).await;
+    assert_eq!(next(&service, &first).await, third, "also when the session has gone on since");
+    assert_eq!(next(&service, &second).await, third);
+    let fourth = next(&service, &third).await;
+    assert!(![&first, &second, &third].contains(&&fourth));
+    assert_eq!(noted_reuses(&service).await, 0);
+
+    // The grace is for tokens of the family alone, and ends with it.
+    let other = service.register("bob@example.com").await["refreshToken"].clone();
+    assert_ne!(next(&service, &other).await, fourth);
+    service.action("logout", json!({ "refreshToken": fourth }), anonymous()).await;
+    for token in [&first, &second, &third, &fourth] {
+        assert_eq!(refresh(&service, token).await.code(), "invalid-token");
+    }
+}
+
+#[tokio::test]
+async fn of_many_at_once_all_get_one_session() {
     let service = Service::start().await;
     let session = service.register("ada@example.com").await;
     let body = json!({ "refreshToken": session["refreshToken"] });
     let answers = futures::future::join_all((0..8).map(|_| service.post("/api/v1/auth/refresh", &[], &body))).await;
-    let succeeded = answers.iter().filter(|answer| answer.status == StatusCode::OK).count();
-    assert_eq!(succeeded, 1);
+    let tokens: HashSet<String> = answers
+        .iter()
+        .inspect(|answer| assert_eq!(answer.status, StatusCode::OK, "{}", answer.text))
+        .map(|answer| answer.json()["data"]["refreshToken"].to_string())
+        .collect();
+    assert_eq!(tokens.len(), 1);
+    let successor = answers[0].json()["data"]["refreshToken"].clone();
+    assert_ne!(next(&service, &successor).await, successor);
+}
+
+#[tokio::test]
+async fn without_a_grace_one_of_many_succeeds() {
+    let service = Service::with(|config| config.auth.refresh_reuse_grace = Duration::ZERO).await;
+    let session = service.register("ada@example.com").await;
+    let body = json!({ "refreshToken": session["refreshToken"] });
+    let answers = futures::future::join_all((0..8).map(|_| service.post("/api/v1/auth/refresh", &[], &body))).await;
+    assert_eq!(answers.iter().filter(|answer| answer.status == StatusCode::OK).count(), 1);
 }
 
 #[tokio::test]

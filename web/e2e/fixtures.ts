@@ -24,6 +24,7 @@ export const test = base.extend<TestFixtures, { workerApi: MockServer }>({
     { scope: "worker" },
   ],
   api: async ({ workerApi }, use) => {
+    workerApi.refuseSockets(false)
     workerApi.dropSockets()
     workerApi.db.reset()
     await use(workerApi)
@@ -71,10 +72,11 @@ export async function settled(page: Page): Promise<void> {
   })
 }
 
-/** Fails when axe finds anything against WCAG 2.0 or 2.1 A or AA. */
-export async function expectAccessible(page: Page): Promise<void> {
+/** Fails when axe finds anything against WCAG 2.0 or 2.1 A or AA, on the page or in a part of it. */
+export async function expectAccessible(page: Page, part = "html"): Promise<void> {
   await settled(page)
   const { violations } = await new AxeBuilder({ page })
+    .include(part)
     .withTags(["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"])
     .analyze()
   const found = violations.map(

@@ -1,4 +1,4 @@
-import { expect, test } from "./fixtures"
+import { expect, expectAccessible, expectNoSidewaysScroll, test } from "./fixtures"
 
 test("a person signs in, creates a store, watches each step, opens it and deletes it", async ({
   page,
@@ -88,6 +88,42 @@ test("a lost socket comes back by itself with what was missed", async ({ page, a
   api.db.complete(store)
   await expect(card.getByText("Ready", { exact: true })).toBeVisible()
   await expect(page.getByText("Live", { exact: true })).toBeVisible()
+})
+
+test("a broken connection is said, with its time, until it is back", async ({ page, context, signIn }) => {
+  await signIn()
+  const banner = page.locator("[data-slot=connection-banner]")
+  await expect(banner).toBeHidden()
+  await context.setOffline(true)
+  await expect(banner).toContainText("This device is offline. What you see is from")
+  await expect(page.getByRole("status").filter({ hasText: "Offline" })).toBeVisible()
+  await expectAccessible(page)
+  await expectNoSidewaysScroll(page)
+  await context.setOffline(false)
+  await expect(banner).toContainText("Live again")
+  await expect(banner).toBeHidden()
+})
+
+test("a service that is away is said, and its return too", async ({ page, api, signIn, addStore }) => {
+  await signIn()
+  await expect(page.getByText("Live", { exact: true })).toBeVisible()
+  api.refuseSockets(true)
+  const banner = page.locator("[data-slot=connection-banner]")
+  await expect(banner).toContainText("The live connection was lost; reconnecting.")
+  addStore("My Shop")
+  api.refuseSockets(false)
+  await expect(page.getByRole("article", { name: "My Shop" })).toBeVisible({ timeout: 20_000 })
+  await expect(banner).toContainText("Live again")
+})
+
+test("two tabs and a reload at once keep the session", async ({ page, context, signIn }) => {
+  await signIn()
+  const second = await context.newPage()
+  await Promise.all([second.goto("/stores"), page.reload(), page.reload().catch(() => null)])
+  for (const tab of [page, second]) {
+    await tab.goto("/stores")
+    await expect(tab.getByRole("heading", { name: "Your Stores (0)" })).toBeVisible()
+  }
 })
 
 test("a token is renewed before it expires, and the socket lives on with the new one", async ({

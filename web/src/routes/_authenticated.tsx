@@ -1,10 +1,12 @@
 import { createFileRoute, Link, Outlet, redirect, useNavigate } from "@tanstack/react-router"
 import { useEffect } from "react"
 import { Brand } from "@/components/brand"
+import { ConnectionBanner } from "@/components/connection-banner"
 import { ConnectionPill } from "@/components/connection-pill"
 import { ErrorPanel } from "@/components/error-panel"
 import { ThemeMenu } from "@/components/theme-menu"
 import { UserMenu } from "@/features/auth/user-menu"
+import { useLiveness } from "@/lib/liveness"
 import { safeReturnUrl } from "@/lib/return-url"
 import { renew, sessionKnown, useSession } from "@/lib/session"
 
@@ -21,6 +23,7 @@ export const Route = createFileRoute("/_authenticated")({
 function Shell() {
   const session = useSession()
   const navigate = useNavigate()
+  const liveness = useLiveness()
   const { status } = session
   const expired = session.status === "signed-out" && session.expired
 
@@ -56,11 +59,12 @@ function Shell() {
             <Brand />
           </Link>
           <div className="flex shrink-0 items-center gap-1 sm:gap-3">
-            <ConnectionPill />
+            <ConnectionPill liveness={liveness} />
             <ThemeMenu />
             <UserMenu />
           </div>
         </div>
+        <ConnectionBanner liveness={liveness} />
       </header>
       <main id="main" tabIndex={-1} className="mx-auto max-w-7xl px-4 pt-8 pb-20 sm:px-6">
         <Outlet />

@@ -1,11 +1,24 @@
+import type { ApolloClient } from "@apollo/client"
 import { createMemoryHistory } from "@tanstack/react-router"
 import { render, screen } from "@testing-library/react"
 import userEvent from "@testing-library/user-event"
+import { beforeAll } from "vitest"
 import { App, createAppRouter } from "@/app"
 import { createApollo } from "@/lib/apollo"
 import { useSession } from "@/lib/session"
 import type { StoreRow } from "@/mocks/db"
 import { db, network } from "@/test/server"
+
+function routerAt(apollo: ApolloClient, url: string) {
+  return createAppRouter(apollo, createMemoryHistory({ initialEntries: [url] }))
+}
+
+// The pages' own chunks are there before the first test, which is then no slower than the others.
+beforeAll(async () => {
+  const router = routerAt(createApollo(), "/")
+  const routes = Object.values(router.routesById)
+  await Promise.all(routes.map((route) => Promise.resolve(router.loadRouteChunk(route))))
+}, 60_000)
 
 /** Renders the portal at `url` with its real router and client. `signedIn` gives the browser a session's cookie. */
 export function renderApp(url: string, { signedIn = true } = {}) {
@@ -16,7 +29,7 @@ export function renderApp(url: string, { signedIn = true } = {}) {
     db.sessions.set("refresh.test", user.id)
   }
   const apollo = createApollo()
-  const router = createAppRouter(apollo, createMemoryHistory({ initialEntries: [url] }))
+  const router = routerAt(apollo, url)
   const view = render(<App apollo={apollo} router={router} />)
   return { ...view, router, user: userEvent.setup() }
 }

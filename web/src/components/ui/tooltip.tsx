@@ -7,14 +7,16 @@ export function TooltipProvider(props: ComponentProps<typeof TooltipPrimitive.Pr
 
 interface TooltipProps {
   content: ReactNode
+  /** Told when it appears and when it goes. */
+  onOpenChange?: (open: boolean) => void
   /** The element it describes; it takes a ref and event handlers. */
   children: ReactNode
 }
 
 /** A hint on hover and focus. It only describes: what it says is never needed to act. */
-export function Tooltip({ content, children }: TooltipProps) {
+export function Tooltip({ content, onOpenChange, children }: TooltipProps) {
   return (
-    <TooltipPrimitive.Root>
+    <TooltipPrimitive.Root onOpenChange={onOpenChange}>
       <TooltipPrimitive.Trigger asChild>{children}</TooltipPrimitive.Trigger>
       <TooltipPrimitive.Portal>
         <TooltipPrimitive.Content

@@ -7,7 +7,7 @@ import { cn } from "@/lib/utils"
 
 const metrics: { key: keyof StoreMetrics; label: string; icon: LucideIcon; tone: Tone }[] = [
   { key: "total", label: "Total Stores", icon: StoreIcon, tone: "info" },
-  { key: "active", label: "Active", icon: CircleCheckBig, tone: "success" },
+  { key: "active", label: "Active Stores", icon: CircleCheckBig, tone: "success" },
   { key: "provisioning", label: "Provisioning", icon: Hourglass, tone: "warning" },
   { key: "failed", label: "Failed", icon: CircleX, tone: "danger" },
 ]

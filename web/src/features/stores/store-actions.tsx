@@ -2,8 +2,8 @@ import { useMutation } from "@apollo/client/react"
 import { KeyRound, RotateCw, Settings, ShoppingCart } from "lucide-react"
 import { toast } from "sonner"
 import { Button } from "@/components/ui/button"
-import { Tooltip } from "@/components/ui/tooltip"
 import { AdminCredentials } from "@/features/stores/admin-credentials"
+import { AdminTooltip } from "@/features/stores/admin-tooltip"
 import type { Store } from "@/features/stores/store-model"
 import { RetryStoreDocument } from "@/features/stores/stores.generated"
 import { describeError } from "@/lib/errors"
@@ -32,7 +32,7 @@ function ReadyActions({ store }: { store: Store }) {
         </a>
       </Button>
       {store.admin_url === null ? null : (
-        <Tooltip content="Opens wp-admin in a new tab; the key has the login.">
+        <AdminTooltip storeId={store.id}>
           <Button asChild variant="secondary" size="sm" className="h-9">
             <a href={store.admin_url} target="_blank" rel="noreferrer">
               <Settings aria-hidden />
@@ -40,7 +40,7 @@ function ReadyActions({ store }: { store: Store }) {
               <span className="sr-only">: {store.name} (opens in a new tab)</span>
             </a>
           </Button>
-        </Tooltip>
+        </AdminTooltip>
       )}
       <AdminCredentials storeId={store.id} name={store.name}>
         <Button variant="secondary" size="icon" aria-label={`Admin login of ${store.name}`}>

@@ -148,6 +148,21 @@ describe("the admin login", () => {
     expect(db.reveals).toHaveLength(1)
   })
 
+  test("is in the tooltip of the admin link, once somebody stays there", async () => {
+    db.complete(addStore("My Shop"))
+    const { user } = renderApp("/stores")
+    const admin = within(await findCard("My Shop")).getByRole("link", { name: /^Admin/ })
+    await user.hover(admin)
+    const tooltip = await screen.findByRole("tooltip")
+    expect(db.reveals, "passing by asks for nothing").toHaveLength(0)
+    await waitFor(() => expect(tooltip).toHaveTextContent("Login: admin / Admin@123"))
+    expect(db.reveals).toHaveLength(1)
+    await user.unhover(admin)
+    await user.keyboard("{Escape}")
+    await waitFor(() => expect(screen.queryByRole("tooltip")).not.toBeInTheDocument())
+    expect(screen.queryByText(/Admin@123/)).not.toBeInTheDocument()
+  })
+
   test("says why it cannot be shown", async () => {
     db.complete(addStore("My Shop"))
     db.faults.set("revealStoreCredentials", { code: "forbidden", message: "your role may not see the login" })

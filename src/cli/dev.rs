@@ -79,6 +79,9 @@ impl Dev {
         println!("\nReady in {:.1} s\n", begun.elapsed().as_secs_f64());
         println!("  Portal     http://localhost:{}", self.portal_port);
         println!("  Log in as  {} / {}", dev::DEMO_EMAIL, dev::DEMO_PASSWORD);
+        if config.server.explorer {
+            println!("  Explorer   http://{host}:{port}/explorer");
+        }
         println!("  GraphQL    http://{host}:{port}/v1/graphql");
         println!("  Stores     http://<store>.{}:{}", config.stores.base_domain, self.store_port);
         println!("\nCtrl-C stops everything.");

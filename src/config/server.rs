@@ -19,6 +19,8 @@ pub struct Server {
     pub port: u16,
     /// Port of the portal, which is served with the API under one origin; 0 turns it off.
     pub portal_port: u16,
+    /// Whether the API explorer is served at `/explorer`; on by default in `northstack dev` alone.
+    pub explorer: bool,
     /// The address under which browsers reach the portal; used for links and redirects.
     pub public_url: Option<url::Url>,
     /// Longest time that a request other than a stream may take.
@@ -44,6 +46,7 @@ impl Default for Server {
             host: IpAddr::V4(Ipv4Addr::LOCALHOST),
             port: 8080,
             portal_port: 3001,
+            explorer: false,
             public_url: None,
             request_timeout: Duration::from_secs(30),
             shutdown_timeout: Duration::from_secs(30),

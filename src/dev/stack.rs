@@ -197,6 +197,7 @@ fn local_defaults(
     let key = read(&key)?;
     loader = default(loader, "auth.signing_key", key.into());
     loader = default(loader, "auth.cookie_secure", false.into());
+    loader = default(loader, "server.explorer", true.into());
     loader = default(loader, "server.portal_port", options.portal_port.into());
     loader = default(loader, "hasura.service_url", format!("http://127.0.0.1:{port}").into());
     // A killed platform goes on where it was within two seconds of its next start.

@@ -1,13 +1,15 @@
-//! The portal's files: built by `make build` into `web/dist` and embedded in the binary (read from there in debug builds).
+//! The portal's files and the API explorer's: built by `make build` into `web/dist` and embedded in the binary (read
+//! from there in debug builds).
 
 use axum::body::Body;
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderMap, IF_NONE_MATCH};
 use axum::http::{Method, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use rust_embed::{EmbeddedFile, RustEmbed};
 
-use super::RestError;
+use super::state::Face;
+use super::{AppState, RestError};
 use crate::domain::{Code, Error};
 
 #[derive(RustEmbed)]
@@ -16,21 +18,58 @@ use crate::domain::{Code, Error};
 struct Files;
 
 const INDEX: &str = "index.html";
+const EXPLORER: &str = "explorer.html";
 
-/// Answers what no route answers: a file, or for a page of the portal its one document.
-pub(super) async fn file(request: Request) -> Response {
-    if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        return RestError::from(Error::not_found("route")).into_response();
+/// The answer to what is not there.
+pub(super) fn unknown() -> Response {
+    RestError::from(Error::not_found("route")).into_response()
+}
+
+/// `/`: the portal; on the API's own listener the way to the API explorer.
+pub(super) async fn home(State(state): State<AppState>, request: Request) -> Response {
+    match state.face {
+        Face::Portal => file(request).await,
+        Face::Api if state.settings.explorer => Redirect::temporary("/explorer").into_response(),
+        Face::Api => unknown(),
+    }
+}
+
+/// The API explorer, where the configuration has it.
+pub(super) async fn explorer(State(state): State<AppState>, request: Request) -> Response {
+    match (state.settings.explorer, state.face) {
+        (true, _) => page(EXPLORER, request.headers()),
+        (false, Face::Portal) => file(request).await,
+        (false, Face::Api) => unknown(),
+    }
+}
+
+/// A file that a page loads.
+pub(super) async fn asset(State(state): State<AppState>, request: Request) -> Response {
+    if state.face == Face::Api && !state.settings.explorer {
+        return unknown();
     }
     let path = request.uri().path().trim_start_matches('/');
-    if let Some(found) = Files::get(path).filter(|_| !path.is_empty()) {
+    match Files::get(path) {
+        Some(found) => answer(path, found, request.headers()),
+        None => RestError::from(Error::not_found("file")).into_response(),
+    }
+}
+
+/// Answers on the portal's listener what no route answers: a file, or for a page of the portal its one document.
+pub(super) async fn file(request: Request) -> Response {
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        return unknown();
+    }
+    let path = request.uri().path().trim_start_matches('/');
+    if let Some(found) = Files::get(path).filter(|_| !path.is_empty() && !path.ends_with(".html")) {
         return answer(path, found, request.headers());
     }
-    if !wants_page(request.headers()) {
-        return RestError::from(Error::not_found("route")).into_response();
-    }
-    match Files::get(INDEX) {
-        Some(index) => answer(INDEX, index, request.headers()),
+    if wants_page(request.headers()) { page(INDEX, request.headers()) } else { unknown() }
+}
+
+fn page(name: &str, headers: &HeaderMap) -> Response {
+    match Files::get(name) {
+        Some(found) => answer(name, found, headers),
         None => RestError::from(Error::new(Code::Unavailable, "the portal has not been built; run `make build`"))
             .into_response(),
     }

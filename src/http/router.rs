@@ -13,6 +13,7 @@ use axum::routing::{MethodFilter, MethodRouter, any, on};
 
 use super::actions::{identity, operations, stores as store_actions};
 use super::edge::{self, backend};
+use super::state::Face;
 use super::{ActionError, AppState, RestError, SignedIn, auth, events, extract, health, pages, remote_schema, stores};
 use crate::auth::same_secret;
 use crate::domain::{Code, Error};
@@ -90,6 +91,11 @@ pub fn routes() -> Vec<Route> {
         all("/api/swagger/json", Engine, backend::forward),
         all("/api/rest/{*endpoint}", Engine, backend::forward),
         all("/api/v1/{*endpoint}", Engine, backend::forward_rest_alias),
+        // Pages: the API explorer, and what it and the portal are made of.
+        get("/", Public, pages::home),
+        get("/explorer", Public, pages::explorer),
+        get("/assets/{*file}", Public, pages::asset),
+        get("/favicon.svg", Public, pages::asset),
     ]
 }
 
@@ -119,12 +125,13 @@ fn all<H: Handler<T, AppState>, T: 'static>(path: &'static str, access: Access, 
 
 /// The service: every route behind its guard, and the edge around all of them.
 pub fn router(state: AppState) -> Router {
-    let unknown = || async { RestError::from(Error::not_found("route")) };
-    edge::around(guarded_routes(&state).fallback(unknown), &state)
+    let state = AppState { face: Face::Api, ..state };
+    edge::around(guarded_routes(&state).fallback(async || pages::unknown()), &state)
 }
 
 /// The same with the portal's pages beside it, under one origin.
 pub fn portal(state: AppState) -> Router {
+    let state = AppState { face: Face::Portal, ..state };
     edge::around(guarded_routes(&state).fallback(pages::file), &state)
 }
 

@@ -21,6 +21,8 @@ pub struct Settings {
     pub secure: bool,
     /// How many reverse proxies of ours stand before the service: that many entries of `X-Forwarded-For` are believed.
     pub trusted_proxies: usize,
+    /// Whether the API explorer is served.
+    pub explorer: bool,
     /// How many requests a caller may send to one REST route.
     pub rate_limits: RateLimits,
 }
@@ -34,6 +36,7 @@ impl Default for Settings {
             timeout: Duration::from_secs(60),
             secure: false,
             trusted_proxies: 0,
+            explorer: false,
             rate_limits: RateLimits::default(),
         }
     }
@@ -48,6 +51,7 @@ impl From<&Config> for Settings {
             timeout: config.server.request_timeout,
             secure: config.auth.cookie_secure,
             trusted_proxies: usize::from(config.server.trust_forwarded_for),
+            explorer: config.server.explorer,
             rate_limits: config.rate_limits.clone(),
         }
     }

@@ -7,6 +7,15 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use super::{Backend, Settings, remote_schema};
 use crate::app::App;
 
+/// Which of the service's two listeners a request came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Face {
+    /// The API, where the API explorer is the one page.
+    Api,
+    /// The portal, with the API under the same origin.
+    Portal,
+}
+
 /// Shared by all handlers; cheap to clone.
 #[derive(Clone)]
 pub struct AppState {
@@ -18,13 +27,14 @@ pub struct AppState {
     pub backend: Backend,
     pub(super) schema: remote_schema::Schema,
     pub(super) metrics: Option<PrometheusHandle>,
+    pub(super) face: Face,
 }
 
 impl AppState {
     /// The state of a service whose GraphQL requests go to `backend`.
     pub fn new(app: Arc<App>, settings: Settings, backend: Backend) -> Self {
         let schema = remote_schema::schema(Arc::clone(&app));
-        Self { app, schema, settings: Arc::new(settings), backend, metrics: None }
+        Self { app, schema, settings: Arc::new(settings), backend, metrics: None, face: Face::Api }
     }
 
     /// The same with the recorder that `/metrics` prints; see [`super::install_recorder`].

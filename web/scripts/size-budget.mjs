@@ -1,4 +1,5 @@
-// Holds the built portal to its budgets, in kB after gzip: what every page loads, what each route adds, the styles.
+// Holds what was built to its budgets, in kB after gzip: what every page of the portal loads, what each route adds,
+// the portal's styles, and the API explorer with its editor.
 import { readFile } from "node:fs/promises"
 import { gzipSync } from "node:zlib"
 
@@ -26,18 +27,47 @@ async function total(keys) {
   return sum
 }
 
-const [entry] = Object.entries(manifest).find(([, chunk]) => chunk.isEntry)
-const shell = closure(entry)
+/** Every chunk that can come to load from `key` on. */
+function reach(key, found = new Set()) {
+  if (found.has(key)) return found
+  found.add(key)
+  const { imports = [], dynamicImports = [] } = manifest[key] ?? {}
+  for (const next of [...imports, ...dynamicImports]) reach(next, found)
+  return found
+}
+
+/** The styles of these chunks. */
+async function styles(keys) {
+  let sum = 0
+  for (const file of new Set([...keys].flatMap((key) => manifest[key].css ?? []))) sum += await size(file)
+  return sum
+}
+
+const shell = closure("index.html")
+const portal = reach("index.html")
 const rows = [["shell JS", await total(shell), limits.shellJs]]
-for (const [key, chunk] of Object.entries(manifest)) {
+for (const key of portal) {
+  const chunk = manifest[key]
   if (!chunk.isDynamicEntry) continue
   const own = [...closure(key)].filter((each) => !shell.has(each))
   rows.push([`route ${chunk.name}`, await total(own), limits.routeJs])
 }
-const styles = new Set(Object.values(manifest).flatMap((chunk) => chunk.css ?? []))
-let css = 0
-for (const file of styles) css += await size(file)
-rows.push(["CSS", css, limits.css])
+rows.push(["CSS", await styles(portal), limits.css])
+
+// What it takes until a query can be typed: the page's script, the editor, and what they load at once.
+const explorer = closure("src/explorer/render.tsx", closure("explorer.html"))
+for (const key of Object.keys(manifest).filter((each) =>
+  /monaco-graphql\/esm\/(monaco-editor|lite)/.test(each),
+)) {
+  closure(key, explorer)
+}
+rows.push(["explorer JS", await total(explorer), limits.explorerJs])
+rows.push(["explorer CSS", await styles(reach("explorer.html")), limits.explorerCss])
+if (explorer.has("index.html")) throw new Error("the explorer's page starts the portal")
+for (const key of ["monaco-editor", "graphiql"]) {
+  const found = [...portal].filter((each) => each.includes(key))
+  if (found.length > 0) throw new Error(`the portal loads the explorer's parts: ${found.join(", ")}`)
+}
 
 let over = false
 for (const [name, kilobytes, limit] of rows) {

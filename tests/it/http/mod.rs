@@ -3,5 +3,6 @@
 mod edge;
 mod events;
 mod limits;
+mod pages;
 mod routes;
 mod sockets;

@@ -1,4 +1,4 @@
-//! Over real sockets: slow clients, a graceful end, the portal's files, and a Hasura elsewhere behind the edge.
+//! Over real sockets: slow clients, a graceful end, and a Hasura elsewhere behind the edge.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{self};
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{Service, request};
+use crate::support::Service;
 
 /// Serves the router on a port of its own until the token is dropped.
 async fn listen(
@@ -171,35 +171,4 @@ async fn a_socket_to_an_external_hasura_is_passed_on() {
         panic!("a page of another site opened a socket");
     };
     assert_eq!(refused.status(), StatusCode::FORBIDDEN);
-}
-
-#[tokio::test]
-async fn the_portal_stands_beside_the_api() {
-    let service = Service::start().await;
-    let portal = northstack::http::portal(service.state());
-    let get = async |path: &str, accept: &str| {
-        let request = request(axum::http::Method::GET, path, &[("accept", accept)], String::new());
-        Service::answer(portal.clone(), request).await
-    };
-    assert_eq!(get("/health", "text/html").await.json()["status"], "ok");
-    assert_eq!(get("/api/stores", "application/json").await.status, StatusCode::UNAUTHORIZED);
-    assert_eq!(get("/assets/none.js", "*/*").await.code(), "not-found");
-    let page = get("/stores/some-page", "text/html,*/*").await;
-    if std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("web/dist/index.html").exists() {
-        assert_eq!(page.status, StatusCode::OK);
-        assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
-        assert_eq!(page.header("cache-control"), "no-cache");
-        let again = request(
-            axum::http::Method::GET,
-            "/",
-            &[("accept", "text/html"), ("if-none-match", page.header("etag"))],
-            String::new(),
-        );
-        assert_eq!(Service::answer(portal.clone(), again).await.status, StatusCode::NOT_MODIFIED);
-    } else {
-        assert_eq!((page.status, page.code().as_str()), (StatusCode::SERVICE_UNAVAILABLE, "unavailable"));
-    }
-    assert!(page.header("content-security-policy").contains("script-src 'self'"));
-    let traversal = get("/../Cargo.toml", "*/*").await;
-    assert_eq!(traversal.status, StatusCode::NOT_FOUND);
 }

@@ -4,19 +4,20 @@ use std::process::Command;
 
 use super::Stack;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_person_creates_watches_and_deletes_a_store_in_the_portal() {
-    let stack = Stack::paced("people").await;
-    stack.register("person@example.com").await;
-    let screenshot = stack.state().join("portal.png");
+const EMAIL: &str = "person@example.com";
+
+/// Runs a script of the portal's browser tests as this person; it must succeed and take a picture.
+async fn browse(stack: &Stack, script: &str, address: &str) {
+    let screenshot = stack.state().join("picture.png");
     let output = tokio::task::block_in_place(|| {
         Command::new("node")
-            .arg("e2e/live/journey.live.mjs")
+            .arg(script)
             .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/web"))
-            .env("BASE_URL", stack.portal_url())
-            .env("EMAIL", "person@example.com")
+            .env("BASE_URL", address)
+            .env("EMAIL", EMAIL)
             .env("PASSWORD", "correct horse battery")
             .env("SCREENSHOT", &screenshot)
+            .env("FAILURE_SCREENSHOT", stack.state().join("failed.png"))
             .output()
             .expect("node runs")
     });
@@ -28,4 +29,18 @@ async fn a_person_creates_watches_and_deletes_a_store_in_the_portal() {
         stack.log()
     );
     assert!(screenshot.is_file(), "the journey takes a picture");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_creates_watches_and_deletes_a_store_in_the_portal() {
+    let stack = Stack::paced("people").await;
+    stack.register(EMAIL).await;
+    browse(&stack, "e2e/live/journey.live.mjs", &stack.portal_url()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_asks_and_subscribes_in_the_api_explorer() {
+    let stack = Stack::paced("people").await;
+    stack.register(EMAIL).await;
+    browse(&stack, "e2e/live/explorer.live.mjs", &stack.api_url()).await;
 }

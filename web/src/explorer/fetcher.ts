@@ -1,0 +1,51 @@
+import type { Fetcher, FetcherParams, SyncExecutionResult } from "@graphiql/toolkit"
+import { type DocumentNode, type ExecutionResult, getOperationAST, OperationTypeNode, parse } from "graphql"
+import { createClient } from "graphql-ws"
+
+const endpoint = "/v1/graphql"
+
+type Headers = Record<string, string>
+
+/** Sends one operation; `fetch` keeps no cookie, so that the explorer never touches the portal's session. */
+export async function post(params: FetcherParams, headers: Headers = {}): Promise<SyncExecutionResult> {
+  const response = await fetch(endpoint, {
+    method: "POST",
+    credentials: "omit",
+    headers: { ...headers, "content-type": "application/json", accept: "application/json" },
+    body: JSON.stringify(params),
+  })
+  const text = await response.text()
+  try {
+    return JSON.parse(text) as SyncExecutionResult
+  } catch {
+    throw new Error(`The service answered ${response.status} without JSON: ${text.slice(0, 200)}`)
+  }
+}
+
+/** Opens a socket of its own for one subscription (subprotocol graphql-transport-ws), closed when it is stopped. */
+function subscribe(params: FetcherParams, headers: Headers): AsyncIterable<ExecutionResult> {
+  const client = createClient({
+    url: `${location.protocol === "https:" ? "wss:" : "ws:"}//${location.host}${endpoint}`,
+    // As Hasura reads them; a browser cannot set headers on a socket.
+    connectionParams: { headers },
+  })
+  const results = client.iterate({
+    query: params.query,
+    operationName: params.operationName ?? undefined,
+    variables: params.variables as Record<string, unknown> | undefined,
+  })
+  // Errors come over the wire as plain objects; they are shown, not thrown.
+  return results as AsyncIterable<ExecutionResult>
+}
+
+/** Whether the operation that is to run is a subscription. */
+export function isSubscription(document: DocumentNode, operationName?: string | null): boolean {
+  return getOperationAST(document, operationName)?.operation === OperationTypeNode.SUBSCRIPTION
+}
+
+/** What GraphiQL runs operations with: subscriptions over a socket, all else over HTTP. */
+export const fetcher: Fetcher = (params, options) => {
+  const headers: Headers = options?.headers ?? {}
+  const document = options?.documentAST ?? parse(params.query)
+  return isSubscription(document, params.operationName) ? subscribe(params, headers) : post(params, headers)
+}

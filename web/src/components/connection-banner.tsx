@@ -27,7 +27,7 @@ export function ConnectionBanner({ liveness }: { liveness: Liveness }) {
     <div
       data-slot="connection-banner"
       className={cn(
-        "absolute inset-x-0 top-full flex items-center justify-center gap-2 border-b px-4 py-1.5 text-center text-xs font-semibold sm:text-sm",
+        "flex items-center justify-center gap-2 border-t px-4 py-1.5 text-center text-xs font-semibold sm:text-sm",
         shown === "back" ? "bg-success-bg text-success" : "bg-warning-bg text-warning",
       )}
     >

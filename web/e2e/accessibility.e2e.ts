@@ -57,6 +57,12 @@ test("every dialog, popover, menu and toast", async ({ page, api, signIn, addSto
   await inBothThemes(page, () => expectAccessible(page))
   await page.keyboard.press("Escape")
 
+  await page.getByRole("link", { name: /^Admin/ }).focus()
+  await expect(page.getByRole("tooltip")).toHaveText("Login: admin / Admin@123")
+  await inBothThemes(page, () => expectAccessible(page))
+  await page.keyboard.press("Escape")
+  await expect(page.getByRole("tooltip")).toBeHidden()
+
   await page.getByRole("button", { name: "Account" }).click()
   await expect(page.getByText("ada@example.com")).toBeVisible()
   await inBothThemes(page, () => expectAccessible(page))
@@ -89,6 +95,25 @@ test("nothing scrolls sideways at 320 pixels, also with long names", async ({
   await expectNoSidewaysScroll(page)
   await page.getByRole("button", { name: /^Delete Donau/ }).click()
   await expectNoSidewaysScroll(page)
+})
+
+test("nothing moves for somebody who asked for less motion", async ({ page, api, signIn, addStore }) => {
+  await page.emulateMedia({ reducedMotion: "reduce" })
+  await signIn()
+  api.db.advance(addStore("New Shop"))
+  await expect(page.getByRole("article", { name: "New Shop" }).locator("[data-status=running]")).toBeVisible()
+  await page.getByRole("button", { name: "Create Store" }).click()
+  await expect(page.getByRole("dialog")).toBeVisible()
+  const moving = () =>
+    page.evaluate(() =>
+      document
+        .getAnimations()
+        .filter((animation) => animation.playState === "running")
+        .map((animation) => animation.effect?.getComputedTiming())
+        .filter((timing) => timing && Number(timing.duration) * (timing.iterations ?? 1) > 1)
+        .map((timing) => JSON.stringify(timing)),
+    )
+  expect(await moving()).toEqual([])
 })
 
 test("the theme is chosen, kept over a reload and set before the first paint", async ({ page, signIn }) => {

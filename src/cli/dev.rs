@@ -6,7 +6,7 @@ use std::time::Instant;
 use clap::{Args, ValueEnum};
 
 use super::service::{Roles, Service};
-use super::{Context, Exit};
+use super::{Context, Exit, graphql_engine};
 use crate::config::Loader;
 use crate::dev::{self, Progress, Stack, StackOptions, State};
 use crate::domain::Result;
@@ -45,6 +45,7 @@ impl Dev {
     /// Runs until Ctrl-C or a failure, and stops everything that it started.
     pub async fn run(self, context: &Context) -> Result<Exit> {
         let begun = Instant::now();
+        graphql_engine::check(&context.settings()?)?;
         let progress = Progress::new();
         println!("NorthStack on this machine; its state is in {}", self.state.display());
         let mut state = State::open(&self.state, self.reset)?;

@@ -7,7 +7,7 @@ mod credentials;
 mod dev;
 mod exit;
 mod graphql;
-mod graphql_engine;
+pub mod graphql_engine;
 mod login;
 mod metadata;
 mod migrate;

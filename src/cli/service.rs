@@ -50,6 +50,9 @@ impl Service {
     /// What is wrong with the configuration, or which system does not answer.
     pub async fn start(loader: Loader, roles: Roles) -> Result<Self> {
         let config = Arc::new(loader.load(Purpose::Service)?.config);
+        if roles.api {
+            graphql_engine::check(&config)?;
+        }
         // The one TLS provider; another part may have installed the same already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let db = Db::connect(&config.database).await?;

@@ -54,7 +54,8 @@ pub enum ErrorCode {
     ExceededBatchLimit,
     ExceededTimeLimit,
     ExceededRateLimit,
-    ExceededTokenLimit,
+    ExceededAliasLimit,
+    ExceededDirectiveLimit,
 }
 
 impl ErrorCode {
@@ -66,7 +67,8 @@ impl ErrorCode {
             Self::ExceededBatchLimit => "batch-limit-exceeded",
             Self::ExceededTimeLimit => "time-limit-exceeded",
             Self::ExceededRateLimit => "rate-limit-exceeded",
-            Self::ExceededTokenLimit => "token-limit-exceeded",
+            Self::ExceededAliasLimit => "alias-limit-exceeded",
+            Self::ExceededDirectiveLimit => "directive-limit-exceeded",
             other => other.into(),
         }
     }

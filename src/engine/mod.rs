@@ -30,6 +30,7 @@ pub mod session;
 pub mod sql;
 mod start;
 mod state;
+mod store;
 pub mod subscriptions;
 
 pub use callers::{ActionAnswer, ActionCall, Callers, NoCallers, Pending, RemoteCall, RequestContext};

@@ -8,13 +8,20 @@ use serde_json::Value;
 use sqlx::PgPool;
 
 use super::metadata::{LoadError, Metadata};
+use super::subscriptions::HubOptions;
 
 /// What an engine is started with.
 pub struct EngineOptions {
     /// Connections to the one source.
     pub pool: PgPool,
+    /// Connections for the statements of queries, mutations and live queries, whose time may be limited; those of
+    /// `pool` when there are none.
+    pub query_pool: Option<PgPool>,
     /// Where metadata comes from.
     pub metadata: MetadataSource,
+    /// Whether metadata that `/v1/metadata` changes is kept in the database and in force again after a restart, and
+    /// changes by other instances are followed.
+    pub keep_metadata: bool,
     /// Values for `{{NAME}}` in URL templates and for `value_from_env`.
     pub env: HashMap<String, String>,
     /// The admin secret; without one every request is the admin's.
@@ -31,8 +38,14 @@ pub struct EngineOptions {
     pub remote_schema_permissions: bool,
     /// Details of internal errors go to every role; else to admin only.
     pub dev_mode: bool,
+    /// Whether roles other than admin may introspect; the metadata may forbid it to single roles.
+    pub introspection: bool,
+    /// Whether roles other than admin may run only what the allow list holds.
+    pub allow_list: bool,
     /// Limits that hold for every role but admin, next to those of the metadata.
     pub limits: Limits,
+    /// How live queries are kept up to date.
+    pub live_queries: HubOptions,
 }
 
 impl EngineOptions {
@@ -40,7 +53,9 @@ impl EngineOptions {
     pub fn new(pool: PgPool, metadata: MetadataSource) -> Self {
         Self {
             pool,
+            query_pool: None,
             metadata,
+            keep_metadata: false,
             env: HashMap::new(),
             admin_secret: None,
             jwt_secret: None,
@@ -49,7 +64,10 @@ impl EngineOptions {
             infer_function_permissions: true,
             remote_schema_permissions: true,
             dev_mode: false,
+            introspection: true,
+            allow_list: false,
             limits: Limits::default(),
+            live_queries: HubOptions::default(),
         }
     }
 }
@@ -86,12 +104,53 @@ pub struct Limits {
     pub nodes: usize,
     /// Root fields of one operation.
     pub root_fields: usize,
+    /// Aliases in a document.
+    pub aliases: usize,
+    /// Directives in a document.
+    pub directives: usize,
+    /// Operations in one request body.
+    pub batch: usize,
     /// Compiled plans that are kept.
     pub cached_plans: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { tokens: 20_000, recursion: 200, depth: 25, nodes: 5_000, root_fields: 100, cached_plans: 4_096 }
+        Self {
+            tokens: 20_000,
+            recursion: 200,
+            depth: 25,
+            nodes: 5_000,
+            root_fields: 100,
+            aliases: 100,
+            directives: 100,
+            batch: 50,
+            cached_plans: 4_096,
+        }
+    }
+}
+
+/// What of the options every state keeps.
+#[derive(Debug)]
+pub(super) struct Rules {
+    /// A function that reads may be called by every role that may select from its table.
+    pub infer_functions: bool,
+    /// Roles other than admin see of remote schemas what their permissions say.
+    pub remote_permissions: bool,
+    /// Whether roles other than admin may introspect.
+    pub introspection: bool,
+    /// Bounds on documents.
+    pub limits: Limits,
+}
+
+impl Rules {
+    /// The part of the options that states keep.
+    pub fn of(options: &EngineOptions) -> Self {
+        Self {
+            infer_functions: options.infer_function_permissions,
+            remote_permissions: options.remote_schema_permissions,
+            introspection: options.introspection,
+            limits: options.limits.clone(),
+        }
     }
 }

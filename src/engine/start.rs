@@ -12,9 +12,11 @@ use super::catalog::Catalog;
 use super::error::{ErrorCode, GraphqlError};
 use super::execute::Executor;
 use super::metadata::{LoadError, Metadata};
-use super::options::{EngineOptions, Limits};
-use super::schema::{EnumValues, Inconsistency, RemoteTypes, resolve};
-use super::state::State;
+use super::options::{EngineOptions, Rules};
+use super::schema::{EnumValues, Inconsistency, RemoteTypes, collections, resolve};
+use super::session::ADMIN;
+use super::state::{State, Versions};
+use super::store::{Kept, Store};
 
 /// Why the engine cannot start or take metadata.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +27,9 @@ pub enum EngineError {
     /// The database does not answer.
     #[error("the database cannot be read")]
     Database(#[from] sqlx::Error),
+    /// Another instance changed the metadata at the same time.
+    #[error("metadata resource version referenced ({0}) did not match current version")]
+    Conflict(u64),
     /// The metadata does not fit the database or itself.
     #[error("metadata is inconsistent: {}", .0.first().map(|first| format!("{}: {}", first.name, first.reason)).unwrap_or_default())]
     Inconsistent(Vec<Inconsistency>),
@@ -37,6 +42,7 @@ impl EngineError {
             Self::Metadata(error) => {
                 GraphqlError::at(format!("$.args.metadata.{}", error.key), ErrorCode::ParseFailed, error.reason.clone())
             }
+            Self::Conflict(_) => GraphqlError::new(ErrorCode::Conflict, self.to_string()),
             Self::Database(_) => GraphqlError::new(ErrorCode::PostgresError, "the database cannot be read"),
             Self::Inconsistent(list) => {
                 let internal = serde_json::to_value(list).unwrap_or_default();
@@ -65,11 +71,11 @@ struct Inner {
     executor: Executor,
     state: ArcSwap<State>,
     version: AtomicU64,
+    /// Where metadata is kept, if it is.
+    store: Option<Store>,
     /// One replacement at a time.
     replacing: Mutex<()>,
-    infer_functions: bool,
-    remote_permissions: bool,
-    limits: Limits,
+    rules: Arc<Rules>,
 }
 
 impl Engine {
@@ -79,10 +85,21 @@ impl Engine {
     /// Metadata that is refused, or a database that does not answer.
     pub async fn start(options: &EngineOptions, callers: Arc<dyn Callers>) -> Result<Self, EngineError> {
         let metadata = options.metadata.load()?;
-        let limits = options.limits.clone();
-        let (infer, remote) = (options.infer_function_permissions, options.remote_schema_permissions);
-        let state = build(&options.pool, &callers, Arc::new(metadata), 1, infer, remote, limits.clone()).await?;
-        let executor = Executor::new(options.pool.clone(), options.stringify_numeric_types);
+        let rules = Arc::new(Rules::of(options));
+        let (store, kept) = match options.keep_metadata {
+            true => {
+                let store = Store::open(options.pool.clone()).await?;
+                let kept = store.begin(metadata).await?;
+                (Some(store), kept)
+            }
+            false => (None, Kept { metadata, resource_version: 1 }),
+        };
+        let versions = Versions { build: 1, resource: kept.resource_version };
+        let state = build(&options.pool, &callers, Arc::new(kept.metadata), versions, &rules).await?;
+        let executor = Executor::new(
+            options.query_pool.clone().unwrap_or_else(|| options.pool.clone()),
+            options.stringify_numeric_types,
+        );
         Ok(Self {
             inner: Arc::new(Inner {
                 pool: options.pool.clone(),
@@ -90,10 +107,9 @@ impl Engine {
                 executor,
                 state: ArcSwap::from_pointee(state),
                 version: AtomicU64::new(1),
+                store,
                 replacing: Mutex::new(()),
-                infer_functions: infer,
-                remote_permissions: remote,
-                limits,
+                rules,
             }),
         })
     }
@@ -140,9 +156,11 @@ impl Engine {
     }
 
     /// Replaces the metadata as a whole if `accept` agrees to what does not fit; gives the state then in force.
+    /// Metadata that differs from what is in force gets the next resource version and is kept, where it is kept.
     ///
     /// # Errors
-    /// A database that does not answer, or what `accept` says; the old state then stays.
+    /// A database that does not answer, another instance that was faster, or what `accept` says; the old state then
+    /// stays.
     pub async fn replace_metadata_when<E: From<EngineError>>(
         &self,
         metadata: Metadata,
@@ -150,21 +168,44 @@ impl Engine {
     ) -> Result<Arc<State>, E> {
         let inner = &self.inner;
         let _turn = inner.replacing.lock().await;
-        let version = inner.version.fetch_add(1, Ordering::Relaxed) + 1;
-        let state = build(
-            &inner.pool,
-            &inner.callers,
-            Arc::new(metadata),
-            version,
-            inner.infer_functions,
-            inner.remote_permissions,
-            inner.limits.clone(),
-        )
-        .await?;
+        let old = self.state();
+        let changes = metadata != *old.metadata;
+        let mut versions = self.next(old.resource_version + u64::from(changes));
+        let mut state = build(&inner.pool, &inner.callers, Arc::new(metadata), versions, &inner.rules).await?;
         accept(&state.inconsistencies)?;
+        if let (true, Some(store)) = (changes, &inner.store) {
+            let put = store.put(&state.metadata, old.resource_version).await.map_err(EngineError::from)?;
+            versions.resource = put.ok_or(EngineError::Conflict(old.resource_version))?;
+            state.resource_version = versions.resource;
+        }
         let state = Arc::new(state);
         inner.state.store(state.clone());
         Ok(state)
+    }
+
+    /// Takes over what another instance has changed; gives the new state when there was something.
+    ///
+    /// # Errors
+    /// A database that does not answer, or metadata that is refused; the old state then stays.
+    pub async fn follow(&self) -> Result<Option<Arc<State>>, EngineError> {
+        let inner = &self.inner;
+        let Some(store) = &inner.store else { return Ok(None) };
+        let _turn = inner.replacing.lock().await;
+        let Some(kept) = store.load(self.state().resource_version).await? else { return Ok(None) };
+        let versions = self.next(kept.resource_version);
+        let state = build(&inner.pool, &inner.callers, Arc::new(kept.metadata), versions, &inner.rules).await?;
+        let state = Arc::new(state);
+        inner.state.store(state.clone());
+        Ok(Some(state))
+    }
+
+    /// Whether the metadata is kept in the database, where other instances may change it.
+    pub fn keeps_metadata(&self) -> bool {
+        self.inner.store.is_some()
+    }
+
+    fn next(&self, resource: u64) -> Versions {
+        Versions { build: self.inner.version.fetch_add(1, Ordering::Relaxed) + 1, resource }
     }
 
     /// Reads the database and the remote schemas again under the same metadata.
@@ -181,10 +222,8 @@ async fn build(
     pool: &PgPool,
     callers: &Arc<dyn Callers>,
     metadata: Arc<Metadata>,
-    version: u64,
-    infer_functions: bool,
-    remote_permissions: bool,
-    limits: Limits,
+    versions: Versions,
+    rules: &Arc<Rules>,
 ) -> Result<State, EngineError> {
     let catalog = Arc::new(Catalog::read(pool).await?);
     let enums = enum_values(pool, &metadata, &catalog).await?;
@@ -192,7 +231,7 @@ async fn build(
     let mut remotes = Vec::new();
     for schema in &metadata.remote_schemas {
         let read = match callers.introspect(schema).await {
-            Ok(sdl) => RemoteTypes::new(Arc::new(schema.clone()), &sdl, remote_permissions),
+            Ok(sdl) => RemoteTypes::new(Arc::new(schema.clone()), &sdl, rules.remote_permissions),
             Err(reason) => Err(reason),
         };
         match read {
@@ -205,7 +244,12 @@ async fn build(
             }),
         }
     }
-    Ok(State::new(version, metadata, catalog, model, inconsistencies, remotes, infer_functions, limits))
+    let mut state = State::new(versions, metadata, catalog, model, inconsistencies, remotes, rules.clone());
+    if !state.metadata.query_collections.is_empty() {
+        let faults = collections::faults(&state.metadata, state.schema(ADMIN, true));
+        state.inconsistencies.extend(faults);
+    }
+    Ok(state)
 }
 
 /// The rows of enum tables: their key, and the other column as a comment.

@@ -7,9 +7,9 @@ use serde_json::{Map, Value};
 
 use super::catalog::Catalog;
 use super::error::{ErrorCode, GraphqlError, Result};
-use super::metadata::Metadata;
-use super::options::Limits;
-use super::plan::{Binder, Compiled, CompiledRoot, Kind, Planned, Planner, Root, compile};
+use super::metadata::{Limit, Metadata};
+use super::options::Rules;
+use super::plan::{Binder, Bounds, Compiled, CompiledRoot, Kind, Planned, Planner, Root, compile};
 use super::plan_cache::PlanCache;
 use super::request::Request;
 use super::schema::{Inconsistency, Model, RemoteTypes, RoleSchema};
@@ -17,8 +17,10 @@ use super::session::{ADMIN, Session};
 
 /// What the engine serves from.
 pub struct State {
-    /// Counts replacements.
+    /// Counts the states of this process.
     pub version: u64,
+    /// The version of the metadata: grows by one with each change of it.
+    pub resource_version: u64,
     /// The metadata as it was given.
     pub metadata: Arc<Metadata>,
     /// The database.
@@ -28,8 +30,7 @@ pub struct State {
     /// What did not fit.
     pub inconsistencies: Vec<Inconsistency>,
     pub(super) remotes: Vec<RemoteTypes>,
-    pub(super) infer_functions: bool,
-    pub(super) limits: Limits,
+    rules: Arc<Rules>,
     /// By role, with and without mutations for backends; each is built when it is first asked for.
     schemas: HashMap<(String, bool), OnceLock<RoleSchema>>,
     /// What roles without any permission see.
@@ -37,33 +38,41 @@ pub struct State {
     plans: PlanCache,
 }
 
+/// What numbers a state.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Versions {
+    /// Among the states of this process.
+    pub build: u64,
+    /// Of the metadata.
+    pub resource: u64,
+}
+
 impl State {
-    #[allow(clippy::too_many_arguments, reason = "the parts of a state, each made elsewhere")]
     pub(super) fn new(
-        version: u64,
+        versions: Versions,
         metadata: Arc<Metadata>,
         catalog: Arc<Catalog>,
         model: Model,
         inconsistencies: Vec<Inconsistency>,
         remotes: Vec<RemoteTypes>,
-        infer_functions: bool,
-        limits: Limits,
+        rules: Arc<Rules>,
     ) -> Self {
         let schemas = model
             .roles
             .iter()
             .flat_map(|role| [false, true].map(|backend| ((role.clone(), backend), OnceLock::new())))
             .collect();
-        let (nobody, plans) = (OnceLock::new(), PlanCache::new(limits.cached_plans));
+        let (nobody, plans) = (OnceLock::new(), PlanCache::new(rules.limits.cached_plans));
+        let Versions { build: version, resource: resource_version } = versions;
         Self {
             version,
+            resource_version,
             metadata,
             catalog,
             model,
             inconsistencies,
             remotes,
-            infer_functions,
-            limits,
+            rules,
             schemas,
             nobody,
             plans,
@@ -72,7 +81,8 @@ impl State {
 
     /// The schema of a role; a role that nothing is permitted to sees an empty one.
     pub fn schema(&self, role: &str, backend: bool) -> &RoleSchema {
-        let build = |role: &str| RoleSchema::build(&self.model, role, &self.remotes, self.infer_functions, backend);
+        let build =
+            |role: &str| RoleSchema::build(&self.model, role, &self.remotes, self.rules.infer_functions, backend);
         match self.schemas.get(&(role.to_owned(), backend || role == ADMIN)) {
             Some(slot) => slot.get_or_init(|| build(role)),
             None => self.nobody.get_or_init(|| build("")),
@@ -108,10 +118,40 @@ impl State {
             model: &self.model,
             schema: self.schema(role, session.has_backend_permissions()),
             remotes: &self.remotes,
-            limits: &self.limits,
-            introspection: !self.metadata.graphql_schema_introspection.disabled_for_roles.iter().any(|r| r == role),
+            bounds: self.bounds(role),
+            limits: &self.rules.limits,
+            introspection: self.may_introspect(role),
         };
         compile(&planner, request)
+    }
+}
+
+impl State {
+    fn may_introspect(&self, role: &str) -> bool {
+        let disabled = &self.metadata.graphql_schema_introspection.disabled_for_roles;
+        role == ADMIN || (self.rules.introspection && !disabled.iter().any(|other| other == role))
+    }
+
+    /// What a role may ask in one document: the options' bounds and those of the metadata, whichever is closer. Admin
+    /// has none.
+    fn bounds(&self, role: &str) -> Option<Bounds> {
+        if role == ADMIN {
+            return None;
+        }
+        let limits = &self.rules.limits;
+        let given = |limit: &Option<Limit<u64>>, most: usize| match limit {
+            Some(limit) if !self.metadata.api_limits.disabled => {
+                most.min(usize::try_from(*limit.of(role)).unwrap_or(usize::MAX))
+            }
+            _ => most,
+        };
+        Some(Bounds {
+            depth: given(&self.metadata.api_limits.depth_limit, limits.depth),
+            nodes: given(&self.metadata.api_limits.node_limit, limits.nodes),
+            root_fields: limits.root_fields,
+            aliases: limits.aliases,
+            directives: limits.directives,
+        })
     }
 }
 

@@ -20,7 +20,22 @@ fn the_metadata_directory_is_as_export_writes_it() {
     northstack(&["metadata", "format", "--check"], &[]);
 }
 
-/// With `NORTHSTACK_REGENERATE` it writes the file instead, as `make generate` does.
+/// Holds a committed file against what it is written from; with `NORTHSTACK_REGENERATE` it writes the file instead,
+/// as `make generate` does.
+fn hold(name: &str, wanted: &str) {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+    if std::env::var_os("NORTHSTACK_REGENERATE").is_some() {
+        std::fs::write(&file, wanted).unwrap();
+    }
+    let committed = std::fs::read_to_string(&file).unwrap_or_default();
+    assert!(committed == wanted, "{name} is stale: run `make generate`");
+}
+
+#[test]
+fn the_compatibility_page_is_what_the_engine_refuses() {
+    hold("docs/hasura-compatibility.md", &northstack::engine::metadata::compatibility());
+}
+
 #[tokio::test]
 async fn the_schema_is_what_the_role_user_sees() {
     let database = platform::settings(&support::database().await);
@@ -30,11 +45,6 @@ async fn the_schema_is_what_the_role_user_sees() {
         ("NORTHSTACK_DATABASE__USER", database.user),
         ("NORTHSTACK_DATABASE__PASSWORD", database.password.unwrap().expose().clone()),
     ];
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("schema.graphql");
     let schema = tokio::task::spawn_blocking(move || northstack(&["schema", "export", "--role", "user"], &environment));
-    let schema = schema.await.unwrap();
-    if std::env::var_os("NORTHSTACK_REGENERATE").is_some() {
-        std::fs::write(&file, &schema).unwrap();
-    }
-    assert!(std::fs::read_to_string(&file).unwrap() == schema, "schema.graphql is stale: run `make generate`");
+    hold("schema.graphql", &schema.await.unwrap());
 }

@@ -28,7 +28,7 @@ pub async fn prepare(pool: &PgPool, notifies: bool) -> sqlx::Result<()> {
 }
 
 /// Whether another instance made the same object at the same moment.
-pub(super) fn is_race(error: &sqlx::Error) -> bool {
+pub(in crate::engine) fn is_race(error: &sqlx::Error) -> bool {
     error.as_database_error().and_then(|error| error.code()).is_some_and(|code| {
         matches!(code.as_ref(), "23505" | "42P06" | "42P07" | "42710" | "42723" | "XX000" | "40001" | "40P01")
     })

@@ -11,6 +11,7 @@ mod payload;
 mod triggers;
 
 pub use admin::{EventAdminError, event_by_id, event_logs, invocation_logs, invoke, redeliver};
+pub(in crate::engine) use catalog::is_race;
 pub use catalog::prepare;
 pub use deliver::{Deliverer, DelivererOptions};
 pub use triggers::install;

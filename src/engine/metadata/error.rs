@@ -23,7 +23,7 @@ impl LoadError {
     }
 
     /// The same fault with the file and line it stands in.
-    pub(super) fn in_file(mut self, file: &Path, line: Option<usize>) -> Self {
+    pub(in crate::engine) fn in_file(mut self, file: &Path, line: Option<usize>) -> Self {
         self.file = Some(file.to_owned());
         self.line = line;
         self

@@ -6,6 +6,7 @@
 mod action;
 mod actions_sdl;
 mod collection;
+mod compatibility;
 mod directory;
 mod document;
 mod error;
@@ -20,6 +21,7 @@ pub mod unsupported;
 
 pub use action::*;
 pub use collection::*;
+pub use compatibility::compatibility;
 pub use document::{Metadata, NoExtras};
 pub use error::LoadError;
 pub use limits::*;

@@ -41,6 +41,10 @@ fn enabled_tags(value: &Value) -> bool {
     present(value) && value.get("disabled").and_then(Value::as_bool) != Some(true)
 }
 
+fn presets(value: &Value) -> bool {
+    value.as_str().is_some_and(|schema| schema.contains("@preset"))
+}
+
 fn several(value: &Value) -> bool {
     value.as_array().is_some_and(|sources| sources.len() > 1)
 }
@@ -92,6 +96,21 @@ pub const UNSUPPORTED: &[Unsupported] = &[
         reason: "source health checks are not supported; /healthz checks the pool",
         asks: present,
     },
+    Unsupported {
+        key: "sources[*].configuration.connection_info.isolation_level",
+        reason: "mutations run at read-committed; no other isolation level is supported",
+        asks: |value| present(value) && value.as_str() != Some("read-committed"),
+    },
+    Unsupported {
+        key: "sources[*].customization.root_fields.namespace",
+        reason: "a namespace for root fields is not supported; use a prefix or suffix",
+        asks: present,
+    },
+    Unsupported {
+        key: "sources[*].customization.type_names.mapping",
+        reason: "type names of a source take a prefix and a suffix only",
+        asks: present,
+    },
     Unsupported { key: "sources[*].query_tags", reason: "query tags are not supported", asks: enabled_tags },
     Unsupported {
         key: "sources[*].tables[*].apollo_federation_config",
@@ -124,14 +143,74 @@ pub const UNSUPPORTED: &[Unsupported] = &[
         asks: present,
     },
     Unsupported {
-        key: "sources[*].tables[*].remote_relationships[*].definition.to_source",
-        reason: "relationships to another source are not supported; the engine serves one source",
+        key: "sources[*].tables[*].event_triggers[*].request_transform",
+        reason: "request transforms are not supported; let the webhook read Hasura's own payload",
+        asks: present,
+    },
+    Unsupported {
+        key: "sources[*].tables[*].event_triggers[*].response_transform",
+        reason: "response transforms are not supported; only the status of a webhook's answer counts",
+        asks: present,
+    },
+    Unsupported {
+        key: "sources[*].tables[*].event_triggers[*].cleanup_config",
+        reason: "automatic removal of event logs is not supported; delete old rows of hdb_catalog.event_log",
+        asks: present,
+    },
+    Unsupported {
+        key: "sources[*].tables[*].remote_relationships",
+        reason: "remote relationships are not supported; ask both root fields in one operation",
         asks: present,
     },
     Unsupported {
         key: "sources[*].functions[*].configuration.response",
         reason: "a declared response of a function is not supported; its return type is inferred",
         asks: |value| value.get("type").and_then(Value::as_str) == Some("table"),
+    },
+    Unsupported {
+        key: "remote_schemas[*].definition.customization",
+        reason: "other names for a remote schema's fields and types are not supported; rename them in the remote",
+        asks: present,
+    },
+    Unsupported {
+        key: "remote_schemas[*].permissions[*].definition.schema",
+        reason: "@preset is not supported; let the remote read the forwarded x-hasura-* headers",
+        asks: presets,
+    },
+    Unsupported {
+        key: "remote_schemas[*].remote_relationships",
+        reason: "remote relationships are not supported; ask both root fields in one operation",
+        asks: present,
+    },
+    Unsupported {
+        key: "actions[*].definition.kind",
+        reason: "asynchronous actions are not supported; answer at once with the id of a row that tells the progress",
+        asks: |value| value.as_str() == Some("asynchronous"),
+    },
+    Unsupported {
+        key: "actions[*].definition.request_transform",
+        reason: "request transforms are not supported; let the handler read Hasura's own payload",
+        asks: present,
+    },
+    Unsupported {
+        key: "actions[*].definition.response_transform",
+        reason: "response transforms are not supported; let the handler answer in the form of the output type",
+        asks: present,
+    },
+    Unsupported {
+        key: "cron_triggers",
+        reason: "cron triggers are not supported; call the webhook from a scheduler",
+        asks: present,
+    },
+    Unsupported {
+        key: "api_limits.rate_limit",
+        reason: "rate limits are configured by the service, not by metadata",
+        asks: present,
+    },
+    Unsupported {
+        key: "custom_types.enums[*].values[*].is_deprecated",
+        reason: "deprecated values of an action's enums are not supported",
+        asks: present,
     },
     Unsupported {
         key: "custom_types.objects[*].fields[*].arguments",

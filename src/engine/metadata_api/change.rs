@@ -16,8 +16,10 @@ pub(super) enum Accept {
     NothingNew(Option<String>),
     /// None that was not there before: they are what depends on the removed object.
     NoDependents,
-    /// New ones, whose objects are then removed as well.
+    /// New ones, whose objects are then removed as well; queries of collections are not, and keep what they need.
     Cascade,
+    /// As before, and queries of collections may break: what they needed is gone already.
+    CascadeAfterwards,
     /// None at all.
     Nothing,
     /// Any.
@@ -66,17 +68,39 @@ pub(super) async fn put_in_force(surface: &Surface, metadata: Metadata, accept: 
             }
             Err(error) => {
                 let fresh = found.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-                if !matches!(accept, Accept::Cascade) || fresh.is_empty() {
+                if !matches!(accept, Accept::Cascade | Accept::CascadeAfterwards) || fresh.is_empty() {
                     return Err(error);
                 }
                 let mut edited = metadata.to_document();
-                if !drop_objects(&mut edited, &fresh) {
+                let dependents: Vec<Inconsistency> = fresh.into_iter().filter(|one| !is_query(one)).collect();
+                if !drop_objects(&mut edited, &dependents) {
                     return Err(error);
                 }
                 metadata = document::parse(&edited)?;
             }
         }
     }
+}
+
+/// An object that would be left without what it needs, as Hasura names it.
+fn dependent(found: &Inconsistency) -> String {
+    let definition = &found.definition;
+    let text = |key: &str| definition.get(key).and_then(Value::as_str).unwrap_or_default();
+    let Some(table) = definition.get("table").and_then(|table| document::qualified(table).ok()) else {
+        return found.name.clone();
+    };
+    match (found.kind.as_str(), found.kind.strip_suffix("_permission")) {
+        ("object_relation" | "array_relation", _) => {
+            format!("relationship {table}.{} in source \"default\"", text("name"))
+        }
+        (_, Some(kind)) => format!("permission {table}.{}.{kind} in source \"default\"", text("role")),
+        _ => found.name.clone(),
+    }
+}
+
+/// Whether an inconsistency is a query of a collection, which no removal takes along.
+fn is_query(found: &Inconsistency) -> bool {
+    found.kind == "query_collections"
 }
 
 fn judge(accept: &Accept, all: &[Inconsistency], fresh: &[Inconsistency]) -> Result<()> {
@@ -102,12 +126,19 @@ fn judge(accept: &Accept, all: &[Inconsistency], fresh: &[Inconsistency]) -> Res
                 None => new(),
             }
         }
+        Accept::CascadeAfterwards if fresh.iter().all(is_query) => Ok(()),
+        Accept::NoDependents | Accept::Cascade if fresh.iter().all(is_query) => {
+            // Queries of collections depend on nothing by name: they stay, and keep what they need.
+            let message = "cannot continue due to newly found inconsistent metadata";
+            Err(GraphqlError::unexpected(message).with_status(500).with_internal(internal(fresh)))
+        }
         Accept::NoDependents => {
-            let names: Vec<&str> = fresh.iter().map(|one| one.name.as_str()).collect();
+            let mut names: Vec<String> = fresh.iter().filter(|one| !is_query(one)).map(dependent).collect();
+            names.sort();
             let message = format!("cannot drop due to the following dependent objects: {}", names.join(", "));
             Err(GraphqlError::new(ErrorCode::DependencyError, message))
         }
-        Accept::Cascade => new(),
+        Accept::Cascade | Accept::CascadeAfterwards => new(),
     }
 }
 

@@ -39,8 +39,9 @@ pub(super) async fn run(surface: &Surface, args: &Value) -> Result<Value> {
     // What was inconsistent already does not count.
     let known: Vec<&Value> = current.inconsistencies.iter().map(|found| &found.definition).collect();
     let gone: Vec<QualifiedName> = gone.into_iter().filter(|table| !known.contains(&&json!(table))).collect();
-    if !gone.is_empty() && !cascade {
-        let names: Vec<String> = gone.iter().map(|table| format!("table {table} in source \"{name}\"")).collect();
+    let dependents = surface.backend.dependents(&gone);
+    if !dependents.is_empty() && !cascade {
+        let names: Vec<String> = dependents.iter().map(|object| format!("{object} in source \"{name}\"")).collect();
         let message = format!("cannot drop due to the following dependent objects: {}", names.join(", "));
         return Err(GraphqlError::new(ErrorCode::DependencyError, message));
     }
@@ -52,7 +53,7 @@ pub(super) async fn run(surface: &Surface, args: &Value) -> Result<Value> {
                 .retain(|table| table.get("table").is_none_or(|table| !gone.iter().any(|gone| json!(gone) == *table)));
         }
     }
-    let accept = if cascade { Accept::Cascade } else { Accept::Anything };
+    let accept = if cascade { Accept::CascadeAfterwards } else { Accept::Anything };
     change::put_in_force(surface, document::parse(&document)?, accept).await?;
     surface.feed.send(Change::Everything);
     Ok(answer)

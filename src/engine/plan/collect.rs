@@ -1,12 +1,10 @@
 //! Collects the fields of a selection: spreads fragments, applies directives, merges equal response keys.
 
-use std::cell::Cell;
-
 use apollo_compiler::ast::{self, Selection};
 use indexmap::IndexMap;
 
 use super::document::{Operation, included};
-use crate::engine::error::{ErrorCode, GraphqlError, Result};
+use crate::engine::error::{GraphqlError, Result};
 use crate::engine::schema::RoleSchema;
 use crate::engine::schema::types::{Field, TypeId, TypeKind};
 
@@ -26,49 +24,28 @@ pub struct Selected<'a> {
     pub path: String,
 }
 
-/// Collects fields; counts them against the limits.
+/// Collects fields.
 pub struct Collector<'a> {
     /// The schema.
     pub schema: &'a RoleSchema,
     /// The operation.
     pub operation: &'a Operation<'a>,
-    /// Most fields of the whole operation.
-    pub nodes: usize,
-    /// Deepest nesting of fields.
-    pub depth: usize,
-    seen: Cell<usize>,
 }
 
 impl<'a> Collector<'a> {
     /// A collector over an operation.
-    pub fn new(schema: &'a RoleSchema, operation: &'a Operation<'a>, nodes: usize, depth: usize) -> Self {
-        Self { schema, operation, nodes, depth, seen: Cell::new(0) }
+    pub fn new(schema: &'a RoleSchema, operation: &'a Operation<'a>) -> Self {
+        Self { schema, operation }
     }
 
     /// The fields of an object that selections choose.
     pub fn collect(&self, ty: TypeId, under: &[&'a [Selection]], path: &str) -> Result<Vec<Selected<'a>>> {
-        // The path of Hasura's errors alternates `selectionSet` and a name, so its length tells the depth.
-        if path.matches(".selectionSet").count() >= self.depth {
-            let message = format!("the operation is nested deeper than {} fields", self.depth);
-            return Err(GraphqlError::new(ErrorCode::ExceededDepthLimit, message));
-        }
         let mut fields: IndexMap<&'a str, Selected<'a>> = IndexMap::new();
         let path = format!("{path}.selectionSet");
         for selections in under {
             self.add(ty, selections, &path, &mut fields)?;
         }
         Ok(fields.into_values().collect())
-    }
-
-    fn count(&self) -> Result<()> {
-        self.seen.set(self.seen.get() + 1);
-        match self.seen.get() > self.nodes {
-            true => {
-                let message = format!("the operation selects more than {} fields", self.nodes);
-                Err(GraphqlError::new(ErrorCode::ExceededNodeLimit, message))
-            }
-            false => Ok(()),
-        }
     }
 
     fn add(
@@ -79,7 +56,6 @@ impl<'a> Collector<'a> {
         fields: &mut IndexMap<&'a str, Selected<'a>>,
     ) -> Result<()> {
         for selection in selections {
-            self.count()?;
             match selection {
                 Selection::Field(field) => {
                     let place = format!("{path}.{}", field.name);

@@ -1,7 +1,7 @@
 //! Parses a document, picks its operation and checks its variables, by Hasura's rules.
 
 use std::cell::RefCell;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use apollo_compiler::ast::{self, Definition, FragmentDefinition, OperationDefinition, Selection};
 use apollo_compiler::parser::Parser;
@@ -13,7 +13,7 @@ use crate::engine::request::Request;
 
 /// A parsed document.
 pub struct Document {
-    ast: ast::Document,
+    pub(super) ast: ast::Document,
 }
 
 impl Document {
@@ -92,10 +92,7 @@ impl Operation<'_> {
                 }
                 match seen.get(name) {
                     Some(2) => continue,
-                    Some(_) => {
-                        let message = format!("the fragment definition(s) [\"{name}\"] form a cycle");
-                        return Err(GraphqlError::validation("$", message));
-                    }
+                    Some(_) => return Err(self.cycle()),
                     None => {}
                 }
                 seen.insert(name, 1);
@@ -105,14 +102,65 @@ impl Operation<'_> {
                 spread_names(&fragment.selection_set, &mut spreads);
                 for spread in spreads {
                     if seen.get(spread) == Some(&1) {
-                        let message = format!("the fragment definition(s) [\"{spread}\"] form a cycle");
-                        return Err(GraphqlError::validation("$", message));
+                        return Err(self.cycle());
                     }
                     stack.push((spread, false));
                 }
             }
         }
         Ok(())
+    }
+
+    /// The error for a cycle of fragments: where the operation meets it, and which fragments make it.
+    fn cycle(&self) -> GraphqlError {
+        let mut search = Cycle { fragments: &self.fragments, open: Vec::new(), left: HashSet::new(), level: 0 };
+        let (path, names) = search
+            .find(&self.operation.selection_set, "$.selectionSet")
+            .unwrap_or_else(|| ("$".to_owned(), self.fragments.keys().copied().take(2).collect()));
+        let names = match names.as_slice() {
+            [rest @ .., last] if rest.len() > 1 => format!("{}, and {last}", rest.join(", ")),
+            few => few.join(" and "),
+        };
+        GraphqlError::validation(path, format!("the fragment definition(s) {names} form a cycle"))
+    }
+}
+
+/// Looks for a cycle of fragments from an operation on.
+struct Cycle<'a> {
+    fragments: &'a HashMap<&'a str, &'a FragmentDefinition>,
+    open: Vec<&'a str>,
+    /// Fragments that lead into no cycle.
+    left: HashSet<&'a str>,
+    level: usize,
+}
+
+impl<'a> Cycle<'a> {
+    fn find(&mut self, selections: &'a [Selection], path: &str) -> Option<(String, Vec<&'a str>)> {
+        self.level += 1;
+        // Deeper than anything that would be answered: the caller has words without a place.
+        let found = (self.level < 300).then(|| selections.iter().find_map(|selection| self.one(selection, path)));
+        self.level -= 1;
+        found.flatten()
+    }
+
+    fn one(&mut self, selection: &'a Selection, path: &str) -> Option<(String, Vec<&'a str>)> {
+        match selection {
+            Selection::Field(field) if field.selection_set.is_empty() => None,
+            Selection::Field(field) => self.find(&field.selection_set, &format!("{path}.{}.selectionSet", field.name)),
+            Selection::InlineFragment(fragment) => self.find(&fragment.selection_set, path),
+            Selection::FragmentSpread(spread) => {
+                let name = spread.fragment_name.as_str();
+                if let Some(start) = self.open.iter().position(|open| *open == name) {
+                    return Some((path.to_owned(), self.open.get(start..).unwrap_or_default().to_vec()));
+                }
+                let fragment = self.fragments.get(name).filter(|_| !self.left.contains(name))?;
+                self.open.push(name);
+                let found = self.find(&fragment.selection_set, &format!("{path}.{name}.selectionSet"));
+                self.open.pop();
+                self.left.insert(name);
+                found
+            }
+        }
     }
 }
 

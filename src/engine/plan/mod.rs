@@ -6,6 +6,7 @@
 mod action;
 mod aggregate;
 mod bind;
+mod bounds;
 mod coerce;
 mod collect;
 mod context;
@@ -31,6 +32,7 @@ use super::schema::boolexp::Source;
 
 pub use action::{ActionField, ActionFields, ActionForm, ActionPlan, ActionShape, RelatedRows};
 pub use bind::{Binder, Values};
+pub use bounds::Bounds;
 pub use mutation::{After, Before, InsertOne, MutationPlan, Part, Response, Returning, Write, Writes};
 pub use roots::{Planner, compile};
 pub use shape::{Answer, Shape};

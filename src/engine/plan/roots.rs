@@ -5,6 +5,7 @@ use std::sync::Arc;
 use apollo_compiler::ast::OperationType;
 use serde_json::Value;
 
+use super::bounds::{Bounds, Size};
 use super::collect::{Collector, Selected};
 use super::context::Context;
 use super::document::{Document, Operation};
@@ -12,7 +13,7 @@ use super::input::Input;
 use super::select::{Rows, untied};
 use super::shape::{Answer, Shape};
 use super::{Compiled, CompiledRoot, Kind, Query};
-use crate::engine::error::{ErrorCode, GraphqlError, Result};
+use crate::engine::error::{GraphqlError, Result};
 use crate::engine::options::Limits;
 use crate::engine::request::Request;
 use crate::engine::schema::boolexp::{BoolExp, Comparison, Operand, Operator};
@@ -29,8 +30,10 @@ pub struct Planner<'a> {
     pub schema: &'a RoleSchema,
     /// Remote schemas in the order of the metadata.
     pub remotes: &'a [RemoteTypes],
-    /// Bounds on documents.
+    /// Bounds of the parser.
     pub limits: &'a Limits,
+    /// What the role may ask in one document; nothing for admin.
+    pub bounds: Option<Bounds>,
     /// Whether the role may introspect.
     pub introspection: bool,
 }
@@ -39,6 +42,10 @@ pub struct Planner<'a> {
 pub fn compile(planner: &Planner<'_>, request: &Request) -> Result<Compiled> {
     let document = Document::parse(&request.query, planner.limits)?;
     let operation = document.operation(request)?;
+    let size = Size::of(&operation)?;
+    if let Some(bounds) = &planner.bounds {
+        bounds.hold(&document, size)?;
+    }
     let (kind, ty) = match operation.operation.operation_type {
         OperationType::Query => (Kind::Query, Some(planner.schema.query)),
         OperationType::Mutation => (Kind::Mutation, planner.schema.mutation),
@@ -48,17 +55,8 @@ pub fn compile(planner: &Planner<'_>, request: &Request) -> Result<Compiled> {
         let what = if kind == Kind::Mutation { "mutations" } else { "subscriptions" };
         GraphqlError::validation("$", format!("no {what} exist"))
     })?;
-    let admin = planner.schema.role == crate::engine::session::ADMIN;
-    let (nodes, depth) = match admin {
-        true => (usize::MAX, usize::MAX),
-        false => (planner.limits.nodes, planner.limits.depth),
-    };
-    let collector = Collector::new(planner.schema, &operation, nodes, depth);
+    let collector = Collector::new(planner.schema, &operation);
     let selected = collector.collect(ty, &[operation.operation.selection_set.as_slice()], "$")?;
-    if !admin && selected.len() > planner.limits.root_fields {
-        let message = format!("the operation has more than {} root fields", planner.limits.root_fields);
-        return Err(GraphqlError::new(ErrorCode::ExceededNodeLimit, message));
-    }
     if kind == Kind::Subscription && selected.len() != 1 {
         return Err(GraphqlError::validation("$", "subscriptions must select one top level field"));
     }

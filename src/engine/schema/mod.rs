@@ -6,6 +6,7 @@
 
 pub mod boolexp;
 mod build;
+pub mod collections;
 mod inherit;
 mod introspection;
 pub mod model;

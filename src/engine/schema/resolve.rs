@@ -30,7 +30,6 @@ pub fn resolve(metadata: &Metadata, catalog: &Catalog, enums: &EnumValues) -> (M
     resolver.model.actions = metadata.actions.iter().cloned().map(Arc::new).collect();
     resolver.model.custom_types = metadata.custom_types.clone();
     resolver.action_types();
-    resolver.remote_relationships(metadata);
     resolver.roles(metadata);
     inherit::apply(&mut resolver.model, &metadata.inherited_roles, &mut resolver.faults);
     (resolver.model, resolver.faults)
@@ -72,6 +71,17 @@ impl Resolver<'_> {
     fn fault(&mut self, kind: &str, name: String, reason: String, definition: impl Serialize) {
         let definition = serde_json::to_value(definition).unwrap_or_default();
         self.faults.push(Inconsistency { kind: kind.to_owned(), name, reason, definition });
+    }
+
+    /// A part of a table's metadata as inconsistencies show it: with the table and the source.
+    fn of_table(&self, id: TableId, definition: impl Serialize) -> serde_json::Value {
+        let mut definition = serde_json::to_value(definition).unwrap_or_default();
+        if let Some(fields) = definition.as_object_mut() {
+            fields.entry("comment").or_insert(serde_json::Value::Null);
+            fields.insert("source".to_owned(), "default".into());
+            fields.insert("table".to_owned(), json!(self.model.tables[id].name));
+        }
+        definition
     }
 
     fn source(&mut self, source: &Source, enums: &EnumValues) {
@@ -237,8 +247,10 @@ impl Resolver<'_> {
             }
             Err(reason) => {
                 let table = self.model.tables[id].name.to_string();
+                let reason = format!("Inconsistent object: in table \"{table}\": in relationship \"{name}\": {reason}");
                 let name = format!("{kind} {name} in table {table} in source default");
-                self.fault(kind, name, format!("Inconsistent object: in table \"{table}\": {reason}"), definition);
+                let definition = self.of_table(id, definition);
+                self.fault(kind, name, reason, definition);
             }
         }
     }
@@ -289,7 +301,11 @@ impl Resolver<'_> {
     }
 
     fn mapped(&self, id: TableId, remote: &QualifiedName, pairs: &[(&str, &str)]) -> Result<RelationshipInfo, String> {
-        let table = *self.model.by_name.get(remote).ok_or_else(|| format!("table \"{remote}\" is not tracked"))?;
+        let table = *self
+            .model
+            .by_name
+            .get(remote)
+            .ok_or_else(|| format!("table \"{remote}\" does not exist in source: default"))?;
         let place = |table: TableId, name: &str| {
             let info = &self.model.tables[table];
             info.column(name).ok_or_else(|| format!("column \"{name}\" does not exist in table \"{}\"", info.name))
@@ -367,8 +383,9 @@ impl Resolver<'_> {
                 Ok(info) => self.model.tables[id].computed.push(info),
                 Err(reason) => {
                     let name = format!("computed_field {} in table {} in source default", field.name, table.table);
-                    let reason = format!("Inconsistent object: in table \"{}\": {reason}", table.table);
-                    self.fault("computed_field", name, reason, field);
+                    let place = format!("in table \"{}\": in computed field \"{}\"", table.table, field.name);
+                    let definition = self.of_table(id, field);
+                    self.fault("computed_field", name, format!("Inconsistent object: {place}: {reason}"), definition);
                 }
             }
         }
@@ -419,7 +436,7 @@ impl Resolver<'_> {
             Err(reason) => {
                 let name = format!("function {} in source default", function.function);
                 let reason = format!("Inconsistent object: in function \"{}\": {reason}", function.function);
-                self.fault("function", name, reason, function);
+                self.fault("function", name, reason, &function.function);
             }
         }
     }
@@ -504,6 +521,7 @@ impl Resolver<'_> {
         let table = self.model.tables[id].name.to_string();
         let name = format!("{kind} {role} in table {table} in source default");
         let reason = format!("Inconsistent object: in table \"{table}\": in permission for role \"{role}\": {reason}");
+        let definition = self.of_table(id, definition);
         self.fault(kind, name, reason, definition);
     }
 
@@ -691,24 +709,6 @@ impl Resolver<'_> {
                     let reason = format!("Inconsistent object: the type {ty} is not defined in custom types");
                     self.fault("action", format!("action {}", action.name), reason, &*action);
                 }
-            }
-        }
-    }
-
-    /// Relationships that lead out of the database are reported: this engine does not follow them yet.
-    fn remote_relationships(&mut self, metadata: &Metadata) {
-        let reason = "Inconsistent object: remote relationships are not supported";
-        for table in metadata.sources.iter().flat_map(|source| &source.tables) {
-            for relationship in &table.remote_relationships {
-                let name =
-                    format!("remote_relationship {} in table {} in source default", relationship.name, table.table);
-                self.fault("remote_relationship", name, reason.to_owned(), relationship);
-            }
-        }
-        for schema in &metadata.remote_schemas {
-            for relationship in schema.remote_relationships.iter().flat_map(|ty| &ty.relationships) {
-                let name = format!("remote_relationship {} in remote schema {}", relationship.name, schema.name);
-                self.fault("remote_relationship", name, reason.to_owned(), relationship);
             }
         }
     }

@@ -16,6 +16,7 @@ use crate::engine::options::EngineOptions;
 use crate::engine::outbound::Outbound;
 use crate::engine::plan::{Binder, CompiledRoot, LivePlan, Planned, Root, Values};
 use crate::engine::request::Request;
+use crate::engine::schema::Inconsistency;
 use crate::engine::session::Session;
 use crate::engine::start::{Engine, EngineError};
 use crate::engine::state::State;
@@ -65,6 +66,16 @@ impl Server {
     /// The surface.
     pub fn surface(&self) -> &Arc<Surface> {
         &self.surface
+    }
+
+    /// Asks database and remote schemas again under the same metadata; gives what does not fit.
+    ///
+    /// # Errors
+    /// A database that does not answer.
+    pub async fn reload(&self) -> Result<Vec<Inconsistency>, EngineError> {
+        let found = self.engine.reload().await?;
+        self.surface.metadata_changed(&current(&self.engine.state())).await;
+        Ok(found)
     }
 
     /// Every route of the engine.
@@ -120,6 +131,29 @@ impl Backend for Core {
         })
     }
 
+    fn dependents(&self, gone: &[QualifiedName]) -> Vec<String> {
+        let state = self.engine.state();
+        let tables = &state.model.tables;
+        let is_gone = |id: usize| tables.get(id).is_some_and(|table| gone.contains(&table.name));
+        let relationships = tables.iter().filter(|table| !gone.contains(&table.name)).flat_map(|table| {
+            let of_gone = table.relationships.iter().filter(|relationship| is_gone(relationship.table));
+            of_gone.map(|relationship| format!("relationship {}.{}", table.name, relationship.name))
+        });
+        let functions = state.model.functions.iter().filter(|function| is_gone(function.table));
+        let mut found: Vec<String> =
+            relationships.chain(functions.map(|function| format!("function {}", function.name))).collect();
+        found.sort();
+        found
+    }
+
+    fn follow(&self) -> Pending<'_, Result<Option<Current>>> {
+        Box::pin(async move { Ok(self.engine.follow().await?.map(|state| current(&state))) })
+    }
+
+    fn follows(&self) -> bool {
+        self.engine.keeps_metadata()
+    }
+
     fn pool(&self) -> &sqlx::PgPool {
         self.engine.pool()
     }
@@ -128,7 +162,7 @@ impl Backend for Core {
 fn current(state: &State) -> Current {
     Current {
         metadata: state.metadata.clone(),
-        resource_version: state.version,
+        resource_version: state.resource_version,
         inconsistencies: state.inconsistencies.clone().into(),
     }
 }
@@ -143,6 +177,7 @@ impl Core {
         let member = LiveMember {
             values: root.values.clone(),
             stream: is_stream.then(|| (session.clone(), request.variables.clone())),
+            cursor: None,
         };
         Ok(Plan {
             cohort: format!(
@@ -171,6 +206,8 @@ struct LiveMember {
     values: Values,
     /// Of a stream: what its values are bound from when the cursor has moved.
     stream: Option<(Session, serde_json::Map<String, serde_json::Value>)>,
+    /// Of a stream that has moved: where it stands.
+    cursor: Option<String>,
 }
 
 /// Fetches a cohort with its plan's one statement.
@@ -203,14 +240,22 @@ impl Fetch for LiveFetch {
     fn is_stream(&self) -> bool {
         !self.plan.cursor.is_empty()
     }
+
+    fn resume(&self, left: &Member, fresh: Member) -> Result<Member> {
+        let of = |member: &'_ Member| member.clone().downcast::<LiveMember>().ok();
+        match (of(left).and_then(|left| left.cursor.clone()), of(&fresh).and_then(|fresh| fresh.stream.clone())) {
+            (Some(cursor), Some(stream)) => self.moved(&stream, &cursor),
+            _ => Ok(fresh),
+        }
+    }
 }
 
 impl LiveFetch {
     fn moved(&self, stream: &(Session, serde_json::Map<String, serde_json::Value>), cursor: &str) -> Result<Member> {
         let (session, variables) = stream;
-        let cursor = [Some(cursor.to_owned())];
-        let values = Binder { cursor: &cursor, ..Binder::new(session, variables) }.bind(&self.plan.params)?;
-        Ok(Arc::new(LiveMember { values, stream: Some(stream.clone()) }))
+        let place = [Some(cursor.to_owned())];
+        let values = Binder { cursor: &place, ..Binder::new(session, variables) }.bind(&self.plan.params)?;
+        Ok(Arc::new(LiveMember { values, stream: Some(stream.clone()), cursor: Some(cursor.to_owned()) }))
     }
 
     fn answer(&self, data: &[u8]) -> Arc<str> {

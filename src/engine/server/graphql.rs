@@ -1,6 +1,7 @@
 //! GraphQL over HTTP: one operation or a batch.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::http::HeaderMap;
 use axum::response::Response;
@@ -55,19 +56,31 @@ async fn batch(surface: &Surface, identity: &Identity, headers: Arc<HeaderMap>, 
 }
 
 fn check_batch(surface: &Surface, identity: &Identity, length: usize) -> Result<()> {
+    if identity.session.is_admin() {
+        return Ok(());
+    }
     let mut most = surface.limits.batch;
-    if !identity.session.is_admin() {
-        let current = surface.backend.current();
-        let limits = &current.metadata.api_limits;
-        if let (false, Some(limit)) = (limits.disabled, &limits.batch_limit) {
-            most = most.min(usize::try_from(*limit.of(identity.session.role())).unwrap_or(usize::MAX));
-        }
+    let current = surface.backend.current();
+    let limits = &current.metadata.api_limits;
+    if let (false, Some(limit)) = (limits.disabled, &limits.batch_limit) {
+        most = most.min(usize::try_from(*limit.of(identity.session.role())).unwrap_or(usize::MAX));
     }
     if length <= most {
         return Ok(());
     }
     let message = format!("batch limit exceeded: {length} operations in one request, at most {most} are allowed");
     Err(GraphqlError::new(ErrorCode::ExceededBatchLimit, message))
+}
+
+/// The longest time that the metadata gives an operation of a role.
+fn time_limit(surface: &Surface, session: &Session) -> Option<Duration> {
+    if session.is_admin() {
+        return None;
+    }
+    let current = surface.backend.current();
+    let limits = &current.metadata.api_limits;
+    let limit = limits.time_limit.as_ref().filter(|_| !limits.disabled)?;
+    Duration::try_from_secs_f64(*limit.of(session.role())).ok()
 }
 
 /// Runs one query or mutation, or plans a subscription; the allow list is held against it first.
@@ -79,7 +92,13 @@ pub(crate) async fn run(
 ) -> Result<Outcome> {
     super::allow_list::check(surface, &identity.session, request)?;
     let context = surface.context(identity, headers, request);
-    surface.backend.run(&context, request).await
+    let running = surface.backend.run(&context, request);
+    let Some(limit) = time_limit(surface, &identity.session) else { return running.await };
+    // What is dropped here is rolled back; the statement under way ends by the database's own limit at the latest.
+    tokio::time::timeout(limit, running).await.unwrap_or_else(|_| {
+        let message = format!("time limit exceeded: the operation took longer than {} s", limit.as_secs_f64());
+        Err(GraphqlError::new(ErrorCode::ExceededTimeLimit, message))
+    })
 }
 
 /// Runs one query or mutation over HTTP, which cannot carry subscriptions.

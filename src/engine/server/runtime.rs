@@ -16,6 +16,9 @@ use crate::engine::subscriptions::feed::{self, Change};
 /// How long deliveries in flight may take when the engine or its metadata changes.
 const STOP_LIMIT: Duration = Duration::from_secs(10);
 
+/// How often changes of the metadata by other instances are looked for, as in Hasura.
+const METADATA_POLL: Duration = Duration::from_secs(1);
+
 impl Surface {
     /// Prepares the database for what the surface does with it, and follows its notifications until stopped.
     ///
@@ -30,6 +33,9 @@ impl Surface {
             let _ = tokio::time::timeout(Duration::from_secs(5), listening).await;
         }
         tokio::spawn(nudge_deliveries(self.clone(), stop.clone()));
+        if self.backend.follows() {
+            tokio::spawn(follow_metadata(self.clone(), stop.clone()));
+        }
         for (index, verifier) in self.authenticator.verifiers().iter().enumerate() {
             if verifier.jwk_url().is_some() {
                 let (surface, stop) = (self.clone(), stop.clone());
@@ -142,6 +148,35 @@ impl Surface {
     pub fn nudge_all_events(&self) {
         if let Some(deliverer) = &*self.deliverer.lock().unwrap_or_else(PoisonError::into_inner) {
             deliverer.nudge_all();
+        }
+    }
+}
+
+/// Looks for changes of the metadata by other instances.
+async fn follow_metadata(surface: Arc<Surface>, stop: CancellationToken) {
+    let mut looks = tokio::time::interval(METADATA_POLL);
+    looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut failing = false;
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = looks.tick() => {}
+        }
+        // A command that is under way here is finished first.
+        let _turn = surface.changes.lock().await;
+        match surface.backend.follow().await {
+            Ok(found) => {
+                failing = false;
+                if let Some(current) = found {
+                    surface.metadata_changed(&current).await;
+                }
+            }
+            // Told once, not each second.
+            Err(error) if !failing => {
+                failing = true;
+                tracing::warn!(reason = error.message, "metadata_not_followed");
+            }
+            Err(_) => {}
         }
     }
 }

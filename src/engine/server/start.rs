@@ -9,8 +9,8 @@ use super::surface::{Surface, SurfaceLimits};
 use crate::engine::auth::{Authenticator, JwtConfig, JwtConfigError, JwtVerifier};
 use crate::engine::options::EngineOptions;
 use crate::engine::outbound::Outbound;
+use crate::engine::subscriptions::Hub;
 use crate::engine::subscriptions::feed::{self, ChangeFeed};
-use crate::engine::subscriptions::{Hub, HubOptions};
 
 /// Why a surface cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -51,7 +51,7 @@ impl Surface {
             options.admin_secret.as_ref().map(|secret| secrecy::ExposeSecret::expose_secret(secret).to_owned());
         let notifies = feed::database_notifies(backend.pool()).await?;
         Ok(Arc::new(Self {
-            hub: Arc::new(Hub::new(feed.clone(), HubOptions::default())),
+            hub: Arc::new(Hub::new(feed.clone(), options.live_queries.clone())),
             versions: tokio::sync::watch::channel(backend.current().resource_version).0,
             backend,
             authenticator: Authenticator::new(secret, verifiers, options.unauthorized_role.clone()),
@@ -63,10 +63,10 @@ impl Surface {
             instance: uuid::Uuid::new_v4(),
             outbound,
             dev_mode: options.dev_mode,
-            allow_list: false,
+            allow_list: options.allow_list,
             remote_schema_permissions: options.remote_schema_permissions,
             infer_function_permissions: options.infer_function_permissions,
-            limits: SurfaceLimits::default(),
+            limits: SurfaceLimits { batch: options.limits.batch, ..SurfaceLimits::default() },
         }))
     }
 }

@@ -42,12 +42,21 @@ pub trait Fetch: Send + Sync {
     fn is_stream(&self) -> bool {
         false
     }
+
+    /// Of a stream that was planned again: `fresh` at the place where `left` stands.
+    ///
+    /// # Errors
+    /// A cursor that does not fit the new plan.
+    fn resume(&self, left: &Member, fresh: Member) -> Result<Member, GraphqlError> {
+        let _ = left;
+        Ok(fresh)
+    }
 }
 
 /// Who receives results.
 pub trait Subscriber: Send + Sync {
-    /// A new answer. A live query's replaces one that still waits.
-    fn answer(&self, answer: &Arc<str>);
+    /// A new answer. A live query's replaces one that still waits; a stream's comes with the member moved on.
+    fn answer(&self, answer: &Arc<str>, moved: Option<&Member>);
     /// The subscription could not be started; nothing follows.
     fn refused(&self, error: &GraphqlError);
     /// Whether it takes another answer now. Streams wait until it does, live queries do not ask.
@@ -272,11 +281,12 @@ impl Cohort {
             entry.member = moved;
             entry.due = true;
         }
+        let moved = is_stream.then(|| entry.member.clone());
         let changed = is_stream || entry.digest != Some(digest);
         entry.digest = Some(digest);
         for (subscriber, started) in entry.subscribers.values_mut() {
             if changed || *started == Started::No {
-                subscriber.answer(&fetched.answer);
+                subscriber.answer(&fetched.answer, moved.as_ref());
                 *started = Started::Yes;
             }
         }
@@ -299,7 +309,7 @@ impl Cohort {
             }
             Started::Yes => {
                 if first {
-                    subscriber.answer(&answer);
+                    subscriber.answer(&answer, None);
                 }
                 true
             }

@@ -56,7 +56,7 @@ impl Fetch for Numbers {
 struct Channel(mpsc::UnboundedSender<String>);
 
 impl Subscriber for Channel {
-    fn answer(&self, answer: &Arc<str>) {
+    fn answer(&self, answer: &Arc<str>, _: Option<&Member>) {
         let _ = self.0.send(answer.to_string());
     }
 

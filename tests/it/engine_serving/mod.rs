@@ -2,9 +2,12 @@
 
 mod conformance;
 mod events;
+mod kept;
 mod live;
 mod recorded;
+mod refused;
 mod service;
+mod settings;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -37,6 +40,7 @@ pub struct Setup<'a> {
     pub unauthorized_role: Option<&'static str>,
     pub jwt_secret: Option<Value>,
     pub stringify: bool,
+    pub adjust: Option<fn(&mut EngineOptions)>,
 }
 
 /// Metadata of one empty source.
@@ -64,7 +68,15 @@ impl Rig {
         options.unauthorized_role = setup.unauthorized_role.map(str::to_owned);
         options.jwt_secret = setup.jwt_secret;
         options.stringify_numeric_types = setup.stringify;
-        let server = Arc::new(Server::start(&options).await.unwrap());
+        if let Some(adjust) = setup.adjust {
+            adjust(&mut options);
+        }
+        Self::serve(pool, Server::start(&options).await.unwrap()).await
+    }
+
+    /// Serves an engine that was started.
+    pub async fn serve(pool: PgPool, server: Server) -> Self {
+        let server = Arc::new(server);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let router = server.router();
@@ -98,6 +110,11 @@ impl Rig {
             self.send("POST", "/v1/metadata", &[("x-hasura-admin-secret", SECRET)], Some(command.to_string())).await;
         assert_eq!(status, 200, "{command}: {answer}");
         answer
+    }
+
+    /// Answers to a GraphQL body of someone.
+    pub async fn ask(&self, headers: &[(&str, &str)], body: &Value) -> Value {
+        self.send("POST", "/v1/graphql", headers, Some(body.to_string())).await.1
     }
 
     /// A GraphQL request of the admin.

@@ -13,7 +13,7 @@ async fn rig(service: &Service) -> Option<Rig> {
     let sql = std::fs::read_to_string(directory.join("setup.sql")).unwrap();
     let mut metadata: Value =
         serde_json::from_str(&std::fs::read_to_string(directory.join("metadata.json")).unwrap()).unwrap();
-    // What is replayed here needs neither remote schema nor transforms nor cron triggers.
+    // What is replayed here needs neither remote schema nor transforms nor cron triggers nor waiting for actions.
     let fields = metadata.as_object_mut().unwrap();
     fields.remove("remote_schemas");
     fields.remove("cron_triggers");
@@ -21,6 +21,11 @@ async fn rig(service: &Service) -> Option<Rig> {
         let table = table.as_object_mut().unwrap();
         table.remove("remote_relationships");
         table.remove("event_triggers");
+    }
+    for action in fields["actions"].as_array_mut().unwrap() {
+        let definition = action["definition"].as_object_mut().unwrap();
+        definition.retain(|key, _| !key.ends_with("_transform"));
+        definition.insert("kind".into(), "synchronous".into());
     }
     let env = vec![
         ("NORTHSTACK_URL", service.url()),

@@ -163,20 +163,29 @@ fn create_endpoint(args: &Value, document: &mut Value) -> Result<Edit> {
     let listed: Vec<RestEndpoint> =
         endpoints.iter().filter_map(|endpoint| serde_json::from_value(endpoint.clone()).ok()).collect();
     let inconsistent = |reason: String| {
+        let mut shown = endpoint.clone();
+        if let Some(fields) = shown.as_object_mut() {
+            fields.entry("comment").or_insert(Value::Null);
+        }
         let internal = json!([{
-            "definition": endpoint, "name": format!("rest_endpoint {name}"), "reason": reason, "type": "rest_endpoint",
+            "definition": shown, "name": format!("rest_endpoint {name}"), "reason": reason, "type": "rest_endpoint",
         }]);
         GraphqlError::new(ErrorCode::InvalidConfiguration, reason).with_internal(internal)
     };
     rest::check_url(url).map_err(inconsistent)?;
-    let clashing = rest::ambiguous(&listed);
+    let mut clashing = rest::ambiguous(&listed);
     if clashing.iter().any(|one| one.name == name) {
-        let mut urls: Vec<&str> = clashing.iter().map(|one| one.url.as_str()).collect();
-        urls.sort_unstable();
+        clashing.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        let urls: Vec<&str> = clashing.iter().map(|one| one.url.as_str()).collect();
         let reason = format!("Ambiguous URL paths: {}", urls.join(", "));
-        let conflicts = json!([{"conflicts": clashing, "reason": reason, "type": "rest_endpoint_conflict"}]);
-        let error = GraphqlError::new(ErrorCode::Unexpected, "cannot continue due to new inconsistent metadata");
-        return Err(error.with_status(400).with_internal(conflicts));
+        let conflicts: Vec<Value> = clashing.iter().map(|one| resolved(one, document)).collect();
+        // Hasura counts such a conflict as a fault of its first endpoint.
+        let own = clashing.first().is_some_and(|first| first.name == name);
+        let error = match own {
+            true => GraphqlError::new(ErrorCode::InvalidConfiguration, reason.clone()),
+            false => GraphqlError::new(ErrorCode::Unexpected, "cannot continue due to new inconsistent metadata"),
+        };
+        return Err(error.with_status(400).with_internal(json!([{"conflicts": conflicts, "reason": reason}])));
     }
     let reference = |key: &str| endpoint.pointer(&format!("/definition/query/{key}")).and_then(Value::as_str);
     let (collection_name, query_name) =
@@ -204,10 +213,27 @@ fn create_endpoint(args: &Value, document: &mut Value) -> Result<Edit> {
         })?;
     if is_subscription(query) {
         return Err(inconsistent(format!(
-            "query with name {query_name} in collection {collection_name} is a subscription: not supported"
+            "Inconsistent object: in endpoint {name}: query with name {query_name} is a subscription"
         )));
     }
     Ok(Edit::of(format!("rest_endpoint {name}")))
+}
+
+/// An endpoint with its query in place of the reference to it.
+fn resolved(endpoint: &RestEndpoint, document: &Value) -> Value {
+    let reference = &endpoint.definition.query;
+    let list = |value: &Value, key: &str| value.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
+    let named = |list: Vec<Value>, name: &str| list.into_iter().find(|one| one.get("name").is_some_and(|n| n == name));
+    let collection = named(list(document, "query_collections"), &reference.collection_name).unwrap_or_default();
+    let queries = collection.get("definition").map(|definition| list(definition, "queries")).unwrap_or_default();
+    let query = named(queries, &reference.query_name).and_then(|query| query.get("query").cloned());
+    json!({
+        "comment": endpoint.comment,
+        "definition": {"query": query},
+        "methods": endpoint.methods,
+        "name": endpoint.name,
+        "url": endpoint.url,
+    })
 }
 
 fn is_subscription(query: &str) -> bool {

@@ -16,7 +16,7 @@ use crate::engine::request::Request;
 use crate::engine::server::backend::Outcome;
 use crate::engine::server::surface::Surface;
 use crate::engine::server::{graphql, request};
-use crate::engine::subscriptions::{Subscriber, Subscription};
+use crate::engine::subscriptions::{Member, Subscriber, Subscription};
 
 /// The operations that run on one socket, by the client's id.
 pub(super) struct Operations {
@@ -40,7 +40,6 @@ struct Live {
     _subscription: Subscription,
     sink: Arc<Sink>,
     request: Arc<Request>,
-    is_stream: bool,
 }
 
 impl Drop for Running {
@@ -84,16 +83,17 @@ impl Operations {
     /// Starts an operation.
     pub fn start(self: &Arc<Self>, caller: Caller, id: String, payload: Value) {
         let request = request::one(payload, "$").map(Arc::new);
-        self.spawn(caller, id, request);
+        self.spawn(caller, id, request, None);
     }
 
-    fn spawn(self: &Arc<Self>, caller: Caller, id: String, request: Result<Arc<Request>>) {
+    /// Runs an operation; a stream that was left goes on where it stands.
+    fn spawn(self: &Arc<Self>, caller: Caller, id: String, request: Result<Arc<Request>>, left: Option<Member>) {
         let token = self.next.fetch_add(1, Ordering::Relaxed);
         // The entry stands before the task runs, so that the task finds it.
         self.running().insert(id.clone(), Running { token, task: None, live: None });
         let operations = self.clone();
         let key = id.clone();
-        let task = tokio::spawn(async move { operations.run(caller, id, token, request).await });
+        let task = tokio::spawn(async move { operations.run(caller, id, token, request, left).await });
         if let Some(running) = self.running().get_mut(&key)
             && running.token == token
             && running.live.is_none()
@@ -102,18 +102,28 @@ impl Operations {
         }
     }
 
-    async fn run(self: Arc<Self>, caller: Caller, id: String, token: u64, request: Result<Arc<Request>>) {
+    async fn run(
+        self: Arc<Self>,
+        caller: Caller,
+        id: String,
+        token: u64,
+        request: Result<Arc<Request>>,
+        left: Option<Member>,
+    ) {
         let outcome = async {
             let request = request?;
             let headers = caller.headers.clone();
             match graphql::run(&self.surface, &caller.identity, headers, &request).await? {
                 Outcome::Answer(answer) => Ok(Some(Ok(answer))),
                 Outcome::Failed(error) => Ok(Some(Err(error))),
-                Outcome::Subscription(plan) => {
+                Outcome::Subscription(mut plan) => {
+                    if let Some(left) = &left {
+                        plan.member = plan.fetch.resume(left, plan.member)?;
+                    }
                     let is_stream = plan.fetch.is_stream();
                     let sink = Arc::new(Sink::new(&self, &id, token, is_stream));
                     let subscription = self.surface.hub.subscribe(plan, sink.clone());
-                    let live = Live { _subscription: subscription, sink, request, is_stream };
+                    let live = Live { _subscription: subscription, sink, request };
                     // Stopped meanwhile: dropping what was started ends it.
                     if let Some(running) = self.running().get_mut(&id)
                         && running.token == token
@@ -177,19 +187,21 @@ impl Operations {
         drop(all);
     }
 
-    /// Plans live queries again, under the metadata that is in force now.
+    /// Plans live queries and streams again, under the metadata that is in force now. Streams keep their place.
     pub fn replan(self: &Arc<Self>, caller: &Caller) {
-        let live: Vec<(String, Arc<Request>)> = self
+        let live: Vec<(String, Arc<Request>, Arc<Sink>)> = self
             .running()
             .iter()
             .filter_map(|(id, running)| {
-                running.live.as_ref().filter(|live| !live.is_stream).map(|live| (id.clone(), live.request.clone()))
+                running.live.as_ref().map(|live| (id.clone(), live.request.clone(), live.sink.clone()))
             })
             .collect();
-        for (id, request) in live {
+        for (id, request, sink) in live {
             let old = self.running().remove(&id);
             drop(old);
-            self.spawn(caller.clone(), id, Ok(request));
+            // Closed by now: what it has sent and where it stands do not change any more.
+            let left = sink.left();
+            self.spawn(caller.clone(), id, Ok(request), left);
         }
     }
 }
@@ -202,7 +214,13 @@ struct Sink {
     id: String,
     token: u64,
     is_stream: bool,
-    open: Mutex<bool>,
+    state: Mutex<SinkState>,
+}
+
+struct SinkState {
+    open: bool,
+    /// Of a stream: where it stands after what was sent.
+    at: Option<Member>,
 }
 
 impl Sink {
@@ -214,20 +232,29 @@ impl Sink {
             id: id.to_owned(),
             token,
             is_stream,
-            open: Mutex::new(true),
+            state: Mutex::new(SinkState { open: true, at: None }),
         }
     }
 
     /// Nothing more goes out from now on.
     fn close(&self) {
-        *self.open.lock().unwrap_or_else(PoisonError::into_inner) = false;
+        self.state().open = false;
+    }
+
+    fn left(&self) -> Option<Member> {
+        self.state().at.clone()
+    }
+
+    fn state(&self) -> MutexGuard<'_, SinkState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Subscriber for Sink {
-    fn answer(&self, answer: &Arc<str>) {
-        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if *open {
+    fn answer(&self, answer: &Arc<str>, moved: Option<&Member>) {
+        let mut state = self.state();
+        if state.open {
+            state.at = moved.cloned().or(state.at.take());
             self.outbox.set_latest(&self.id, self.protocol.next(&self.id, answer));
         }
     }

@@ -1,0 +1,85 @@
+//! `docs/hasura-compatibility.md`, written from the table that refuses.
+
+use super::unsupported::UNSUPPORTED;
+
+/// A line of a table.
+type Row = (&'static str, &'static str);
+
+/// What metadata may say and what has no effect here, because the service's configuration stands in its place.
+const KEPT: &[Row] = &[
+    (
+        "sources[*].configuration.connection_info",
+        "the engine uses the service's own pool (`database.*`); URL, pool sizes, certificates and prepared statements are kept for export",
+    ),
+    ("sources[*].configuration.extensions_schema", "the engine installs no extensions"),
+    ("`comment` of relationships, permissions, actions' permissions, collections", "notes, kept for export"),
+];
+
+/// What is not served at all, by path, command or setting.
+const ABSENT: &[Row] = &[
+    ("/v1beta1/relay", "the Relay API"),
+    ("/v1/graphql/explain", "plans of statements"),
+    ("create_scheduled_event and its kin", "one-off scheduled events"),
+    (
+        "add_source, drop_source, rename_source and their kin",
+        "the engine serves the one source that it was started with",
+    ),
+    ("HASURA_GRAPHQL_AUTH_HOOK", "authentication by a webhook; use JWTs or the admin secret"),
+    (
+        "persisted queries (extensions.persistedQuery)",
+        "refused with `not-supported`, as Hasura's community edition does",
+    ),
+];
+
+/// Where an answer differs from Hasura's on purpose.
+const DIFFERENCES: &[Row] = &[
+    ("a text with a NUL", "refused; Hasura stores what stands before the NUL"),
+    (
+        "an action whose output is a list of scalars",
+        "its type is shown as it is declared; Hasura's introspection loses the list and the null",
+    ),
+    (
+        "limits on depth, fields, aliases, batches and time",
+        "on for every role but `admin`, from the service's configuration and `api_limits`; in Hasura only the paid editions have them",
+    ),
+    (
+        "a live query",
+        "sent when a table that it reads has changed, by the configured poll otherwise; Hasura polls each second",
+    ),
+    ("a streaming subscription after a change of metadata", "goes on from its cursor under the new permissions"),
+    ("remote schema permissions", "in force without a switch"),
+    (
+        "metadata changed by `/v1/metadata`",
+        "kept in `hdb_catalog.hdb_metadata` as in Hasura; a metadata directory is applied at start when it differs from the one applied last",
+    ),
+];
+
+/// `docs/hasura-compatibility.md`: what the engine refuses, does not serve and answers otherwise.
+pub fn compatibility() -> String {
+    let mut text = String::from(
+        "<!-- Written from src/engine/metadata: run `make generate`. -->\n\
+         # The embedded engine and Hasura v2\n\n\
+         The embedded engine reads Hasura v2's metadata (config version 3) and answers as Hasura v2.48 does. What it does\n\
+         not do it does not ignore: such metadata is refused when it is loaded, with the file, the line, the key and the\n\
+         reason. `northstack metadata check`, `northstack dev` and `northstack serve` then end with exit code 2;\n\
+         `/v1/metadata` answers `parse-failed` with the key as path. Unknown keys are refused alike.\n\n\
+         ## Refused\n\n\
+         `[*]` stands for each member of a list. An empty or absent value asks for nothing and is accepted.\n\n\
+         | key | what to do |\n|---|---|\n",
+    );
+    for entry in UNSUPPORTED {
+        text.push_str(&format!("| `{}` | {} |\n", entry.key, entry.reason));
+    }
+    let sections: [(&str, &str, &[Row]); 3] = [
+        ("Accepted without effect", "key | why", KEPT),
+        ("Not served", "path, command or setting | what it is", ABSENT),
+        ("Answered otherwise", "case | here", DIFFERENCES),
+    ];
+    for (title, head, rows) in sections {
+        text.push_str(&format!("\n## {title}\n\n| {head} |\n|---|---|\n"));
+        for (name, words) in rows {
+            text.push_str(&format!("| {name} | {words} |\n"));
+        }
+    }
+    text
+}

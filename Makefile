@@ -18,7 +18,7 @@ help: ## Say what each target does
 .PHONY: dev
 dev: setup web/dist/index.html ## Install what is missing, build, and run the whole platform on this machine
 	@scripts/say "Building the service"
-	@cargo build --quiet
+	@cargo build
 	@exec $(NORTHSTACK) dev $(ARGS)
 
 .PHONY: test

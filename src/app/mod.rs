@@ -17,7 +17,7 @@ pub use provisioning::Provisioning;
 use crate::auth::{Passwords, RefreshTokens, SigningKey, TokenSettings, Tokens};
 use crate::bus::Bus;
 use crate::cache::Cache;
-use crate::config::Config;
+use crate::config::Live;
 use crate::db::Db;
 use crate::domain::{Error, Result};
 
@@ -37,30 +37,26 @@ pub struct App {
     pub refresh_tokens: RefreshTokens,
     /// Counts attempts to sign in.
     pub login_limits: identity::LoginLimits,
-    /// What configuration says about identity.
-    pub identity: identity::Rules,
+    /// What configuration says now.
+    pub config: Live,
     /// The flows and the cluster that they work on, where one is configured.
     pub provisioning: Option<Provisioning>,
 }
 
 impl App {
     /// The use cases over connections that are open already. `auth.signing_key` must be set.
-    pub fn new(config: &Config, db: Db, cache: Cache, bus: Bus) -> Result<Self> {
+    pub fn new(live: Live, db: Db, cache: Cache, bus: Bus) -> Result<Self> {
+        let config = live.get();
         let auth = &config.auth;
         let key = auth.signing_key.as_ref().ok_or_else(|| Error::invalid("auth.signing_key", "is required"))?;
-        let tokens = TokenSettings {
-            issuer: auth.issuer.clone(),
-            audience: auth.audience.clone(),
-            lifetime: auth.access_token_ttl,
-        };
-        let limits = &config.rate_limits;
+        let tokens = TokenSettings { issuer: auth.issuer.clone(), audience: auth.audience.clone() };
         Ok(Self {
             db,
             tokens: Tokens::new(SigningKey::from_pem(key.expose())?, tokens)?,
             passwords: Passwords::new()?,
-            refresh_tokens: RefreshTokens::new(cache.clone(), auth.refresh_token_ttl, auth.refresh_reuse_grace),
-            login_limits: identity::LoginLimits::new(&cache, limits.login, limits.window),
-            identity: identity::Rules { registration: auth.registration },
+            refresh_tokens: RefreshTokens::new(cache.clone(), live.clone()),
+            login_limits: identity::LoginLimits::new(&cache, live.clone()),
+            config: live,
             cache,
             provisioning: None,
             bus,

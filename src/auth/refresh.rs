@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::cache::Cache;
+use crate::config::Live;
 use crate::domain::{Redacted, Result};
 
 const PREFIX: &str = "nsr_";
@@ -68,19 +69,19 @@ pub enum Shown {
 #[derive(Clone)]
 pub struct RefreshTokens {
     cache: Cache,
-    lifetime: Duration,
-    grace: Duration,
+    config: Live,
 }
 
 impl RefreshTokens {
-    /// Families end when unused for `lifetime`, or when a token is shown later than `grace` after its use.
-    pub fn new(cache: Cache, lifetime: Duration, grace: Duration) -> Self {
-        Self { cache, lifetime, grace }
+    /// Families end when unused for `auth.refresh_token_ttl`, or when a token is shown later than
+    /// `auth.refresh_reuse_grace` after its use.
+    pub fn new(cache: Cache, config: Live) -> Self {
+        Self { cache, config }
     }
 
     /// How long a token is good for.
     pub fn lifetime(&self) -> Duration {
-        self.lifetime
+        self.config.get().auth.refresh_token_ttl
     }
 
     /// The first token of a new family.
@@ -91,7 +92,7 @@ impl RefreshTokens {
         keep.atomic()
             .hset_multiple(&key, &[("digest", token.digest()), ("user", user.to_string())])
             .ignore()
-            .pexpire(&key, milliseconds(self.lifetime))
+            .pexpire(&key, milliseconds(self.lifetime()))
             .ignore();
         self.cache.pipeline::<()>(&keep).await?;
         Ok(token.text())
@@ -134,9 +135,9 @@ impl RefreshTokens {
             .arg(self.key(token))
             .arg(token.digest())
             .arg(salt.map(|salt| token.successor(salt).digest()).unwrap_or_default())
-            .arg(milliseconds(self.lifetime))
+            .arg(milliseconds(self.lifetime()))
             .arg(hex::encode(salt.unwrap_or_default()))
-            .arg(milliseconds(self.grace));
+            .arg(milliseconds(self.config.get().auth.refresh_reuse_grace));
         let (state, user, salts): (String, String, String) = self.cache.run(&command).await?;
         let salts = salts.split_whitespace().filter_map(|salt| hex::decode(salt).ok()).collect();
         let shown = match (state.as_str(), user.parse()) {

@@ -24,13 +24,11 @@ pub struct TokenSettings {
     pub issuer: String,
     /// `aud`.
     pub audience: String,
-    /// From issue to expiry.
-    pub lifetime: Duration,
 }
 
 impl Default for TokenSettings {
     fn default() -> Self {
-        Self { issuer: "northstack".into(), audience: "northstack".into(), lifetime: Duration::from_secs(15 * 60) }
+        Self { issuer: "northstack".into(), audience: "northstack".into() }
     }
 }
 
@@ -120,11 +118,18 @@ impl Tokens {
         Ok(Self { encoding: key.encoding_key()?, decoding: key.decoding_key(), settings, key, validation })
     }
 
-    /// A token for the user, good from now on. A platform administrator may take the role `admin` as well.
-    pub fn issue(&self, user_id: Uuid, email: &str, admin: bool, teams: Vec<TeamClaim>) -> Result<AccessToken> {
+    /// A token for the user, good from now on for `lifetime`. A platform administrator may take the role `admin` as well.
+    pub fn issue(
+        &self,
+        user_id: Uuid,
+        email: &str,
+        admin: bool,
+        teams: Vec<TeamClaim>,
+        lifetime: Duration,
+    ) -> Result<AccessToken> {
         let now = u64::try_from(OffsetDateTime::now_utc().unix_timestamp())
             .map_err(|error| Error::internal("reading the clock", error))?;
-        let expires_in = self.settings.lifetime.as_secs();
+        let expires_in = lifetime.as_secs();
         let mut roles = vec!["user".to_owned()];
         if admin {
             roles.push("admin".to_owned());

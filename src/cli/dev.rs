@@ -65,8 +65,9 @@ impl Dev {
     }
 
     async fn serve(&self, stack: &mut Stack, loader: Loader, progress: &Progress, begun: Instant) -> Result<Exit> {
-        let service = progress.phase("Service", Service::start(loader, Roles::ALL)).await?;
+        let service = progress.phase("Database", Service::connect(loader, Roles::ALL)).await?;
         progress.phase("Demo data", dev::seed(service.app())).await?;
+        let service = progress.phase("Service", service.start()).await?;
         self.greet(&service, begun);
         tokio::select! {
             outcome = service.run() => outcome.map(|()| Exit::Done),

@@ -17,6 +17,7 @@ mod schema;
 mod serve;
 mod service;
 mod stores;
+mod telemetry;
 mod watch;
 mod worker;
 
@@ -24,7 +25,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
-use tracing_subscriber::EnvFilter;
+use telemetry::Telemetry;
 
 use crate::config::{Config, Loader, Purpose};
 use crate::domain::{Error, Result};
@@ -128,12 +129,10 @@ pub fn main() -> ExitCode {
     let Cli { context, command } = Cli::parse();
     // The only other provider that could be installed is this one.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    log_to_stderr(command.serves());
-    let outcome = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|source| Error::internal("starting the runtime", source))
-        .and_then(|runtime| runtime.block_on(command.run(&context)));
+    // A configuration that cannot be read is the command's to refuse, in its own words.
+    let observability = context.settings().map(|config| config.observability).unwrap_or_default();
+    let telemetry = Telemetry::start(command.serves(), &observability);
+    let outcome = telemetry.and_then(|telemetry| run(&context, command, &telemetry));
     match outcome {
         Ok(exit) => exit.into(),
         Err(error) => {
@@ -143,17 +142,13 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Logs to standard error: servers from `info`, other commands from `warn`; `RUST_LOG` says otherwise.
-/// JSON lines unless standard error is a terminal.
-fn log_to_stderr(serves: bool) {
-    let default = if serves { "info,sqlx=warn,async_nats=warn" } else { "warn" };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    if std::io::IsTerminal::is_terminal(&std::io::stderr()) {
-        subscriber.init();
-    } else {
-        subscriber.json().flatten_event(true).init();
-    }
+/// Runs the command to its end; `_telemetry` outlives the runtime.
+fn run(context: &Context, command: Command, _telemetry: &Telemetry) -> Result<Exit> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|source| Error::internal("starting the runtime", source))
+        .and_then(|runtime| runtime.block_on(command.run(context)))
 }
 
 #[cfg(test)]

@@ -17,7 +17,8 @@ pub struct Serve {
 impl Serve {
     /// Runs until it is told to stop.
     pub async fn run(self, context: &Context) -> Result<Exit> {
-        let service = Service::start(context.loader(), Roles { api: true, worker: self.worker }).await?;
+        let service =
+            Service::connect(context.loader(), Roles { api: true, worker: self.worker }).await?.start().await?;
         service.run().await?;
         Ok(Exit::Done)
     }

@@ -10,10 +10,11 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::graphql_engine::{self, GraphqlEngine};
+use super::telemetry;
 use crate::app::{App, Provisioning};
 use crate::bus::{Bus, bridge};
 use crate::cache::Cache;
-use crate::config::{Config, Loader, Purpose};
+use crate::config::{Config, Live, Loader, Purpose, Reloader};
 use crate::db::{Db, migrate};
 use crate::domain::{Code, Error, Result};
 use crate::http::{self, AppState, Settings};
@@ -35,21 +36,26 @@ impl Roles {
 
 /// A running process of the service.
 pub struct Service {
+    roles: Roles,
     config: Arc<Config>,
     app: Arc<App>,
     provisioning: Provisioning,
     stop: CancellationToken,
     tasks: JoinSet<Result<()>>,
     engine: Option<GraphqlEngine>,
+    /// Follows the configuration file for as long as it lives.
+    _reloader: Reloader,
 }
 
 impl Service {
-    /// Connects to everything, migrates the database, and starts the parts that `roles` names.
+    /// Checks what the roles need, connects to everything and migrates the database. Nothing works or listens yet: see [`Service::start`].
     ///
     /// # Errors
     /// What is wrong with the configuration, or which system does not answer.
-    pub async fn start(loader: Loader, roles: Roles) -> Result<Self> {
-        let config = Arc::new(loader.load(Purpose::Service)?.config);
+    pub async fn connect(loader: Loader, roles: Roles) -> Result<Self> {
+        let loaded = loader.load(Purpose::Service)?;
+        let (reloader, live) = Reloader::start(loader, loaded)?;
+        let config = live.get();
         if roles.api {
             graphql_engine::check(&config)?;
         }
@@ -60,23 +66,35 @@ impl Service {
         let cache = Cache::connect(&config.cache).await?;
         let bus = Bus::connect(&config.nats).await?;
         let provisioning = Provisioning::connect(&config).await?;
-        let app = App::new(&config, db, cache, bus)?.with_provisioning(provisioning.clone());
+        let app = App::new(live.clone(), db, cache, bus)?.with_provisioning(provisioning.clone());
         let mut service = Self {
+            roles,
             config,
             app: Arc::new(app),
             provisioning,
             stop: CancellationToken::new(),
             tasks: JoinSet::new(),
             engine: None,
+            _reloader: reloader,
         };
+        service.follow_configuration(live);
         service.pass_nudges_on();
+        Ok(service)
+    }
+
+    /// Starts the parts of its roles.
+    ///
+    /// # Errors
+    /// Which port is taken, or what is wrong with the metadata.
+    pub async fn start(mut self) -> Result<Self> {
+        let roles = self.roles;
         if roles.worker {
-            service.work();
+            self.work();
         }
         if roles.api {
-            service.listen().await?;
+            self.listen().await?;
         }
-        Ok(service)
+        Ok(self)
     }
 
     /// The configuration that it was started with.
@@ -115,6 +133,15 @@ impl Service {
 }
 
 impl Service {
+    /// What is logged follows the configuration; the use cases and the faces look at it themselves.
+    fn follow_configuration(&mut self, live: Live) {
+        let stop = self.stop.clone();
+        self.tasks.spawn(async move {
+            telemetry::follow(live, stop).await;
+            Ok(())
+        });
+    }
+
     /// Nudges of this process wake the workers of others, and theirs wake ours.
     fn pass_nudges_on(&mut self) {
         let (bus, nudge, stop) = (self.app.bus.clone(), self.provisioning.nudge.clone(), self.stop.clone());
@@ -165,7 +192,7 @@ impl Service {
     async fn listen(&mut self) -> Result<()> {
         let server = &self.config.server;
         let engine = graphql_engine::start(&self.config, &self.app).await?;
-        let state = AppState::new(Arc::clone(&self.app), Settings::from(&*self.config), engine.backend())
+        let state = AppState::new(Arc::clone(&self.app), Settings::from(&self.app.config), engine.backend())
             .with_metrics(http::install_recorder()?);
         let mut listeners = vec![(server.port, http::router(state.clone()))];
         if server.portal_port != 0 {

@@ -13,7 +13,7 @@ pub struct Worker {}
 impl Worker {
     /// Runs until it is told to stop.
     pub async fn run(self, context: &Context) -> Result<Exit> {
-        let service = Service::start(context.loader(), Roles { api: false, worker: true }).await?;
+        let service = Service::connect(context.loader(), Roles { api: false, worker: true }).await?.start().await?;
         service.run().await?;
         Ok(Exit::Done)
     }

@@ -32,7 +32,7 @@ pub struct Auth {
     /// For how long after its use a refresh token leads to the same session once more, as when a page is loaded twice
     /// at once; shown later, it ends the session. `0s` for never.
     #[serde(with = "humantime_serde")]
-    #[schemars(with = "String")]
+    #[schemars(with = "String", extend("x-live" = true))]
     pub refresh_reuse_grace: Duration,
     /// Whether the refresh cookie is sent over HTTPS only.
     pub cookie_secure: bool,

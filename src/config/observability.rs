@@ -9,8 +9,10 @@ use super::Problems;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum LogFormat {
-    /// For people.
+    /// Text on a terminal, JSON elsewhere.
     #[default]
+    Auto,
+    /// For people.
     Text,
     /// One JSON object a line, for collectors.
     Json,
@@ -27,18 +29,17 @@ pub struct Observability {
     pub log_format: LogFormat,
     /// Whether `/metrics` answers, in Prometheus' text format.
     pub metrics: bool,
-    /// Share of requests that are traced, from 0 to 1.
-    #[schemars(extend("x-live" = true))]
+    /// Share of traces that begin here and are sent, from 0 to 1; what a caller decided (`traceparent`) holds.
     pub trace_sample_ratio: f64,
-    /// Address of an OTLP collector for traces; off without one.
+    /// Address of a collector that takes traces by OTLP over HTTP, such as `http://localhost:4318`; off without one.
     pub otlp_endpoint: Option<url::Url>,
 }
 
 impl Default for Observability {
     fn default() -> Self {
         Self {
-            log_filter: "info".to_owned(),
-            log_format: LogFormat::Text,
+            log_filter: "info,sqlx=warn,async_nats=warn".to_owned(),
+            log_format: LogFormat::Auto,
             metrics: true,
             trace_sample_ratio: 1.0,
             otlp_endpoint: None,

@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::fields::fields;
 use super::layers::assemble;
-use super::{Config, Loaded, Loader, Problems, Purpose};
+use super::{Config, Live, Loaded, Loader, Problems, Purpose};
 use crate::domain::{Error, Result};
 
 /// How long a file has to be quiet before it is read: editors write in several steps.
@@ -37,16 +37,16 @@ struct State {
 }
 
 impl Reloader {
-    /// Begins to follow the file that `loader` reads, if any. The receiver always has the configuration in force.
+    /// Begins to follow the file that `loader` reads, if any. The other half gives the configuration in force.
     ///
     /// # Errors
     /// When the operating system cannot watch the file's directory.
-    pub fn start(loader: Loader, loaded: Loaded) -> Result<(Self, watch::Receiver<Arc<Config>>)> {
+    pub fn start(loader: Loader, loaded: Loaded) -> Result<(Self, Live)> {
         let path = loader.path();
         let (sender, receiver) = watch::channel(Arc::new(loaded.config.clone()));
         let state = Arc::new(State { loader, current: Mutex::new(loaded), sender });
         let watcher = path.map(|path| follow(&path, Arc::clone(&state))).transpose()?;
-        Ok((Self { state, _watcher: watcher }, receiver))
+        Ok((Self { state, _watcher: watcher }, Live::new(receiver)))
     }
 
     /// Reads the file again now. A file with problems changes nothing.
@@ -162,8 +162,8 @@ mod tests {
         assert_eq!(reloader.reload().unwrap(), Reloaded::default());
 
         std::fs::write(&path, "rate_limits: {per_user: 6}\nserver: {port: 9001}\n").unwrap();
-        tokio::time::timeout(Duration::from_secs(10), configs.changed()).await.expect("the file is followed").unwrap();
-        let config = Arc::clone(&configs.borrow_and_update());
+        let config =
+            tokio::time::timeout(Duration::from_secs(10), configs.changed()).await.expect("the file is followed");
         assert_eq!((config.rate_limits.per_user, config.server.port), (6, 9000));
         assert_eq!(config.actions.secret.as_ref().unwrap().expose(), "0123456789abcdef");
         let again = reloader.reload().unwrap();
@@ -172,6 +172,6 @@ mod tests {
         std::fs::write(&path, "rate_limits: {per_user: 0}\n").unwrap();
         let refused = reloader.reload().unwrap_err();
         assert_eq!(refused.0[0].field, "rate_limits.per_user");
-        assert_eq!(configs.borrow().rate_limits.per_user, 6);
+        assert_eq!(configs.get().rate_limits.per_user, 6);
     }
 }

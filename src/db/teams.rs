@@ -15,12 +15,18 @@ pub struct Membership {
     pub role: TeamRole,
 }
 
-/// Inserts a team.
-pub async fn insert(conn: &mut PgConnection, name: &str, slug: &str) -> Result<Uuid> {
-    sqlx::query_scalar!("insert into teams (name, slug) values ($1, $2) returning id", name, slug)
-        .fetch_one(conn)
-        .await
-        .map_err(while_doing("inserting a team"))
+/// Inserts a team that may have so many active stores.
+pub async fn insert(conn: &mut PgConnection, name: &str, slug: &str, stores: u32) -> Result<Uuid> {
+    let stores = i32::try_from(stores).unwrap_or(i32::MAX);
+    sqlx::query_scalar!(
+        "insert into teams (name, slug, store_limit) values ($1, $2, $3) returning id",
+        name,
+        slug,
+        stores
+    )
+    .fetch_one(conn)
+    .await
+    .map_err(while_doing("inserting a team"))
 }
 
 /// Makes the user a member; whoever is one already keeps the role.

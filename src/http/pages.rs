@@ -64,7 +64,8 @@ pub(super) async fn file(request: Request) -> Response {
     if let Some(found) = Files::get(path).filter(|_| !path.is_empty() && !path.ends_with(".html")) {
         return answer(path, found, request.headers());
     }
-    if wants_page(request.headers()) { page(INDEX, request.headers()) } else { unknown() }
+    // The root is a page whoever asks: people try an address with curl.
+    if path.is_empty() || wants_page(request.headers()) { page(INDEX, request.headers()) } else { unknown() }
 }
 
 fn page(name: &str, headers: &HeaderMap) -> Response {

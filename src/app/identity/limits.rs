@@ -1,11 +1,10 @@
 //! How often somebody may try to sign in. Closed when the cache does not answer: guessing is never free.
 
-use std::time::Duration;
-
 use sha2::{Digest, Sha256};
 
 use crate::app::Caller;
 use crate::cache::{Cache, RateLimiter};
+use crate::config::Live;
 use crate::domain::{Code, Email, Error, Result};
 
 /// One account may be tried from all addresses together, and all accounts from one address, this many times as often.
@@ -15,27 +14,28 @@ const ALONE: u32 = 5;
 #[derive(Clone)]
 pub struct LoginLimits {
     limiter: RateLimiter,
-    limit: u32,
-    window: Duration,
+    config: Live,
 }
 
 impl LoginLimits {
-    /// At most `limit` attempts on one account from one address within `window`.
-    pub fn new(cache: &Cache, limit: u32, window: Duration) -> Self {
-        Self { limiter: cache.rate_limiter("login"), limit, window }
+    /// At most `rate_limits.login` attempts on one account from one address within `rate_limits.window`.
+    pub fn new(cache: &Cache, config: Live) -> Self {
+        Self { limiter: cache.rate_limiter("login"), config }
     }
 
     /// Counts an attempt; [`Code::RateLimited`] when it is one too many.
     pub async fn check(&self, caller: &Caller, email: &Email) -> Result<()> {
         let account = hex::encode(Sha256::digest(email.as_str()));
         let address = caller.address.map_or_else(|| "unknown".to_owned(), |address| address.to_string());
-        let alone = self.limit.saturating_mul(ALONE);
+        let config = self.config.get();
+        let (most, window) = (config.rate_limits.login, config.rate_limits.window);
+        let alone = most.saturating_mul(ALONE);
         for (counter, limit) in [
-            (format!("{address}:{account}"), self.limit),
+            (format!("{address}:{account}"), most),
             (format!("account:{account}"), alone),
             (format!("address:{address}"), alone),
         ] {
-            let decision = self.limiter.check(&counter, limit, self.window).await?;
+            let decision = self.limiter.check(&counter, limit, window).await?;
             if !decision.allowed {
                 let seconds = decision.reset_after.as_secs() + 1;
                 let message = format!("too many attempts to sign in; try again in {seconds} seconds");

@@ -12,19 +12,6 @@ use super::{App, Caller};
 use crate::db::users;
 use crate::domain::{Code, Error, Result};
 
-/// What configuration says about identity.
-#[derive(Debug, Clone, Copy)]
-pub struct Rules {
-    /// Whether anybody may register.
-    pub registration: bool,
-}
-
-impl Default for Rules {
-    fn default() -> Self {
-        Self { registration: true }
-    }
-}
-
 /// The person who asks.
 #[derive(Debug, Clone)]
 pub struct Me {

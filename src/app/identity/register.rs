@@ -24,7 +24,8 @@ const MAX_NAME_LENGTH: usize = 200;
 impl App {
     /// Makes the user and a team of which they are the owner, and signs them in.
     pub async fn register(&self, caller: &Caller, new: NewUser) -> Result<Session> {
-        if !self.identity.registration {
+        let config = self.config.get();
+        if !config.auth.registration {
             return Err(Error::new(Code::Forbidden, "registration is closed; ask an administrator for an account"));
         }
         let email = Email::parse(&new.email)?;
@@ -40,7 +41,7 @@ impl App {
         self.db
             .transaction(&audit, async |mut tx| {
                 users::insert(&mut tx, id, email, name, hash).await?;
-                let team = teams::insert(&mut tx, team_name, slug).await?;
+                let team = teams::insert(&mut tx, team_name, slug, config.stores.limit).await?;
                 teams::add_member(&mut tx, team, id, TeamRole::Owner).await?;
                 users::touch_login(&mut tx, id).await
             })

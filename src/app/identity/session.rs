@@ -96,7 +96,8 @@ impl App {
             .iter()
             .map(|membership| TeamClaim { id: membership.team_id, role: <&str>::from(membership.role).to_owned() })
             .collect();
-        let issued = self.tokens.issue(user.id, &user.email, user.is_admin(), teams)?;
+        let lifetime = self.config.get().auth.access_token_ttl;
+        let issued = self.tokens.issue(user.id, &user.email, user.is_admin(), teams, lifetime)?;
         Ok((issued.token, issued.expires_in))
     }
 

@@ -6,7 +6,9 @@ use axum::extract::{MatchedPath, Request};
 use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
+use opentelemetry_http::HeaderExtractor;
 use tracing::Instrument;
+use tracing_opentelemetry::OpenTelemetrySpanExt;
 use uuid::Uuid;
 
 use crate::http::metrics;
@@ -39,6 +41,10 @@ pub(super) async fn follow(mut request: Request, next: Next) -> Response {
     let method = request.method().to_string();
     let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
     let span = tracing::info_span!("request", method, route, correlation_id = id.0);
+    // A caller that traces (`traceparent`, W3C Trace Context) sees the request as a part of its trace.
+    let caller = opentelemetry::global::get_text_map_propagator(|it| it.extract(&HeaderExtractor(request.headers())));
+    // It fails only where no collector is configured, or where the log filter hides the span.
+    let _ = span.set_parent(caller);
     request.headers_mut().insert(REQUEST_ID_HEADER, header.clone());
     request.extensions_mut().insert(id);
     async {

@@ -1,13 +1,21 @@
 //! Which other sites' pages may call the API.
 
-use axum::http::{HeaderName, HeaderValue, Method, header};
-use tower_http::cors::{AllowOrigin, CorsLayer};
+use axum::http::{HeaderName, Method, header};
+use tower_http::cors::{AllowCredentials, AllowOrigin, CorsLayer};
 
-/// A layer for the listed origins; `*` admits all, without credentials.
-pub(super) fn layer(origins: &[String]) -> CorsLayer {
-    let all = origins.iter().any(|origin| origin == "*");
-    let listed: Vec<HeaderValue> = origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok()).collect();
-    let layer = CorsLayer::new()
+use crate::config::Live;
+
+/// A layer for the listed origins (`server.cors_origins`); `*` admits all, without credentials.
+pub(super) fn layer(live: &Live) -> CorsLayer {
+    let (origins, credentials) = (live.clone(), live.clone());
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::predicate(move |origin, _| {
+            let config = origins.get();
+            config.server.cors_origins.iter().any(|entry| entry == "*" || entry.as_bytes() == origin.as_bytes())
+        }))
+        .allow_credentials(AllowCredentials::predicate(move |_, _| {
+            !credentials.get().server.cors_origins.iter().any(|entry| entry == "*")
+        }))
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
         .allow_headers(
             [
@@ -27,10 +35,5 @@ pub(super) fn layer(origins: &[String]) -> CorsLayer {
             HeaderName::from_static("x-ratelimit-reset"),
             header::RETRY_AFTER,
         ])
-        .max_age(std::time::Duration::from_secs(600));
-    if all {
-        layer.allow_origin(AllowOrigin::any())
-    } else {
-        layer.allow_origin(AllowOrigin::list(listed)).allow_credentials(true)
-    }
+        .max_age(std::time::Duration::from_secs(600))
 }

@@ -14,7 +14,8 @@ use crate::http::{AppState, RestError, SignedIn};
 
 /// Counts the request and lets it pass or answers 429; both tell what is left (`X-RateLimit-*`).
 pub(in crate::http) async fn limit(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    let limits = &state.settings.rate_limits;
+    let config = state.settings.live.get();
+    let limits = &config.rate_limits;
     if !limits.enabled {
         return next.run(request).await;
     }

@@ -9,15 +9,14 @@ pub(super) mod limits;
 mod origin;
 mod panic;
 mod proxy;
+mod timeout;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::http::StatusCode;
 use axum::middleware;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::{CompressionLayer, CompressionLevel};
 use tower_http::limit::RequestBodyLimitLayer;
-use tower_http::timeout::TimeoutLayer;
 
 use super::AppState;
 
@@ -32,10 +31,10 @@ pub(super) fn around(router: Router, state: &AppState) -> Router {
         .layer(DefaultBodyLimit::disable())
         .layer(RequestBodyLimitLayer::new(settings.body_limit))
         .layer(CatchPanicLayer::custom(panic::answer))
-        .layer(TimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, settings.timeout))
+        .layer(middleware::from_fn_with_state(state.clone(), timeout::limit))
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
         .layer(middleware::from_fn_with_state(state.clone(), origin::guard))
-        .layer(cors::layer(&settings.cors_origins))
+        .layer(cors::layer(&settings.live))
         .layer(middleware::from_fn_with_state(state.clone(), headers::secure))
         .layer(middleware::from_fn_with_state(state.clone(), address::resolve))
         .layer(middleware::from_fn(correlation::follow))

@@ -13,7 +13,7 @@ use crate::http::{AppState, RestError};
 
 pub(super) async fn guard(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let harmless = request.method().is_safe() && !request.headers().contains_key(UPGRADE);
-    if harmless || admitted(&request, &state.settings.cors_origins) {
+    if harmless || admitted(&request, &state.settings.live.get().server.cors_origins) {
         return next.run(request).await;
     }
     RestError::from(Error::new(Code::Forbidden, "pages of that origin may not call this API")).into_response()

@@ -1,5 +1,7 @@
 //! Limits on REST routes, and life without the cache.
 
+use std::time::Duration;
+
 use axum::http::StatusCode;
 use serde_json::json;
 
@@ -41,7 +43,8 @@ async fn without_the_cache_reading_goes_on_and_signing_in_does_not() {
         .execute(service.app.db.pool())
         .await
         .unwrap();
-    let token = service.app.tokens.issue(user, "ada@example.com", false, Vec::new()).unwrap().token;
+    let token =
+        service.app.tokens.issue(user, "ada@example.com", false, Vec::new(), Duration::from_secs(60)).unwrap().token;
     let bearer = format!("Bearer {}", token.expose());
     let me = service.get("/api/v1/auth/me", &[("authorization", &bearer)]).await;
     assert_eq!(me.status, StatusCode::OK, "{}", me.text);

@@ -1,8 +1,10 @@
 //! The main journey on the whole platform, as people and programs make it.
 
 mod browser;
+mod cli;
 mod crash;
 mod graphql;
+mod operation;
 mod stack;
 mod subscription;
 

@@ -17,6 +17,7 @@ pub struct Stack {
     portal: u16,
     stores: u16,
     timing: &'static str,
+    environment: Vec<(&'static str, String)>,
     process: Option<Child>,
     http: reqwest::Client,
 }
@@ -27,20 +28,33 @@ impl Stack {
         Self::paced("fast").await
     }
 
+    /// The same with more in its environment.
+    pub async fn configured(environment: Vec<(&'static str, String)>) -> Self {
+        let mut stack = Self::new("fast");
+        stack.environment = environment;
+        stack.run().await;
+        stack
+    }
+
     /// The same with a simulated cluster of another pace (`people` or `fast`).
     pub async fn paced(timing: &'static str) -> Self {
+        let mut stack = Self::new(timing);
+        stack.run().await;
+        stack
+    }
+
+    fn new(timing: &'static str) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut stack = Self {
+        Self {
             state: tempfile::tempdir().unwrap(),
             api: free_port().unwrap(),
             portal: free_port().unwrap(),
             stores: free_port().unwrap(),
             timing,
+            environment: Vec::new(),
             process: None,
             http: reqwest::Client::new(),
-        };
-        stack.run().await;
-        stack
+        }
     }
 
     /// Starts the process on the state that is there, and waits until it is ready.
@@ -60,6 +74,7 @@ impl Stack {
                 &self.stores.to_string(),
             ])
             .env("NORTHSTACK_SERVER__PORT", self.api.to_string())
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .current_dir(env!("CARGO_MANIFEST_DIR"))
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())

@@ -10,7 +10,7 @@ use northstack::app::{App, Provisioning};
 use northstack::auth::SigningKey;
 use northstack::bus::Bus;
 use northstack::cache::Cache;
-use northstack::config::Config;
+use northstack::config::{Config, Live};
 use northstack::db::Db;
 use northstack::http::{AppState, Backend, Settings};
 use northstack::vendors::kubernetes::Client;
@@ -91,13 +91,14 @@ impl Service {
         config.auth.cookie_secure = false;
         config.actions.secret = Some(ACTION_SECRET.into());
         change(&mut config);
+        let live = Live::fixed(config.clone());
 
         let db = Db::connect(&config.database).await.unwrap();
         let cache = Cache::connect(&config.cache).await.unwrap();
         let bus = Bus::connect(&config.nats).await.unwrap();
-        let app = Arc::new(provision(App::new(&config, db, cache, bus).unwrap(), &config));
+        let app = Arc::new(provision(App::new(live.clone(), db, cache, bus).unwrap(), &config));
         let backend = backend(&app);
-        let state = AppState::new(Arc::clone(&app), Settings::from(&config), backend);
+        let state = AppState::new(Arc::clone(&app), Settings::from(&live), backend);
         let router = northstack::http::router(state.clone());
         Self { app, config, state, router }
     }

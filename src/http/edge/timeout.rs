@@ -1,0 +1,17 @@
+//! How long a request may take until its answer begins (`server.request_timeout`).
+
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use crate::http::AppState;
+
+/// Answers 504 when the time is over; what the request was doing is dropped.
+pub(super) async fn limit(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    let timeout = state.settings.live.get().server.request_timeout;
+    match tokio::time::timeout(timeout, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => StatusCode::GATEWAY_TIMEOUT.into_response(),
+    }
+}

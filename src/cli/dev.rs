@@ -85,7 +85,8 @@ impl Dev {
             println!("  Explorer   http://{host}:{port}/explorer");
         }
         println!("  GraphQL    http://{host}:{port}/v1/graphql");
-        println!("  Stores     http://<store>.{}:{}", config.stores.base_domain, self.store_port);
+        let port = config.stores.public_port.map(|port| format!(":{port}")).unwrap_or_default();
+        println!("  Stores     {}://<store>.{}{port}", config.stores.scheme, config.stores.base_domain);
         println!("\nCtrl-C stops everything.");
     }
 }

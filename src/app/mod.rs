@@ -2,6 +2,7 @@
 
 pub mod background;
 mod caller;
+mod creation_limits;
 pub mod events;
 mod health;
 pub mod identity;
@@ -11,6 +12,7 @@ pub mod stores;
 mod teams;
 
 pub use caller::Caller;
+pub use creation_limits::CreationLimits;
 pub use health::Check;
 pub use provisioning::Provisioning;
 
@@ -37,6 +39,8 @@ pub struct App {
     pub refresh_tokens: RefreshTokens,
     /// Counts attempts to sign in.
     pub login_limits: identity::LoginLimits,
+    /// Counts creations of stores.
+    pub creation_limits: CreationLimits,
     /// What configuration says now.
     pub config: Live,
     /// The flows and the cluster that they work on, where one is configured.
@@ -56,6 +60,7 @@ impl App {
             passwords: Passwords::new()?,
             refresh_tokens: RefreshTokens::new(cache.clone(), live.clone()),
             login_limits: identity::LoginLimits::new(&cache, live.clone()),
+            creation_limits: CreationLimits::new(&cache, live.clone()),
             config: live,
             cache,
             provisioning: None,

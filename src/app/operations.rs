@@ -19,7 +19,7 @@ impl App {
         match operation.subject_type.as_str() {
             store::SUBJECT => {
                 self.newest_of_store(&operation).await?;
-                self.retry_store(caller, operation.subject_id).await.map(|resumed| resumed.operation)
+                self.retry_store(caller, operation.subject_id, None).await.map(|resumed| resumed.operation)
             }
             other => Err(unsupported(other)),
         }

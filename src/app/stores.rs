@@ -4,6 +4,7 @@
 
 use k8s_openapi::api::core::v1::Secret;
 use serde_json::json;
+use sqlx::PgExecutor;
 use uuid::Uuid;
 
 use super::{App, Caller, Provisioning};
@@ -12,7 +13,7 @@ use crate::db::stores::{self, Severity};
 use crate::db::{Audit, PgTx, audit};
 use crate::domain::{Actor, Code, Error, Redacted, Result, StoreId, StoreStatus, TeamRole};
 use crate::workflow::flows::store::{self, ADMIN_PATH, Input, SUBJECT, names};
-use crate::workflow::{Enqueued, Idempotency, NewOperation, before, digest, enqueue};
+use crate::workflow::{Enqueued, Idempotency, NewOperation, before, digest, enqueue, keep};
 
 pub use crate::db::stores::{Event as StoreEvent, Store as StoreRecord};
 
@@ -71,7 +72,8 @@ impl App {
     /// Makes a store: its row, in status `provisioning`, and the operation that provisions it.
     ///
     /// # Errors
-    /// `invalid-input`, `forbidden`, `already-exists` for the name, `store-limit-reached`, `idempotency-conflict`.
+    /// `invalid-input`, `forbidden`, `already-exists` for the name, `store-limit-reached`, `idempotency-conflict`,
+    /// `rate-limited`.
     pub async fn create_store(&self, caller: &Caller, new: &NewStore) -> Result<StoreOperation> {
         let provisioning = self.provisioning()?;
         let name = checked_name(&new.name)?;
@@ -87,12 +89,16 @@ impl App {
         let arguments = json!({ "name": name, "type": kind, "teamId": team });
         let key = idempotency(caller, new.idempotency_key.as_deref(), digest("createStore", &arguments))?;
         let (key, user) = (key.as_ref(), caller.actor.user_id());
+        if let Some(first) = first_of(self.db.pool(), user, key).await? {
+            return Ok(first);
+        }
+        self.creation_limits.check(caller).await?;
         let made = self
             .db
             .transaction(&audit_of(caller), async |mut tx| {
                 // One at a time for a team: the limit and the key are judged under this lock.
                 let limit = stores::lock_limit(&mut tx, team).await?.ok_or_else(|| Error::not_found("team"))?;
-                if let Some(first) = first_of(&mut tx, user, key).await? {
+                if let Some(first) = first_of(&mut *tx, user, key).await? {
                     return Ok(first);
                 }
                 if stores::count_active(&mut tx, team).await? >= i64::from(limit) {
@@ -111,16 +117,24 @@ impl App {
     /// Goes on with a failed store at the step that failed. A store that is being worked on already is left at that.
     ///
     /// # Errors
-    /// `not-found`, `forbidden`, `illegal-transition` for a store that has not failed.
-    pub async fn retry_store(&self, caller: &Caller, id: Uuid) -> Result<StoreOperation> {
+    /// `not-found`, `forbidden`, `illegal-transition` for a store that has not failed, `idempotency-conflict`.
+    pub async fn retry_store(&self, caller: &Caller, id: Uuid, key: Option<&str>) -> Result<StoreOperation> {
         let provisioning = self.provisioning()?;
         self.authorised_store(caller, id, TeamRole::Developer).await?;
+        let key = idempotency(caller, key, digest("retryStore", &json!({ "id": id })))?;
+        let (key, user) = (key.as_ref(), caller.actor.user_id());
         let (operation, kind) = self
             .db
             .transaction(&audit_of(caller), async |mut tx| {
                 let newest = operations::lock_newest(&mut tx, SUBJECT, id).await?;
                 let newest = newest.ok_or_else(|| Error::not_found("operation"))?;
                 let store = stores::lock(&mut tx, id).await?.ok_or_else(|| Error::not_found("store"))?;
+                if let Some(first) = first_of(&mut *tx, user, key).await? {
+                    return Ok((first.operation, newest.kind));
+                }
+                if let (Some(user), Some(key)) = (user, key) {
+                    keep(&mut tx, user, key, newest.id).await?;
+                }
                 if open(&newest) {
                     return Ok((newest.id, newest.kind));
                 }
@@ -154,10 +168,13 @@ impl App {
             .transaction(&audit_of(caller), async |mut tx| {
                 let running = operations::lock_open(&mut tx, SUBJECT, id).await?;
                 let store = stores::lock(&mut tx, id).await?.ok_or_else(|| Error::not_found("store"))?;
-                if let Some(first) = first_of(&mut tx, user, key).await? {
+                if let Some(first) = first_of(&mut *tx, user, key).await? {
                     return Ok(first);
                 }
                 if let Some(deletion) = running.iter().find(|operation| operation.kind == store::DELETE) {
+                    if let (Some(user), Some(key)) = (user, key) {
+                        keep(&mut tx, user, key, deletion.id).await?;
+                    }
                     return Ok(StoreOperation { store: id, operation: deletion.id });
                 }
                 // One whose creation is being taken back is `deleting` already.
@@ -318,9 +335,13 @@ fn idempotency<'k>(caller: &Caller, key: Option<&'k str>, digest: String) -> Res
 }
 
 /// What the same user's same request made before.
-async fn first_of(tx: &mut PgTx, user: Option<Uuid>, key: Option<&Idempotency<'_>>) -> Result<Option<StoreOperation>> {
+async fn first_of(
+    db: impl PgExecutor<'_>,
+    user: Option<Uuid>,
+    key: Option<&Idempotency<'_>>,
+) -> Result<Option<StoreOperation>> {
     let (Some(user), Some(key)) = (user, key) else { return Ok(None) };
-    Ok(match before(tx, user, key).await? {
+    Ok(match before(db, user, key).await? {
         Some(Enqueued::Before { operation, subject }) => Some(StoreOperation { store: subject, operation }),
         Some(Enqueued::New(_)) | None => None,
     })

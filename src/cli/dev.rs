@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use clap::{Args, ValueEnum};
 
-use super::service::{Roles, Service};
+use super::service::{Failpoints, Roles, Service};
 use super::{Context, Exit, graphql_engine};
 use crate::config::Loader;
 use crate::dev::{self, Progress, Stack, StackOptions, State};
@@ -65,7 +65,8 @@ impl Dev {
     }
 
     async fn serve(&self, stack: &mut Stack, loader: Loader, progress: &Progress, begun: Instant) -> Result<Exit> {
-        let service = progress.phase("Database", Service::connect(loader, Roles::ALL)).await?;
+        let connecting = Service::connect(loader, Roles::ALL, Failpoints::Obeyed);
+        let service = progress.phase("Database", connecting).await?;
         progress.phase("Demo data", dev::seed(service.app())).await?;
         let service = progress.phase("Service", service.start()).await?;
         self.greet(&service, begun);

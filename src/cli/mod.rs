@@ -1,5 +1,6 @@
 //! The command line: `serve`, `worker`, `dev`, `migrate`, `metadata`, `config` and the user commands; the wiring of all rooms.
 
+mod admin;
 mod api;
 mod completion;
 mod config;
@@ -95,6 +96,8 @@ pub enum Command {
     Stores(stores::Stores),
     /// List, show and watch operations
     Operations(operations::Operations),
+    /// What operators and tests need to know of this binary
+    Admin(admin::Admin),
     /// Print a shell's completion script
     Completion(completion::Completion),
 }
@@ -117,6 +120,7 @@ impl Command {
             Command::Login(command) => command.run(context).await,
             Command::Stores(command) => command.run(context).await,
             Command::Operations(command) => command.run(context).await,
+            Command::Admin(command) => command.run(context).await,
             Command::Completion(command) => command.run(),
         }
     }

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::service::{Roles, Service};
+use super::service::{Failpoints, Roles, Service};
 use super::{Context, Exit};
 use crate::domain::Result;
 
@@ -17,8 +17,8 @@ pub struct Serve {
 impl Serve {
     /// Runs until it is told to stop.
     pub async fn run(self, context: &Context) -> Result<Exit> {
-        let service =
-            Service::connect(context.loader(), Roles { api: true, worker: self.worker }).await?.start().await?;
+        let roles = Roles { api: true, worker: self.worker };
+        let service = Service::connect(context.loader(), roles, Failpoints::Refused).await?.start().await?;
         service.run().await?;
         Ok(Exit::Done)
     }

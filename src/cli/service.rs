@@ -11,14 +11,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::graphql_engine::{self, GraphqlEngine};
 use super::telemetry;
-use crate::app::{App, Provisioning};
+use crate::app::{App, Provisioning, background};
 use crate::bus::{Bus, bridge};
 use crate::cache::Cache;
 use crate::config::{Config, Live, Loader, Purpose, Reloader};
 use crate::db::{Db, migrate};
 use crate::domain::{Code, Error, Result};
 use crate::http::{self, AppState, Settings};
-use crate::workflow::{self, Runner};
+use crate::workflow::{self, Faults, Runner};
 
 /// The parts of the service that a process runs.
 #[derive(Debug, Clone, Copy)]
@@ -34,6 +34,15 @@ impl Roles {
     pub const ALL: Self = Self { api: true, worker: true };
 }
 
+/// Whether `NORTHSTACK_FAILPOINT` may abort the process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failpoints {
+    /// It may: the process is for development and tests.
+    Obeyed,
+    /// The process does not start with it.
+    Refused,
+}
+
 /// A running process of the service.
 pub struct Service {
     roles: Roles,
@@ -43,6 +52,7 @@ pub struct Service {
     stop: CancellationToken,
     tasks: JoinSet<Result<()>>,
     engine: Option<GraphqlEngine>,
+    faults: Faults,
     /// Follows the configuration file for as long as it lives.
     _reloader: Reloader,
 }
@@ -52,7 +62,10 @@ impl Service {
     ///
     /// # Errors
     /// What is wrong with the configuration, or which system does not answer.
-    pub async fn connect(loader: Loader, roles: Roles) -> Result<Self> {
+    pub async fn connect(loader: Loader, roles: Roles, failpoints: Failpoints) -> Result<Self> {
+        if failpoints == Failpoints::Refused {
+            Faults::refused()?;
+        }
         let loaded = loader.load(Purpose::Service)?;
         let (reloader, live) = Reloader::start(loader, loaded)?;
         let config = live.get();
@@ -66,6 +79,10 @@ impl Service {
         let cache = Cache::connect(&config.cache).await?;
         let bus = Bus::connect(&config.nats).await?;
         let provisioning = Provisioning::connect(&config).await?;
+        let faults = match failpoints {
+            Failpoints::Obeyed => Faults::from_environment(&provisioning.flows)?,
+            Failpoints::Refused => Faults::none(),
+        };
         let app = App::new(live.clone(), db, cache, bus)?.with_provisioning(provisioning.clone());
         let mut service = Self {
             roles,
@@ -75,6 +92,7 @@ impl Service {
             stop: CancellationToken::new(),
             tasks: JoinSet::new(),
             engine: None,
+            faults,
             _reloader: reloader,
         };
         service.follow_configuration(live);
@@ -163,7 +181,7 @@ impl Service {
         });
     }
 
-    /// Starts the runner of operations and the bridge from events to rows.
+    /// Starts the runner of operations, the reconcilers, and the bridge from events to rows.
     fn work(&mut self) {
         let config = &self.config;
         let options = workflow::Options {
@@ -172,6 +190,7 @@ impl Service {
             heartbeat: config.worker.lease / 3,
             poll: config.worker.poll,
             grace: config.server.shutdown_timeout / 2,
+            faults: self.faults.clone(),
             ..workflow::Options::default()
         };
         let Provisioning { flows, nudge, .. } = &self.provisioning;
@@ -179,6 +198,11 @@ impl Service {
         let stop = self.stop.clone();
         self.tasks.spawn(async move {
             runner.run(stop).await;
+            Ok(())
+        });
+        let (app, settings, stop) = (Arc::clone(&self.app), config.worker.clone(), self.stop.clone());
+        self.tasks.spawn(async move {
+            background::run(app, settings, stop).await;
             Ok(())
         });
         let (db, bus, stop) = (self.app.db.clone(), self.app.bus.clone(), self.stop.clone());

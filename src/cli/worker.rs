@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::service::{Roles, Service};
+use super::service::{Failpoints, Roles, Service};
 use super::{Context, Exit};
 use crate::domain::Result;
 
@@ -13,7 +13,8 @@ pub struct Worker {}
 impl Worker {
     /// Runs until it is told to stop.
     pub async fn run(self, context: &Context) -> Result<Exit> {
-        let service = Service::connect(context.loader(), Roles { api: false, worker: true }).await?.start().await?;
+        let roles = Roles { api: false, worker: true };
+        let service = Service::connect(context.loader(), roles, Failpoints::Refused).await?.start().await?;
         service.run().await?;
         Ok(Exit::Done)
     }

@@ -27,7 +27,7 @@ pub struct RateLimits {
     /// Attempts to sign in, per address and per account, within the window.
     #[schemars(extend("x-live" = true))]
     pub login: u32,
-    /// Stores that one address may ask for within a minute.
+    /// Stores that one user may ask for within a minute.
     #[schemars(extend("x-live" = true))]
     pub store_creations: u32,
 }
@@ -40,7 +40,7 @@ impl Default for RateLimits {
             per_user: 1_000,
             per_address: 300,
             login: 10,
-            store_creations: 10,
+            store_creations: 30,
         }
     }
 }

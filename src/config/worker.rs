@@ -21,11 +21,30 @@ pub struct Worker {
     #[serde(with = "humantime_serde")]
     #[schemars(with = "String")]
     pub poll: Duration,
+    /// How often lapsed leases are given back and stuck operations are looked for.
+    #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
+    pub lease_sweep: Duration,
+    /// How often ready stores are asked whether they still answer.
+    #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
+    pub store_check: Duration,
+    /// How often namespaces without a store are looked for.
+    #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
+    pub orphan_check: Duration,
 }
 
 impl Default for Worker {
     fn default() -> Self {
-        Self { concurrency: 16, lease: Duration::from_secs(30), poll: Duration::from_secs(5) }
+        Self {
+            concurrency: 16,
+            lease: Duration::from_secs(30),
+            poll: Duration::from_secs(5),
+            lease_sweep: Duration::from_secs(30),
+            store_check: Duration::from_secs(60),
+            orphan_check: Duration::from_secs(10 * 60),
+        }
     }
 }
 
@@ -33,6 +52,15 @@ impl Worker {
     pub(super) fn check(&self, problems: &mut Problems) {
         problems.range("worker.concurrency", self.concurrency, 1..=1_000);
         problems.positive("worker.poll", self.poll);
+        for (field, value) in [
+            ("worker.lease_sweep", self.lease_sweep),
+            ("worker.store_check", self.store_check),
+            ("worker.orphan_check", self.orphan_check),
+        ] {
+            if value < Duration::from_secs(1) || value > Duration::from_secs(86_400) {
+                problems.add(field, "must be from 1s to 1day");
+            }
+        }
         if self.lease < Duration::from_secs(2) {
             problems.add("worker.lease", "must be at least 2s");
         }

@@ -1,15 +1,18 @@
 //! The SQL database: topology-aware pools, transactions that are retried, migrations, leases,
 //! and one file of queries per aggregate.
 
+pub mod alerts;
 pub mod audit;
 pub mod error;
 pub mod events;
+pub mod idempotency;
 pub mod leases;
 pub mod migrate;
 pub mod operations;
 pub mod steps;
 pub mod stores;
 pub mod teams;
+pub mod upkeep;
 pub mod users;
 
 mod connect;

@@ -123,21 +123,6 @@ pub async fn find(db: impl PgExecutor<'_>, id: Uuid) -> Result<Option<Operation>
     .map_err(while_doing("read an operation"))
 }
 
-/// The operation that a user's idempotency key made.
-pub async fn find_by_key(db: impl PgExecutor<'_>, user: Uuid, key: &str) -> Result<Option<Operation>> {
-    sqlx::query_as!(
-        Operation,
-        "select id, kind, flow_version, status, team_id, subject_type, subject_id, requested_by, input, correlation_id,
-                direction, generation, cancel_requested_at, error_message, idempotency_digest
-         from operations where requested_by = $1 and idempotency_key = $2",
-        user,
-        key
-    )
-    .fetch_optional(db)
-    .await
-    .map_err(while_doing("look up an idempotency key"))
-}
-
 /// The id of the newest operation about a subject.
 pub async fn newest(db: impl PgExecutor<'_>, subject_type: &str, subject: Uuid) -> Result<Option<Uuid>> {
     sqlx::query_scalar!(
@@ -430,30 +415,6 @@ pub async fn request_cancel(db: &mut PgConnection, id: Uuid) -> Result<bool> {
     .await
     .map_err(while_doing("ask for the end of an operation"))
     .map(|done| done.rows_affected() == 1)
-}
-
-/// How many open operations there are by status, for the metrics.
-pub async fn open_by_status(db: impl PgExecutor<'_>) -> Result<Vec<(String, i64)>> {
-    let rows = sqlx::query!(
-        "select status, count(*) as \"count!\" from operations
-         where status in ('queued', 'running', 'waiting') group by status"
-    )
-    .fetch_all(db)
-    .await
-    .map_err(while_doing("count open operations"))?;
-    Ok(rows.into_iter().map(|row| (row.status, row.count)).collect())
-}
-
-/// Gives the leases that have lapsed back, so that `lease_holder` names only workers that live. Answers how many.
-pub async fn sweep_lapsed(db: impl PgExecutor<'_>) -> Result<u64> {
-    sqlx::query!(
-        "update operations set generation = generation + 1, lease_holder = null, lease_expires_at = null
-         where status in ('queued', 'running', 'waiting') and lease_expires_at < now()"
-    )
-    .execute(db)
-    .await
-    .map_err(while_doing("sweep lapsed leases"))
-    .map(|done| done.rows_affected())
 }
 
 /// Lets every lease lapse now, as time would: the operations are due, and their workers do not know. For tests and for

@@ -127,6 +127,31 @@ pub async fn list(db: impl PgExecutor<'_>, user: Option<Uuid>) -> Result<Vec<Sto
     .map_err(while_doing("list stores"))
 }
 
+/// The stores that are ready, oldest first.
+pub async fn ready(db: impl PgExecutor<'_>) -> Result<Vec<Store>> {
+    sqlx::query_as!(
+        Store,
+        "select id, store_id, team_id, name, type as kind, status, url, admin_url, error, created_at, updated_at
+         from stores where status = 'ready' order by created_at, id"
+    )
+    .fetch_all(db)
+    .await
+    .map_err(while_doing("list the ready stores"))
+}
+
+/// The stores of namespaces, deleted ones too.
+pub async fn of_namespaces(db: impl PgExecutor<'_>, namespaces: &[String]) -> Result<Vec<Store>> {
+    sqlx::query_as!(
+        Store,
+        "select id, store_id, team_id, name, type as kind, status, url, admin_url, error, created_at, updated_at
+         from stores where store_id = any($1)",
+        namespaces
+    )
+    .fetch_all(db)
+    .await
+    .map_err(while_doing("find the stores of namespaces"))
+}
+
 /// How many stores there are by status, of a user's teams or of all for `None`.
 pub async fn count_by_status(db: impl PgExecutor<'_>, user: Option<Uuid>) -> Result<Vec<(String, i64)>> {
     let rows = sqlx::query!(

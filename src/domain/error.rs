@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::time::Duration;
 
 /// A result whose error is [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -95,18 +96,26 @@ pub struct Error {
     code: Code,
     message: String,
     field: Option<String>,
+    retry_after: Option<Duration>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
 impl Error {
     /// An error with a sentence that its reader can act on.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), field: None, source: None }
+        Self { code, message: message.into(), field: None, retry_after: None, source: None }
     }
 
     /// Bad input: names the field and says what would be right.
     pub fn invalid(field: impl Into<String>, message: impl Into<String>) -> Self {
         Self { field: Some(field.into()), ..Self::new(Code::InvalidInput, message) }
+    }
+
+    /// Too many of `what` (such as `attempts to sign in`); one more may pass after `wait`.
+    pub fn rate_limited(what: &str, wait: Duration) -> Self {
+        let wait = Duration::from_secs(wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(Duration::from_secs(1));
+        let message = format!("too many {what}; try again in {} seconds", wait.as_secs());
+        Self { retry_after: Some(wait), ..Self::new(Code::RateLimited, message) }
     }
 
     /// Nothing of that kind, or nothing that the caller may see.
@@ -145,6 +154,11 @@ impl Error {
     /// The input field at fault, by its name in the API.
     pub fn field(&self) -> Option<&str> {
         self.field.as_deref()
+    }
+
+    /// When the same request may pass, in whole seconds, if that is known.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
     }
 
     /// Whether the same request may succeed later without a change.

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::http::StatusCode;
+use axum::http::header::RETRY_AFTER;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
@@ -31,6 +32,9 @@ impl IntoResponse for ActionError {
         let mut extensions = Map::from_iter([("code".to_owned(), Value::from(self.0.code().as_str()))]);
         if let Some(field) = self.0.field() {
             extensions.insert("field".into(), field.into());
+        }
+        if let Some(wait) = self.0.retry_after() {
+            extensions.insert("retryAfter".into(), wait.as_secs().into());
         }
         let status = Some(status(self.0.code())).filter(StatusCode::is_client_error).unwrap_or(StatusCode::BAD_REQUEST);
         (status, Json(json!({ "message": self.0.message(), "extensions": extensions }))).into_response()
@@ -64,7 +68,11 @@ impl IntoResponse for RestError {
         if let Some(field) = self.error.field() {
             body["details"] = json!({ field: self.error.message() });
         }
-        (self.status, Json(json!({ "success": false, "error": body }))).into_response()
+        let mut response = (self.status, Json(json!({ "success": false, "error": body }))).into_response();
+        if let Some(wait) = self.error.retry_after() {
+            response.headers_mut().insert(RETRY_AFTER, wait.as_secs().into());
+        }
+        response
     }
 }
 

@@ -2,11 +2,11 @@
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use sqlx::PgConnection;
+use sqlx::{PgConnection, PgExecutor};
 use uuid::Uuid;
 
 use super::flow::Flow;
-use crate::db::{operations, steps};
+use crate::db::{idempotency, operations, steps};
 use crate::domain::{Code, Error, Result};
 
 /// An operation to be enqueued.
@@ -73,27 +73,41 @@ pub async fn enqueue(db: &mut PgConnection, new: NewOperation<'_>) -> Result<Enq
     if let Some(id) = operations::insert(&mut *db, &insert).await? {
         let (names, titles): (Vec<_>, Vec<_>) =
             new.flow.steps.iter().map(|step| (step.name.to_owned(), step.title.clone())).unzip();
-        steps::insert(db, id, &names, &titles).await?;
+        steps::insert(&mut *db, id, &names, &titles).await?;
+        if let (Some(user), Some(idempotency)) = (new.requested_by, &new.idempotency) {
+            keep(db, user, idempotency, id).await?;
+        }
         return Ok(Enqueued::New(id));
     }
     let (Some(user), Some(idempotency)) = (new.requested_by, new.idempotency) else {
         return Err(Error::new(Code::Conflict, "the operation could not be inserted; try again"));
     };
-    before(db, user, &idempotency)
-        .await?
-        .ok_or_else(|| Error::new(Code::Conflict, "the idempotency key is in use by a request that is still running"))
+    before(&mut *db, user, &idempotency).await?.ok_or_else(in_use)
+}
+
+/// Keeps what a user's idempotency key stands for: a request that got this operation.
+///
+/// # Errors
+/// `conflict` when another request used the key at the same time: the caller's transaction must not be committed.
+pub async fn keep(db: &mut PgConnection, user: Uuid, idempotency: &Idempotency<'_>, operation: Uuid) -> Result<()> {
+    let kept = idempotency::keep(db, user, idempotency.key, &idempotency.digest, operation).await?;
+    if kept { Ok(()) } else { Err(in_use()) }
+}
+
+fn in_use() -> Error {
+    Error::new(Code::Conflict, "the idempotency key is in use by a request that is still running")
 }
 
 /// The operation that a user's idempotency key made before, if it did.
 ///
 /// # Errors
 /// `idempotency-conflict` when it stood for another request.
-pub async fn before(db: &mut PgConnection, user: Uuid, idempotency: &Idempotency<'_>) -> Result<Option<Enqueued>> {
-    let Some(first) = operations::find_by_key(db, user, idempotency.key).await? else { return Ok(None) };
-    if first.idempotency_digest.as_deref() != Some(idempotency.digest.as_str()) {
+pub async fn before(db: impl PgExecutor<'_>, user: Uuid, idempotency: &Idempotency<'_>) -> Result<Option<Enqueued>> {
+    let Some(first) = idempotency::find(db, user, idempotency.key).await? else { return Ok(None) };
+    if first.digest != idempotency.digest {
         return Err(Error::new(Code::IdempotencyConflict, "this idempotency key was used for another request"));
     }
-    Ok(Some(Enqueued::Before { operation: first.id, subject: first.subject_id }))
+    Ok(Some(Enqueued::Before { operation: first.operation, subject: first.subject }))
 }
 
 /// SHA-256, in hex, of an action's name and its arguments: what an idempotency key stands for.

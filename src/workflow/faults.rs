@@ -4,8 +4,10 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use strum::IntoEnumIterator;
 use tokio::sync::Notify;
 
+use super::flow::{Flow, Registry};
 use crate::domain::{Error, Result};
 
 /// The variable that names one failpoint at which the process aborts: `<flow>.<step>.<moment>`.
@@ -93,11 +95,32 @@ impl Faults {
         Ok(Self::script(move |point| if point.to_string() == text { Injected::Abort } else { Injected::Nothing }))
     }
 
-    /// The faults that the environment asks for. Only a development or test process may call this.
-    pub fn from_environment() -> Result<Self> {
-        match std::env::var(VARIABLE) {
-            Ok(text) if !text.is_empty() => Self::abort_at(&text),
-            _ => Ok(Self::none()),
+    /// The faults that the environment asks for of a runner of these flows. Only a development or test process may
+    /// call this.
+    ///
+    /// # Errors
+    /// `invalid-input` when the variable names no point of them.
+    pub fn from_environment(flows: &Registry) -> Result<Self> {
+        let Some(text) = wanted() else { return Ok(Self::none()) };
+        let faults = Self::abort_at(&text)?;
+        if points(flows).contains(&text) {
+            return Ok(faults);
+        }
+        let message = format!("{text:?} is no failpoint; `northstack admin failpoints` lists them");
+        Err(Error::invalid(VARIABLE, message))
+    }
+
+    /// No faults, in a process that serves people.
+    ///
+    /// # Errors
+    /// `invalid-input` when the environment asks for some.
+    pub fn refused() -> Result<Self> {
+        match wanted() {
+            None => Ok(Self::none()),
+            Some(_) => Err(Error::invalid(
+                VARIABLE,
+                format!("{VARIABLE} makes the process abort, which is for `northstack dev` alone; unset it"),
+            )),
         }
     }
 
@@ -121,9 +144,50 @@ impl fmt::Debug for Faults {
     }
 }
 
+fn wanted() -> Option<String> {
+    std::env::var(VARIABLE).ok().filter(|text| !text.is_empty())
+}
+
+/// Every point of the newest version of each flow at which [`VARIABLE`] can abort a process, in the order of the steps.
+pub fn points(flows: &Registry) -> Vec<String> {
+    flows.newest_of_each().into_iter().flat_map(|flow| points_of(flow)).collect()
+}
+
+fn points_of(flow: &Flow) -> Vec<String> {
+    let of = |step: &'static str, undo: bool| {
+        Moment::iter().map(move |moment| Point { flow: flow.kind, step, moment, undo }.to_string())
+    };
+    let forward = flow.steps.iter().flat_map(|step| of(step.name, false));
+    let undone = flow.steps.iter().rev().filter(|step| step.undo.is_some()).flat_map(|step| of(step.name, true));
+    forward.chain(undone).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::workflow::flow::{Progress, Step};
+
+    #[test]
+    fn the_points_are_each_moment_of_each_step_and_of_each_undo() {
+        let nothing = Arc::new(());
+        let step = |name| Step::new(name, name, &nothing, |_, _| async { Ok(Progress::done()) });
+        let steps = vec![step("one"), step("two").undo(&nothing, |_, _| async { Ok(Progress::done()) })];
+        let flows = Registry::new([Flow::new("toy", 1, vec![step("old")]), Flow::new("toy", 2, steps)]);
+        assert_eq!(
+            points(&flows),
+            [
+                "toy.one.before",
+                "toy.one.after_effect",
+                "toy.one.after_record",
+                "toy.two.before",
+                "toy.two.after_effect",
+                "toy.two.after_record",
+                "toy.two.undo_before",
+                "toy.two.undo_after_effect",
+                "toy.two.undo_after_record",
+            ]
+        );
+    }
 
     #[test]
     fn a_failpoint_names_flow_step_and_moment() {

@@ -238,6 +238,14 @@ impl Registry {
         self.flows.values().filter(|flow| flow.kind == kind).max_by_key(|flow| flow.version)
     }
 
+    /// The newest version of each flow, by kind.
+    pub fn newest_of_each(&self) -> Vec<&Arc<Flow>> {
+        let mut newest: Vec<_> = self.flows.values().collect();
+        newest.sort_by_key(|flow| (flow.kind, std::cmp::Reverse(flow.version)));
+        newest.dedup_by_key(|flow| flow.kind);
+        newest
+    }
+
     /// Every kind with its version, as the claim names them.
     pub fn known(&self) -> Vec<(String, i32)> {
         let mut known: Vec<_> = self.flows.keys().cloned().collect();

@@ -18,7 +18,7 @@ mod retry;
 mod runner;
 mod undo;
 
-pub use enqueue::{Enqueued, Idempotency, NewOperation, before, digest, enqueue};
+pub use enqueue::{Enqueued, Idempotency, NewOperation, before, digest, enqueue, keep};
 pub use faults::Faults;
 pub use flow::{Flow, Limits, Progress, Registry, Step, StepContext, Transition};
 pub use nudge::Nudge;

@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 use crate::app::Caller;
 use crate::cache::{Cache, RateLimiter};
 use crate::config::Live;
-use crate::domain::{Code, Email, Error, Result};
+use crate::domain::{Email, Error, Result};
 
 /// One account may be tried from all addresses together, and all accounts from one address, this many times as often.
 const ALONE: u32 = 5;
@@ -23,7 +23,7 @@ impl LoginLimits {
         Self { limiter: cache.rate_limiter("login"), config }
     }
 
-    /// Counts an attempt; [`Code::RateLimited`] when it is one too many.
+    /// Counts an attempt; `rate-limited` when it is one too many.
     pub async fn check(&self, caller: &Caller, email: &Email) -> Result<()> {
         let account = hex::encode(Sha256::digest(email.as_str()));
         let address = caller.address.map_or_else(|| "unknown".to_owned(), |address| address.to_string());
@@ -37,9 +37,7 @@ impl LoginLimits {
         ] {
             let decision = self.limiter.check(&counter, limit, window).await?;
             if !decision.allowed {
-                let seconds = decision.reset_after.as_secs() + 1;
-                let message = format!("too many attempts to sign in; try again in {seconds} seconds");
-                return Err(Error::new(Code::RateLimited, message));
+                return Err(Error::rate_limited("attempts to sign in", decision.reset_after));
             }
         }
         Ok(())

@@ -72,9 +72,10 @@ pub async fn create(State(state): State<AppState>, action: Action<CreateInput>) 
     Ok(state.app.create_store(&action.caller, &action.input.into()).await?.into())
 }
 
-/// `retryStore`: going on with a store that goes on already is the same request, with a key or without.
+/// `retryStore`
 pub async fn retry(State(state): State<AppState>, action: Action<StoreInput>) -> ActionResult<StoreOperationOutput> {
-    Ok(state.app.retry_store(&action.caller, action.input.id).await?.into())
+    let StoreInput { id, idempotency_key } = action.input;
+    Ok(state.app.retry_store(&action.caller, id, idempotency_key.as_deref()).await?.into())
 }
 
 /// `deleteStore`

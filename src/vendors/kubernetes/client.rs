@@ -74,6 +74,16 @@ impl Client {
         Ok(Self { inner, timeout })
     }
 
+    /// A client of no cluster, for those who look at what would be done and do nothing: every request fails.
+    ///
+    /// # Errors
+    /// `internal` when there is no HTTP stack.
+    pub fn unconnected() -> domain::Result<Self> {
+        let config = Config::new(http::Uri::from_static("http://unconnected.invalid"));
+        let inner = kube::Client::try_from(config).map_err(|e| domain::Error::internal("making a client", e))?;
+        Ok(Self { inner, timeout: Duration::from_secs(1) })
+    }
+
     /// The server's version (`GET /version`), which is also how to find out whether it answers.
     pub async fn version(&self) -> Result<String> {
         self.within(self.inner.apiserver_version()).await.map(|info| info.git_version)

@@ -59,6 +59,12 @@ impl Stack {
 
     /// Starts the process on the state that is there, and waits until it is ready.
     pub async fn run(&mut self) {
+        self.launch(&[]);
+        self.wait_until_ready().await;
+    }
+
+    /// Starts the process on the state that is there, with more variables in its environment.
+    pub fn launch(&mut self, variables: &[(&str, &str)]) {
         assert!(self.process.is_none(), "runs already");
         let log = std::fs::File::options().create(true).append(true).open(self.log_path()).unwrap();
         let process = Command::new(env!("CARGO_BIN_EXE_northstack"))
@@ -75,6 +81,7 @@ impl Stack {
             ])
             .env("NORTHSTACK_SERVER__PORT", self.api.to_string())
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .envs(variables.iter().copied())
             .current_dir(env!("CARGO_MANIFEST_DIR"))
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
@@ -82,6 +89,10 @@ impl Stack {
             .spawn()
             .unwrap();
         self.process = Some(process);
+    }
+
+    /// Waits until the process answers.
+    pub async fn wait_until_ready(&mut self) {
         let started = Instant::now();
         while !self.ready().await {
             if let Some(status) = self.process.as_mut().unwrap().try_wait().unwrap() {
@@ -102,6 +113,22 @@ impl Stack {
         let mut process = self.process.take().expect("it runs");
         process.kill().unwrap();
         process.wait().unwrap();
+    }
+
+    /// Waits until the process ends by itself; gives how.
+    pub async fn ended(&mut self) -> std::process::ExitStatus {
+        let mut process = self.process.take().expect("it runs");
+        let begun = Instant::now();
+        loop {
+            if let Some(status) = process.try_wait().unwrap() {
+                return status;
+            }
+            if begun.elapsed() > READY_WITHIN {
+                process.kill().unwrap();
+                panic!("still running after {READY_WITHIN:?}:\n{}", self.log());
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// Ctrl-C; gives how the process ended.

@@ -8,6 +8,7 @@ use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod, ResourceQuota, Secr
 use k8s_openapi::api::networking::v1::Ingress;
 use northstack::app::stores::{NewStore, StoreOperation};
 use northstack::app::{Caller, Provisioning};
+use northstack::config::Config;
 use northstack::db::operations;
 use northstack::domain::Actor;
 use northstack::sim::kubernetes::{Simulator, SimulatorOptions, SimulatorTiming};
@@ -35,13 +36,19 @@ pub struct Town {
 
 impl Town {
     pub async fn new(kind: &'static str) -> Self {
+        Self::with(kind, |_| {}).await
+    }
+
+    pub async fn with(kind: &'static str, change: impl FnOnce(&mut Config)) -> Self {
         let options = SimulatorOptions { timing: SimulatorTiming::fast(), ..SimulatorOptions::default() };
         let simulator = Simulator::start(options).await.unwrap();
         let source = Source::Inline(Box::new(simulator.kubeconfig()));
         let kubernetes = Client::connect(source, Duration::from_secs(10)).await.unwrap();
         let service = Service::provisioned(kubernetes.clone(), |config| {
-            config.database.max_connections = 12;
+            config.database.max_connections = 8;
             config.stores.limit = 10;
+            config.rate_limits.enabled = false;
+            change(config);
         })
         .await;
         let session = service.register("ada@example.com").await;
@@ -108,19 +115,16 @@ impl Town {
         let pods: Vec<Pod> = self.kubernetes.list(namespace, "").await.unwrap();
         let phases: Vec<Value> = pods.iter().map(|pod| json!(pod.status.as_ref().map(|it| &it.phase))).collect();
         let options = ["blogname", "siteurl", "stylesheet", "woocommerce_currency", "woocommerce_coming_soon"];
-        let mut site = vec![];
-        for option in options {
-            site.push(self.wp(namespace, &["option", "get", option]).await);
-        }
-        for list in [
+        let options = options.map(|option| vec!["option", "get", option]);
+        let lists = [
             &["wc", "product", "list", "--user=1", "--format=json", "--fields=id,sku,name,regular_price,status"][..],
             &["option", "get", "woocommerce_cod_settings", "--format=json"],
             &["plugin", "list", "--format=json", "--fields=name,status,version"],
             &["post", "list", "--post_type=page", "--format=json"],
             &["user", "list", "--format=json", "--fields=ID,user_login"],
-        ] {
-            site.push(self.wp(namespace, list).await);
-        }
+        ];
+        let asked = options.iter().map(Vec::as_slice).chain(lists).map(|arguments| self.wp(namespace, arguments));
+        let site = futures::future::join_all(asked).await;
         json!({
             "labels": found.metadata.labels,
             "quotas": plain(self.kubernetes.list::<ResourceQuota>(namespace, "").await.unwrap()),
@@ -168,9 +172,12 @@ impl Bench for Town {
     }
 
     async fn submit(&self) -> Uuid {
-        // The stores of earlier runs no longer count, and their names are free again.
+        // The stores of earlier runs no longer count, their names are free again, and their pods take no time.
         let forget = "update stores set status = 'deleted', deleted_at = now() where status <> 'deleted'";
         sqlx::query(forget).execute(&self.pool()).await.unwrap();
+        for namespace in self.kubernetes.namespaces("app=store-platform").await.unwrap() {
+            self.kubernetes.delete_namespace(&namespace.metadata.name.unwrap()).await.unwrap();
+        }
         match self.kind {
             store::DELETE => {
                 let store = self.ready("My Shop").await;
@@ -182,6 +189,10 @@ impl Bench for Town {
 
     async fn retry(&self, operation: Uuid) {
         self.service.app.retry_operation(&self.caller, operation).await.unwrap();
+    }
+
+    async fn cancel(&self, operation: Uuid) {
+        self.service.app.cancel_operation(&self.caller, operation).await.unwrap();
     }
 
     async fn dump(&self, operation: Uuid) -> Value {
@@ -222,5 +233,30 @@ impl Bench for Town {
             "cluster": self.cluster(&store_id).await,
         });
         serde_json::from_str(&dump.to_string().replace(&store_id, "store-id")).unwrap()
+    }
+
+    async fn residue(&self, operation: Uuid) -> Value {
+        let pool = self.pool();
+        let operation = operations::find(&pool, operation).await.unwrap().unwrap();
+        let (store_id, status, error) = self.row(operation.subject_id).await;
+        let active: i64 =
+            sqlx::query_scalar("select count(*) from stores where status <> 'deleted'").fetch_one(&pool).await.unwrap();
+        // Steps without an undo stay as they were: what they made goes with the namespace.
+        let open: Vec<String> = sqlx::query_scalar(
+            "select name || ' ' || status from operation_steps
+             where operation_id = $1 and status not in ('pending', 'skipped', 'undone')
+               and (status <> 'succeeded' or name = 'namespace')",
+        )
+        .bind(operation.id)
+        .fetch_all(&pool)
+        .await
+        .unwrap();
+        json!({
+            "store": [status, error],
+            "active": active,
+            "operation": [operation.status, operation.direction, operation.error_message],
+            "steps not taken back": open,
+            "cluster": self.cluster(&store_id).await,
+        })
     }
 }

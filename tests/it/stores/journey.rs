@@ -82,16 +82,16 @@ async fn a_failure_keeps_the_namespace_and_a_retry_goes_on_there() {
     assert_eq!((status.as_str(), error.as_deref()), ("failed", Some("no theme today")));
     assert!(town.kubernetes.namespace(&store_id).await.unwrap().is_some());
 
-    let retried = town.service.app.retry_store(&town.caller, made.store).await.unwrap();
+    let retried = town.service.app.retry_store(&town.caller, made.store, None).await.unwrap();
     assert_eq!(retried, made, "the same operation goes on");
     assert_eq!(town.row(made.store).await.1, "provisioning");
-    let again = town.service.app.retry_store(&town.caller, made.store).await.unwrap();
+    let again = town.service.app.retry_store(&town.caller, made.store, None).await.unwrap();
     assert_eq!(again, made);
     let worker = Worker::start(&town, Faults::none());
     assert_eq!(ended(&town, made.operation).await, "succeeded");
     worker.stop().await;
     assert_eq!(town.row(made.store).await.1, "ready");
-    let refused = town.service.app.retry_store(&town.caller, made.store).await.unwrap_err();
+    let refused = town.service.app.retry_store(&town.caller, made.store, None).await.unwrap_err();
     assert_eq!(refused.code(), Code::IllegalTransition);
 }
 

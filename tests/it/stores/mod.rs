@@ -1,5 +1,7 @@
 //! Stores: the use cases by both faces, and the flows against the simulated cluster.
 
+mod background;
 mod bench;
 mod journey;
+mod matrix;
 mod refusals;

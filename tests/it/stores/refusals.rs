@@ -73,6 +73,69 @@ async fn the_same_key_gives_the_first_store_and_refuses_another_request() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_key_stands_for_one_request_whatever_the_action() {
+    let town = Town::new(store::CREATE).await;
+    let session = json!({ "x-hasura-role": "user", "x-hasura-user-id": town.caller.actor.user_id() });
+    let ask = async |action: &str, input: serde_json::Value| town.service.action(action, input, session.clone()).await;
+    let first = town.create("First").await;
+    let second = town.create("Second").await;
+    sqlx::query("update stores set status = 'failed'").execute(&town.pool()).await.unwrap();
+    sqlx::query("update operations set status = 'failed'").execute(&town.pool()).await.unwrap();
+
+    let retry =
+        async |store: uuid::Uuid, key: &str| ask("retryStore", json!({ "id": store, "idempotencyKey": key })).await;
+    let (one, again) = tokio::join!(retry(first.store, "r"), retry(first.store, "r"));
+    assert_eq!(one.json()["operationId"], json!(first.operation), "{}", one.text);
+    assert_eq!(again.json(), one.json());
+    // The store has moved on since: the key still gives what it gave.
+    sqlx::query("update stores set status = 'ready'").execute(&town.pool()).await.unwrap();
+    sqlx::query("update operations set status = 'succeeded'").execute(&town.pool()).await.unwrap();
+    assert_eq!(retry(first.store, "r").await.json(), one.json());
+    assert_eq!(retry(first.store, "other").await.code(), "illegal-transition");
+    assert_eq!(retry(second.store, "r").await.code(), "idempotency-conflict");
+    for (action, input) in [
+        ("deleteStore", json!({ "id": first.store, "idempotencyKey": "r" })),
+        ("createStore", json!({ "name": "Third", "idempotencyKey": "r" })),
+    ] {
+        assert_eq!(ask(action, input).await.code(), "idempotency-conflict", "{action}");
+    }
+    let gone = ask("deleteStore", json!({ "id": first.store, "idempotencyKey": "d" })).await;
+    assert_eq!(ask("deleteStore", json!({ "id": first.store, "idempotencyKey": "d" })).await.json(), gone.json());
+    assert_eq!(retry(second.store, "d").await.code(), "idempotency-conflict");
+    let other = town.service.register("bob@example.com").await;
+    let bob = json!({ "x-hasura-role": "user", "x-hasura-user-id": other["userId"] });
+    let his = town.service.action("createStore", json!({ "name": "His", "idempotencyKey": "r" }), bob).await;
+    assert_eq!(his.status.as_u16(), 200, "another person's key is another key: {}", his.text);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_asks_for_too_many_stores_is_told_when_to_ask_again() {
+    let town = Town::with(store::CREATE, |config| {
+        config.rate_limits.enabled = true;
+        config.rate_limits.store_creations = 2;
+    })
+    .await;
+    let session = json!({ "x-hasura-role": "user", "x-hasura-user-id": town.caller.actor.user_id() });
+    let create = async |name: &str, key: &str| {
+        let input = json!({ "name": name, "idempotencyKey": key });
+        town.service.action("createStore", input, session.clone()).await
+    };
+    let first = create("One", "1").await;
+    assert_eq!(create("Two", "2").await.status.as_u16(), 200);
+    let refused = create("Three", "3").await;
+    assert_eq!((refused.status.as_u16(), refused.code().as_str()), (429, "rate-limited"), "{}", refused.text);
+    let wait = refused.json()["extensions"]["retryAfter"].as_u64().unwrap();
+    assert!((1..=60).contains(&wait), "{}", refused.text);
+    assert_eq!(refused.json()["message"], json!(format!("too many new stores; try again in {wait} seconds")));
+    assert_eq!(create("One", "1").await.json(), first.json(), "the same request again is not counted");
+
+    let other = town.service.register("bob@example.com").await;
+    let bob = json!({ "x-hasura-role": "user", "x-hasura-user-id": other["userId"] });
+    let his = town.service.action("createStore", json!({ "name": "His" }), bob).await;
+    assert_eq!(his.status.as_u16(), 200, "another person's stores are counted apart: {}", his.text);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn somebody_else_finds_nothing() {
     let town = Town::new(store::CREATE).await;
     let made = town.create("My Shop").await;

@@ -79,7 +79,7 @@ async fn a_cancelled_operation_is_undone_and_a_refused_undo_waits_for_a_person()
     assert_eq!(toy.world.objects.lock().unwrap().len(), 1);
 
     *toy.world.refuse_undo.lock().unwrap() = vec![Code::VendorRejected];
-    toy.cancel(id).await;
+    toy.request_cancel(id).await;
     assert_eq!(ended(&toy, id).await, "failed");
     let (_, direction, _, _, stuck) = toy.row(id).await;
     assert_eq!(direction, "undo");

@@ -161,7 +161,7 @@ impl Toy {
         .unwrap()
     }
 
-    pub async fn cancel(&self, id: Uuid) {
+    pub async fn request_cancel(&self, id: Uuid) {
         let mut tx = self.pool.begin().await.unwrap();
         assert!(operations::request_cancel(&mut tx, id).await.unwrap());
         tx.commit().await.unwrap();
@@ -193,7 +193,12 @@ impl Bench for Toy {
     }
 
     async fn retry(&self, operation: Uuid) {
-        self.requeue(operation, "forward").await;
+        let (_, direction, ..) = self.row(operation).await;
+        self.requeue(operation, &direction).await;
+    }
+
+    async fn cancel(&self, operation: Uuid) {
+        self.request_cancel(operation).await;
     }
 
     async fn dump(&self, operation: Uuid) -> Value {
@@ -204,5 +209,11 @@ impl Bench for Toy {
             objects.values().map(|object| json!({ "label": object.label, "made": object.made })).collect()
         };
         json!({ "operation": [status, direction, holder, error, stuck], "steps": steps, "objects": objects })
+    }
+
+    async fn residue(&self, operation: Uuid) -> Value {
+        let (status, direction, holder, error, stuck) = self.row(operation).await;
+        let objects = self.world.objects.lock().unwrap().len();
+        json!({ "operation": [status, direction, holder, error, stuck], "objects": objects })
     }
 }

@@ -25,6 +25,7 @@ use crate::domain::{Redacted, Result, StoreId};
 use crate::vendors::kubernetes::Client;
 
 pub use manifests::ADMIN_PATH;
+pub use verify::serves;
 
 /// The kind of the operation that makes a store.
 pub const CREATE: &str = "store.create";

@@ -31,8 +31,9 @@ pub(super) async fn storefront(needs: Arc<Needs>, context: StepContext) -> Resul
     }
 }
 
-/// A page, or WordPress's redirect to the address under which the site is published: we asked under another host name.
-fn serves(answer: &Answer, url: &str) -> bool {
+/// Whether a storefront answered: a page, or WordPress's redirect to the address under which the site is published, for
+/// the probe asks under another host name.
+pub fn serves(answer: &Answer, url: &str) -> bool {
     match answer.status {
         200 => true,
         301 | 302 => answer.location.as_deref().is_some_and(|location| location.starts_with(url)),

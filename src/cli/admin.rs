@@ -1,0 +1,42 @@
+//! `northstack admin`: what operators and tests need to know of this binary.
+
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+
+use super::{Context, Exit};
+use crate::app::Provisioning;
+use crate::config::Stores;
+use crate::domain::Result;
+use crate::vendors::kubernetes::Client;
+use crate::workflow::faults;
+
+/// Arguments of `northstack admin`.
+#[derive(Debug, Args)]
+pub struct Admin {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: AdminCommand,
+}
+
+/// What `northstack admin` can do.
+#[derive(Debug, Subcommand)]
+pub enum AdminCommand {
+    /// List the points at which NORTHSTACK_FAILPOINT makes `northstack dev` abort, for crash tests
+    Failpoints,
+}
+
+impl Admin {
+    /// Prints what was asked for.
+    pub async fn run(self, context: &Context) -> Result<Exit> {
+        match self.command {
+            AdminCommand::Failpoints => {
+                // The steps of a flow are the same whatever the cluster.
+                let provisioning = Provisioning::new(Client::unconnected()?, Stores::default(), Duration::MAX);
+                let points = faults::points(&provisioning.flows);
+                context.output.print(&points, |points| points.join("\n"))?;
+                Ok(Exit::Done)
+            }
+        }
+    }
+}

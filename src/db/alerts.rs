@@ -1,0 +1,75 @@
+//! Alerts: what needs a person, by team.
+
+use sqlx::{PgConnection, PgExecutor};
+use uuid::Uuid;
+
+use super::error::while_doing;
+use crate::domain::Result;
+
+/// An alert to be raised.
+#[derive(Debug)]
+pub struct Raise<'a> {
+    /// The team that it is for.
+    pub team_id: Uuid,
+    /// `info`, `warning` or `critical`.
+    pub severity: &'a str,
+    /// What is wrong, in the same words for every subject.
+    pub title: &'a str,
+    /// What was seen.
+    pub detail: &'a str,
+    /// What `subject_id` names, such as `store`.
+    pub subject_type: &'a str,
+    /// The row that it is about.
+    pub subject_id: Uuid,
+}
+
+/// The subjects of the alerts with this title that are not resolved.
+pub async fn unresolved(db: impl PgExecutor<'_>, subject_type: &str, title: &str) -> Result<Vec<Uuid>> {
+    sqlx::query_scalar!(
+        "select distinct subject_id as \"subject_id!\" from alerts
+         where subject_type = $1 and title = $2 and subject_id is not null
+           and resolved_at is null and deleted_at is null",
+        subject_type,
+        title
+    )
+    .fetch_all(db)
+    .await
+    .map_err(while_doing("list alerts"))
+}
+
+/// Raises an alert, unless one of that title about that subject is not resolved yet. Answers whether it was raised.
+pub async fn raise(db: &mut PgConnection, alert: &Raise<'_>) -> Result<bool> {
+    sqlx::query!(
+        "insert into alerts (team_id, severity, title, detail, subject_type, subject_id)
+         select $1, $2, $3, $4, $5, $6
+         where not exists (
+           select 1 from alerts
+           where subject_type = $5 and subject_id = $6 and title = $3
+             and resolved_at is null and deleted_at is null)",
+        alert.team_id,
+        alert.severity,
+        alert.title,
+        alert.detail,
+        alert.subject_type,
+        alert.subject_id
+    )
+    .execute(db)
+    .await
+    .map_err(while_doing("raise an alert"))
+    .map(|done| done.rows_affected() == 1)
+}
+
+/// Resolves the alerts of a title about a subject. Answers whether there were any.
+pub async fn resolve(db: &mut PgConnection, subject_type: &str, subject: Uuid, title: &str) -> Result<bool> {
+    sqlx::query!(
+        "update alerts set resolved_at = now()
+         where subject_type = $1 and subject_id = $2 and title = $3 and resolved_at is null and deleted_at is null",
+        subject_type,
+        subject,
+        title
+    )
+    .execute(db)
+    .await
+    .map_err(while_doing("resolve an alert"))
+    .map(|done| done.rows_affected() > 0)
+}

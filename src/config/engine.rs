@@ -23,7 +23,8 @@ pub struct Engine {
     pub max_directives: usize,
     /// Most operations in one request body, for every role but `admin`.
     pub max_batch: usize,
-    /// Longest time that one statement of a query, mutation or live query may take.
+    /// Longest time that one statement of a query, mutation or live query may take. Such statements have connections of
+    /// their own, at most `database.max_connections` more.
     #[serde(with = "humantime_serde")]
     #[schemars(with = "String")]
     pub query_timeout: Duration,

@@ -131,7 +131,22 @@ fn members(command: Command) -> Result<Vec<Value>> {
     }
 }
 
+/// Runs commands one after the other. What is subscribed sees the metadata at the end, none in between: a permission
+/// that is dropped and made anew was never away.
 async fn bulk(
+    surface: &Surface,
+    identity: &Identity,
+    endpoint: Endpoint,
+    command: Command,
+    keep_going: bool,
+) -> Result<Value> {
+    let outer = surface.hold_versions();
+    let answer = each(surface, identity, endpoint, command, keep_going).await;
+    drop(outer);
+    answer
+}
+
+async fn each(
     surface: &Surface,
     identity: &Identity,
     endpoint: Endpoint,

@@ -69,8 +69,7 @@ impl Surface {
         self.follow_events(current, &mut faults).await;
         self.follow_tables(current).await;
         self.faults.store(Arc::new(faults));
-        // Nobody may be listening.
-        self.versions.send_replace(current.resource_version);
+        self.tell_sockets();
     }
 
     async fn follow_events(&self, current: &Current, faults: &mut Vec<Inconsistency>) {

@@ -1,5 +1,6 @@
 //! Making a surface from the engine's options.
 
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
@@ -53,6 +54,8 @@ impl Surface {
         Ok(Arc::new(Self {
             hub: Arc::new(Hub::new(feed.clone(), options.live_queries.clone())),
             versions: tokio::sync::watch::channel(backend.current().resource_version).0,
+            holds: AtomicUsize::new(0),
+            owed: AtomicBool::new(false),
             backend,
             authenticator: Authenticator::new(secret, verifiers, options.unauthorized_role.clone()),
             feed,

@@ -1,5 +1,6 @@
 //! The surface's state: who may enter, how much they may send, and the engine behind.
 
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -73,6 +74,10 @@ pub struct Surface {
     pub instance: uuid::Uuid,
     /// The version of the metadata in force; sockets plan their live queries again when it changes.
     pub versions: tokio::sync::watch::Sender<u64>,
+    /// How many hold back what sockets are told of new metadata.
+    pub holds: AtomicUsize,
+    /// Whether something was held back.
+    pub owed: AtomicBool,
     /// Calls to the outside.
     pub outbound: Outbound,
     /// Whether everyone sees the details of internal errors.
@@ -87,7 +92,34 @@ pub struct Surface {
     pub limits: SurfaceLimits,
 }
 
+/// While it lives, sockets are not told of new metadata; they are when the last one goes.
+pub struct Hold<'a>(&'a Surface);
+
+impl Drop for Hold<'_> {
+    fn drop(&mut self) {
+        if self.0.holds.fetch_sub(1, Ordering::Relaxed) == 1 && self.0.owed.swap(false, Ordering::Relaxed) {
+            self.0.tell_sockets();
+        }
+    }
+}
+
 impl Surface {
+    /// Holds back what sockets are told of new metadata.
+    pub fn hold_versions(&self) -> Hold<'_> {
+        self.holds.fetch_add(1, Ordering::Relaxed);
+        Hold(self)
+    }
+
+    /// Has sockets plan their subscriptions again, unless that is held back.
+    pub fn tell_sockets(&self) {
+        if self.holds.load(Ordering::Relaxed) > 0 {
+            self.owed.store(true, Ordering::Relaxed);
+            return;
+        }
+        // Nobody may be listening.
+        self.versions.send_replace(self.backend.current().resource_version);
+    }
+
     /// Whether the caller sees the details of internal errors.
     pub fn shows_internals(&self, session: Option<&Session>) -> bool {
         self.dev_mode || session.is_some_and(Session::is_admin)

@@ -169,6 +169,19 @@ async fn live_queries_and_streams_get_new_permissions_and_streams_keep_their_pla
     assert_eq!(other.data().await, json!({"apps": [{"id": 2}, {"id": 4}]}));
     assert_eq!(client.data().await, json!({"apps_stream": [{"id": 4}]}));
 
+    // As a console saves a permission: it is never away for those who are subscribed.
+    let both = json!({"columns": ["id", "name"], "filter": {}});
+    rig.command(json!({"type": "bulk", "args": [
+        {"type": "pg_drop_select_permission", "args": {"table": "apps", "role": "user"}},
+        {"type": "pg_create_select_permission", "args": {"table": "apps", "role": "user", "permission": both}},
+    ]}))
+    .await;
+    assert_eq!(other.data().await, json!({"apps": [{"id": 1}, {"id": 2}, {"id": 3}, {"id": 4}]}));
+    sqlx::raw_sql("insert into apps values (5, 'z', 1)").execute(&pool).await.unwrap();
+    assert_eq!(client.data().await, json!({"apps_stream": [{"id": 5}]}));
+    let all = json!({"apps": (1..=5).map(|id| json!({"id": id})).collect::<Vec<_>>()});
+    assert_eq!(other.data().await, all);
+
     rig.command(replace(json!([table("apps")]))).await;
     for (client, id) in [(&mut client, "s"), (&mut other, "l")] {
         match client.hear().await {

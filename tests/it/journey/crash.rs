@@ -29,20 +29,18 @@ async fn a_store_survives_being_killed_again_and_again() {
 /// after a record.
 #[tokio::test]
 async fn a_store_survives_an_abort_at_chosen_points() {
-    let mut stack = Stack::start().await;
-    let token = stack.register("tester@example.com").await;
-    assert!(stack.interrupt().success(), "{}", stack.log());
     let [first, later @ ..] =
         ["store.create.mysql.before", "store.create.core.after_effect", "store.create.products.after_record"];
-    stack.launch(&[("NORTHSTACK_FAILPOINT", first)]);
-    stack.wait_until_ready().await;
+    let mut stack = Stack::configured(vec![("NORTHSTACK_FAILPOINT", first.to_owned())]).await;
+    let token = stack.register("tester@example.com").await;
     let store = create_store(&stack, &token, "Phoenix").await;
     aborted(&mut stack, first).await;
     for point in later {
         stack.launch(&[("NORTHSTACK_FAILPOINT", point)]);
         aborted(&mut stack, point).await;
     }
-    stack.run().await;
+    stack.launch(&[("NORTHSTACK_FAILPOINT", "")]);
+    stack.wait_until_ready().await;
     watch_until(&stack, &token, |stores| has_status(stores, "Phoenix", "ready")).await;
     made_once(&stack, &token, &store).await;
 }

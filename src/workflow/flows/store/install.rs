@@ -89,14 +89,14 @@ pub(super) async fn theme(needs: Arc<Needs>, context: StepContext) -> Result<Pro
 pub(super) async fn settings(needs: Arc<Needs>, context: StepContext) -> Result<Progress> {
     let wp = wp!(needs, context);
     let name = wp.shop().input.name.clone();
-    for (option, value) in [
-        ("blogname", name.as_str()),
-        ("woocommerce_default_country", "US"),
-        ("woocommerce_currency", "USD"),
+    for (doing, option, value) in [
+        ("giving the shop its name", "blogname", name.as_str()),
+        ("setting the country to US", "woocommerce_default_country", "US"),
+        ("setting the currency to USD", "woocommerce_currency", "USD"),
         // Recent versions hide a new shop behind a "coming soon" page.
-        ("woocommerce_coming_soon", "no"),
+        ("opening the shop to visitors", "woocommerce_coming_soon", "no"),
     ] {
-        context.report(&format!("setting {option}")).await?;
+        context.report(doing).await?;
         wp.ok(&["option", "update", option, value]).await?;
     }
     wp.ok(&["option", "update", "woocommerce_onboarding_profile", r#"{"skipped":true}"#, "--format=json"]).await?;

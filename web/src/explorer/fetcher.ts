@@ -38,14 +38,29 @@ function subscribe(params: FetcherParams, headers: Headers): AsyncIterable<Execu
   return results as AsyncIterable<ExecutionResult>
 }
 
-/** Whether the operation that is to run is a subscription. */
-export function isSubscription(document: DocumentNode, operationName?: string | null): boolean {
-  return getOperationAST(document, operationName)?.operation === OperationTypeNode.SUBSCRIPTION
+/**
+ * The operation that is to run, and whether it is a subscription. GraphiQL's document and operation name follow the
+ * editor a moment later, so the text that is sent decides, and a name that it does not have is one of an earlier text.
+ */
+export function operation(params: FetcherParams): { params: FetcherParams; subscription: boolean } {
+  let document: DocumentNode
+  try {
+    document = parse(params.query)
+  } catch {
+    // The service says what is wrong with it.
+    return { params, subscription: false }
+  }
+  const named = params.operationName ? getOperationAST(document, params.operationName) : null
+  const running = named ?? getOperationAST(document)
+  return {
+    params: named ? params : { ...params, operationName: undefined },
+    subscription: running?.operation === OperationTypeNode.SUBSCRIPTION,
+  }
 }
 
 /** What GraphiQL runs operations with: subscriptions over a socket, all else over HTTP. */
-export const fetcher: Fetcher = (params, options) => {
+export const fetcher: Fetcher = (sent, options) => {
   const headers: Headers = options?.headers ?? {}
-  const document = options?.documentAST ?? parse(params.query)
-  return isSubscription(document, params.operationName) ? subscribe(params, headers) : post(params, headers)
+  const { params, subscription } = operation(sent)
+  return subscription ? subscribe(params, headers) : post(params, headers)
 }

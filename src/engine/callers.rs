@@ -41,16 +41,14 @@ impl RequestContext {
 pub struct ActionCall {
     /// The action.
     pub action: Arc<Action>,
-    /// Arguments by name; of a result the id.
+    /// Arguments by name.
     pub input: Map<String, Value>,
-    /// Whether the result of an asynchronous action is asked for: `{id, created_at, errors, output}`.
-    pub result: bool,
 }
 
 /// What a webhook answered.
 #[derive(Debug, Clone, Default)]
 pub struct ActionAnswer {
-    /// The JSON body of a 2xx answer; of an asynchronous action the id.
+    /// The JSON body of a 2xx answer.
     pub body: Value,
     /// `Set-Cookie` headers for the client.
     pub set_cookies: Vec<String>,
@@ -71,8 +69,11 @@ pub struct RemoteCall {
 
 /// The outside. The server has the one that makes HTTP calls; tests have their own.
 pub trait Callers: Send + Sync {
-    /// Calls an action's webhook; of an asynchronous action, stores the call and answers its id.
+    /// Calls a synchronous action's webhook.
     fn action<'a>(&'a self, context: &'a RequestContext, call: ActionCall) -> Pending<'a, Result<ActionAnswer>>;
+
+    /// Is told that the call of an asynchronous action was stored, to be made soon.
+    fn action_stored(&self) {}
 
     /// Asks a remote schema and answers the value under `data.<key>`.
     fn remote<'a>(&'a self, context: &'a RequestContext, call: RemoteCall) -> Pending<'a, Result<Value>>;

@@ -7,6 +7,7 @@ use arc_swap::ArcSwap;
 use sqlx::PgPool;
 use tokio::sync::Mutex;
 
+use super::actions;
 use super::callers::Callers;
 use super::catalog::Catalog;
 use super::error::{ErrorCode, GraphqlError};
@@ -225,6 +226,9 @@ async fn build(
     versions: Versions,
     rules: &Arc<Rules>,
 ) -> Result<State, EngineError> {
+    if metadata.actions.iter().any(|action| action.definition.is_asynchronous()) {
+        actions::log::prepare(pool).await?;
+    }
     let catalog = Arc::new(Catalog::read(pool).await?);
     let enums = enum_values(pool, &metadata, &catalog).await?;
     let (model, mut inconsistencies) = resolve(&metadata, &catalog, &enums);

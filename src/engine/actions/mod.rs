@@ -1,19 +1,25 @@
-//! Actions: the webhook's request and reply, as Hasura makes and reads them.
+//! Actions: the webhook's request and reply, as Hasura makes and reads them; the log and worker of asynchronous ones.
 
 mod headers;
+pub mod log;
+mod output;
 mod reply;
+mod worker;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderValue, header};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::callers::{ActionAnswer, ActionCall, RequestContext};
 use super::error::{GraphqlError, Result};
+use super::metadata::Action;
 use super::outbound::{Outbound, USER_AGENT};
 
 pub(crate) use headers::forwarded;
 pub(crate) use reply::kind;
+pub use worker::Worker;
 
 /// Seconds that a webhook has when the action names none.
 const DEFAULT_TIMEOUT: u64 = 30;
@@ -27,17 +33,45 @@ pub(super) struct Received {
     pub body: Vec<u8>,
 }
 
+/// What a webhook is asked.
+struct Request<'a> {
+    /// Arguments by name.
+    input: &'a Map<String, Value>,
+    /// The client's document; an asynchronous action's webhook is not told.
+    query: Option<&'a str>,
+    /// Session variables.
+    session: &'a BTreeMap<String, String>,
+    /// The client's headers that go along, if any do.
+    client: Option<&'a HeaderMap>,
+}
+
 /// Calls a synchronous action's webhook.
 ///
 /// # Errors
 /// The webhook's own error, or Hasura's words for an answer that is none.
 pub async fn call(outbound: &Outbound, context: &RequestContext, call: ActionCall) -> Result<ActionAnswer> {
     let definition = &call.action.definition;
+    let client = definition
+        .forward_client_headers
+        .then(|| forwarded(&context.headers, definition.ignored_client_headers.as_deref()));
+    let request = Request {
+        input: &call.input,
+        query: Some(&*context.query),
+        session: context.session.variables(),
+        client: client.as_ref(),
+    };
+    invoke(outbound, &call.action, request).await
+}
+
+/// Calls an action's webhook.
+async fn invoke(outbound: &Outbound, action: &Action, request: Request<'_>) -> Result<ActionAnswer> {
+    let definition = &action.definition;
+    let client = request.client;
     let request = json!({
-        "action": {"name": call.action.name},
-        "input": call.input,
-        "request_query": &*context.query,
-        "session_variables": context.session.variables(),
+        "action": {"name": action.name},
+        "input": request.input,
+        "request_query": request.query,
+        "session_variables": request.session,
     });
     // What an admin sees of a failed call: the template of the address, not what filled it.
     let shown = || {
@@ -51,11 +85,8 @@ pub async fn call(outbound: &Outbound, context: &RequestContext, call: ActionCal
     };
     let prepare = || {
         let mut headers = outbound.headers(&definition.headers)?;
-        if definition.forward_client_headers {
-            let ignored = definition.ignored_client_headers.as_deref();
-            for (name, value) in &forwarded(&context.headers, ignored) {
-                headers.insert(name.clone(), value.clone());
-            }
+        for (name, value) in client.into_iter().flatten() {
+            headers.insert(name.clone(), value.clone());
         }
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));

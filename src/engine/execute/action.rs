@@ -22,7 +22,7 @@ impl Executor {
         self.shape(context, &plan.output, output, out).await
     }
 
-    async fn shape(
+    pub(super) async fn shape(
         &self,
         context: &RequestContext,
         shape: &ActionShape,
@@ -99,7 +99,7 @@ impl Executor {
     }
 
     /// Rows of a table that belong to an output, under the permissions of the role.
-    async fn related(
+    pub(super) async fn related(
         &self,
         context: &RequestContext,
         rows: &RelatedRows,

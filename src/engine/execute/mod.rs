@@ -4,6 +4,7 @@ mod action;
 mod errors;
 mod live;
 mod mutation;
+mod result;
 mod value;
 mod write;
 
@@ -20,6 +21,7 @@ use super::plan::{ActionPlan, CompiledRoot, Planned, Query, Root, Values};
 use write::Writer;
 
 pub use live::{Member, Refreshed, refresh};
+pub use result::asked_id;
 
 /// An answer: the bytes under `data`, and what an action wants set.
 #[derive(Debug, Clone, Default)]
@@ -135,6 +137,10 @@ impl Executor {
                 let value = context.callers.remote(context, call.as_ref().clone()).await?;
                 json(out, &value);
             }
+            CompiledRoot::Action(plan) if plan.result => self.action_result(context, plan, out).await?,
+            CompiledRoot::Action(plan) if plan.action.definition.is_asynchronous() => {
+                self.store_action(context, plan, out).await?;
+            }
             CompiledRoot::Action(plan) => {
                 let answer = self.act(context, plan).await?;
                 set_cookies.extend(answer.set_cookies);
@@ -146,8 +152,7 @@ impl Executor {
     }
 
     async fn act(&self, context: &RequestContext, plan: &Arc<ActionPlan>) -> Result<super::callers::ActionAnswer> {
-        let call =
-            super::callers::ActionCall { action: plan.action.clone(), input: plan.input.clone(), result: plan.result };
+        let call = super::callers::ActionCall { action: plan.action.clone(), input: plan.input.clone() };
         context.callers.action(context, call).await
     }
 }

@@ -39,6 +39,10 @@ const DIFFERENCES: &[Row] = &[
         "its type is shown as it is declared; Hasura's introspection loses the list and the null",
     ),
     (
+        "the call of an asynchronous action",
+        "made as soon as it is stored; of the client's headers `hdb_action_log` keeps only those that go along, until the handler has answered, and never `x-hasura-*`; when the engine is killed in the middle, the call is made again 15 seconds after its time-out",
+    ),
+    (
         "limits on depth, fields, aliases, batches and time",
         "on for every role but `admin`, from the service's configuration and `api_limits`; in Hasura only the paid editions have them",
     ),

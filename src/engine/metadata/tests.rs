@@ -127,7 +127,6 @@ fn every_unsupported_key_is_refused_in_a_document() {
             "sources" => json!([{}, {}]),
             "sources[*].kind" => json!("mssql"),
             "metrics_config" => json!({"analyze_query_variables": true}),
-            "actions[*].definition.kind" => json!("asynchronous"),
             "remote_schemas[*].permissions[*].definition.schema" => {
                 json!("type Query { profile(id: ID! @preset(value: \"x-hasura-user-id\")): String }")
             }

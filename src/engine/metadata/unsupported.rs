@@ -183,11 +183,6 @@ pub const UNSUPPORTED: &[Unsupported] = &[
         asks: present,
     },
     Unsupported {
-        key: "actions[*].definition.kind",
-        reason: "asynchronous actions are not supported; answer at once with the id of a row that tells the progress",
-        asks: |value| value.as_str() == Some("asynchronous"),
-    },
-    Unsupported {
         key: "actions[*].definition.request_transform",
         reason: "request transforms are not supported; let the handler read Hasura's own payload",
         asks: present,

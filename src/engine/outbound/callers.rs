@@ -13,6 +13,10 @@ impl Callers for Outbound {
         Box::pin(actions::call(self, context, call))
     }
 
+    fn action_stored(&self) {
+        self.stored.notify_one();
+    }
+
     fn remote<'a>(&'a self, context: &'a RequestContext, call: RemoteCall) -> Pending<'a, Result<Value>> {
         Box::pin(remote::call(self, context, call))
     }

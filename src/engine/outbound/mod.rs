@@ -35,6 +35,8 @@ pub struct Outbound {
     pub http: reqwest::Client,
     /// Takes a redirect for an answer: for actions and remote schemas.
     pub http_without_redirects: reqwest::Client,
+    /// Nudged when the call of an asynchronous action was stored.
+    pub(in crate::engine) stored: Arc<tokio::sync::Notify>,
     env: Arc<HashMap<String, String>>,
 }
 
@@ -61,6 +63,7 @@ impl Outbound {
         Ok(Self {
             http: client(reqwest::redirect::Policy::limited(5))?,
             http_without_redirects: client(reqwest::redirect::Policy::none())?,
+            stored: Arc::default(),
             env: Arc::new(env.into_iter().collect()),
         })
     }

@@ -10,7 +10,8 @@ use super::context::Context;
 use super::input::Input;
 use super::select::{Rows, untied};
 use super::shape::Answer;
-use crate::engine::error::{GraphqlError, Result};
+use crate::engine::actions::kind;
+use crate::engine::error::{ErrorCode, GraphqlError, Result};
 use crate::engine::metadata::{Action, RelationshipType, TypeRelationship};
 use crate::engine::schema::boolexp::{BoolExp, Comparison, Operand, Operator, Source};
 use crate::engine::schema::model::TableId;
@@ -29,6 +30,13 @@ pub struct ActionPlan {
     pub output: ActionShape,
 }
 
+impl ActionPlan {
+    /// Whether rows of tables are joined to the output.
+    pub fn reads_tables(&self) -> bool {
+        self.output.reads_tables()
+    }
+}
+
 /// What is answered of an action's output.
 #[derive(Debug, Clone)]
 pub struct ActionShape {
@@ -36,6 +44,20 @@ pub struct ActionShape {
     pub required: bool,
     /// Its form.
     pub form: ActionForm,
+}
+
+impl ActionShape {
+    fn reads_tables(&self) -> bool {
+        match &self.form {
+            ActionForm::Value => false,
+            ActionForm::List(inner) => inner.reads_tables(),
+            ActionForm::Object(fields) => fields.fields.iter().any(|(_, field)| match field {
+                ActionField::Related(_) => true,
+                ActionField::Output(_, shape) => shape.reads_tables(),
+                ActionField::Constant(_) => false,
+            }),
+        }
+    }
 }
 
 /// The form of an action's output.
@@ -108,7 +130,7 @@ impl<'a> Context<'a> {
 
     /// The result of an asynchronous action.
     pub(super) fn action_result(&mut self, action: &Arc<Action>, selected: &Selected<'a>) -> Result<ActionPlan> {
-        let mut input = Map::new();
+        let Some(field) = selected.field else { return Err(GraphqlError::unexpected("an action without a field")) };
         let path = format!("{}.args.id", selected.path);
         let argument = selected.arguments.iter().find(|argument| argument.name.as_str() == "id");
         let value = match argument {
@@ -116,8 +138,20 @@ impl<'a> Context<'a> {
             None => None,
         };
         let value = value.ok_or_else(|| GraphqlError::validation(path.clone(), "missing required field 'id'"))?;
-        input.insert("id".to_owned(), value.json(self.variables, &path)?);
-        let Some(field) = selected.field else { return Err(GraphqlError::unexpected("an action without a field")) };
+        for definition in field.arguments.values() {
+            self.check(value, &definition.ty, &path)?;
+        }
+        let id = value.json(self.variables, &path)?;
+        let invalid = |message: String| GraphqlError::at(&path, ErrorCode::ParseFailed, message);
+        match id.as_str() {
+            Some(text) if uuid::Uuid::try_parse(text).is_ok() => {}
+            Some(_) => return Err(invalid("invalid UUID".to_owned())),
+            None => {
+                let found = kind(&id);
+                return Err(invalid(format!("parsing UUID failed, expected String, but encountered {found}")));
+            }
+        }
+        let input = Map::from_iter([("id".to_owned(), id)]);
         let output = self.action_shape(&field.ty, selected)?;
         Ok(ActionPlan { action: action.clone(), input, result: true, output })
     }

@@ -13,7 +13,7 @@ use super::input::Input;
 use super::select::{Rows, untied};
 use super::shape::{Answer, Shape};
 use super::{Compiled, CompiledRoot, Kind, Query};
-use crate::engine::error::{GraphqlError, Result};
+use crate::engine::error::{ErrorCode, GraphqlError, Result};
 use crate::engine::options::Limits;
 use crate::engine::request::Request;
 use crate::engine::schema::boolexp::{BoolExp, Comparison, Operand, Operator};
@@ -100,6 +100,10 @@ impl Planner<'_> {
             }
             RootField::ActionResult(place) => {
                 let plan = context.action_result(&self.model.actions[*place], selected)?;
+                if kind == Kind::Subscription && plan.reads_tables() {
+                    let message = "Remote relationships are not allowed in subscriptions";
+                    return Err(GraphqlError::new(ErrorCode::NotSupported, message));
+                }
                 return Ok(CompiledRoot::Action(Arc::new(plan)));
             }
             RootField::Remote(place, _) => {

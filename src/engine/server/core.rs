@@ -6,6 +6,7 @@ use axum::Router;
 use tokio_util::sync::CancellationToken;
 
 use super::backend::{Accept, Answer, Backend, Current, Outcome};
+use super::results;
 use super::start::SurfaceError;
 use super::surface::Surface;
 use crate::engine::callers::{Pending, RequestContext};
@@ -169,9 +170,15 @@ fn current(state: &State) -> Current {
 
 impl Core {
     fn subscription(&self, state: &State, session: &Session, request: &Request, root: &Root) -> Result<Plan> {
-        let CompiledRoot::Live(live) = &root.field else {
-            let message = "subscription to this field is not supported";
-            return Err(GraphqlError::new(crate::engine::error::ErrorCode::NotSupported, message));
+        let live = match &root.field {
+            CompiledRoot::Live(live) => live,
+            CompiledRoot::Action(action) if action.result => {
+                return results::plan(self.engine.executor(), state, session, request, root, action);
+            }
+            _ => {
+                let message = "subscription to this field is not supported";
+                return Err(GraphqlError::new(crate::engine::error::ErrorCode::NotSupported, message));
+            }
         };
         let is_stream = !live.cursor.is_empty();
         let member = LiveMember {

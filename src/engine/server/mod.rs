@@ -7,6 +7,7 @@ pub(crate) mod graphql;
 mod health;
 pub(crate) mod request;
 pub(crate) mod respond;
+mod results;
 mod router;
 mod runtime;
 mod socket;

@@ -1,4 +1,5 @@
-//! What follows the metadata in force: captured events, their delivery, the change feed's coverage, open sockets.
+//! What follows the metadata in force: captured events, their delivery, asynchronous
+//! actions, the change feed's coverage, open sockets.
 
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -8,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::backend::Current;
 use super::surface::Surface;
+use crate::engine::actions;
 use crate::engine::events::{self, Deliverer, DelivererOptions};
 use crate::engine::metadata::QualifiedName;
 use crate::engine::schema::Inconsistency;
@@ -33,6 +35,7 @@ impl Surface {
             let _ = tokio::time::timeout(Duration::from_secs(5), listening).await;
         }
         tokio::spawn(nudge_deliveries(self.clone(), stop.clone()));
+        self.actions.start(stop.clone());
         if self.backend.follows() {
             tokio::spawn(follow_metadata(self.clone(), stop.clone()));
         }
@@ -55,8 +58,13 @@ impl Surface {
         Ok(())
     }
 
-    /// Stops deliveries; those in flight are finished and written down.
+    /// Stops deliveries and calls of asynchronous actions; those in flight are finished and written down. The token
+    /// that the surface was started with must have been cancelled.
     pub async fn stop(&self) {
+        tokio::join!(self.stop_deliveries(), self.actions.finish(STOP_LIMIT));
+    }
+
+    async fn stop_deliveries(&self) {
         let deliverer = self.deliverer.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(deliverer) = deliverer {
             deliverer.stop(STOP_LIMIT).await;
@@ -67,6 +75,7 @@ impl Surface {
     pub async fn metadata_changed(&self, current: &Current) {
         let mut faults = Vec::new();
         self.follow_events(current, &mut faults).await;
+        self.actions.serve(&current.metadata);
         self.follow_tables(current).await;
         self.faults.store(Arc::new(faults));
         self.tell_sockets();
@@ -123,13 +132,16 @@ impl Surface {
         if !self.notifies {
             return;
         }
-        let tables: Vec<QualifiedName> = current
+        let mut tables: Vec<QualifiedName> = current
             .metadata
             .sources
             .iter()
             .flat_map(|source| &source.tables)
             .map(|table| table.table.clone())
             .collect();
+        if current.metadata.actions.iter().any(|action| action.definition.is_asynchronous()) {
+            tables.push(actions::log::table());
+        }
         match feed::install(self.backend.pool(), &tables).await {
             Ok(coverage) => self.hub.set_coverage(coverage),
             Err(error) => tracing::warn!(error = %error, "change feed not installed; live queries poll"),

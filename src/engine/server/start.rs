@@ -7,6 +7,7 @@ use arc_swap::ArcSwap;
 
 use super::backend::Backend;
 use super::surface::{Surface, SurfaceLimits};
+use crate::engine::actions::Worker;
 use crate::engine::auth::{Authenticator, JwtConfig, JwtConfigError, JwtVerifier};
 use crate::engine::options::EngineOptions;
 use crate::engine::outbound::Outbound;
@@ -51,6 +52,7 @@ impl Surface {
         let secret =
             options.admin_secret.as_ref().map(|secret| secrecy::ExposeSecret::expose_secret(secret).to_owned());
         let notifies = feed::database_notifies(backend.pool()).await?;
+        let actions = Worker::new(backend.pool().clone(), outbound.clone());
         Ok(Arc::new(Self {
             hub: Arc::new(Hub::new(feed.clone(), options.live_queries.clone())),
             versions: tokio::sync::watch::channel(backend.current().resource_version).0,
@@ -61,6 +63,7 @@ impl Surface {
             feed,
             notifies,
             deliverer: Mutex::new(None),
+            actions,
             changes: tokio::sync::Mutex::new(()),
             faults: ArcSwap::from_pointee(Vec::new()),
             instance: uuid::Uuid::new_v4(),

@@ -8,6 +8,7 @@ use arc_swap::ArcSwap;
 use axum::http::HeaderMap;
 
 use super::backend::Backend;
+use crate::engine::actions::Worker;
 use crate::engine::auth::{Authenticator, Identity};
 use crate::engine::callers::RequestContext;
 use crate::engine::error::{GraphqlError, Result};
@@ -66,6 +67,8 @@ pub struct Surface {
     pub notifies: bool,
     /// Delivers captured events.
     pub deliverer: Mutex<Option<Deliverer>>,
+    /// Makes the calls of asynchronous actions.
+    pub actions: Arc<Worker>,
     /// Held while metadata changes.
     pub changes: tokio::sync::Mutex<()>,
     /// What of the metadata the surface itself cannot serve.

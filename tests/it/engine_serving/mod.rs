@@ -1,5 +1,6 @@
 //! The engine behind its routes: real sockets, a real database, a webhook service.
 
+mod actions;
 mod conformance;
 mod events;
 mod kept;

@@ -8,12 +8,12 @@ use super::{Rig, Setup};
 use crate::support::shared_directory;
 
 /// An engine with the setup of the recordings; nothing where they are absent.
-async fn rig(service: &Service) -> Option<Rig> {
+pub async fn rig(service: &Service) -> Option<Rig> {
     let directory = shared_directory("vendor/hasura/recorded")?;
     let sql = std::fs::read_to_string(directory.join("setup.sql")).unwrap();
     let mut metadata: Value =
         serde_json::from_str(&std::fs::read_to_string(directory.join("metadata.json")).unwrap()).unwrap();
-    // What is replayed here needs neither remote schema nor transforms nor cron triggers nor waiting for actions.
+    // What is replayed here needs neither remote schema nor transforms nor cron triggers.
     let fields = metadata.as_object_mut().unwrap();
     fields.remove("remote_schemas");
     fields.remove("cron_triggers");
@@ -25,7 +25,6 @@ async fn rig(service: &Service) -> Option<Rig> {
     for action in fields["actions"].as_array_mut().unwrap() {
         let definition = action["definition"].as_object_mut().unwrap();
         definition.retain(|key, _| !key.ends_with("_transform"));
-        definition.insert("kind".into(), "synchronous".into());
     }
     let env = vec![
         ("NORTHSTACK_URL", service.url()),
@@ -45,7 +44,8 @@ async fn rig(service: &Service) -> Option<Rig> {
     )
 }
 
-fn entries(file: &str) -> Vec<Value> {
+/// The entries of a recording.
+pub fn entries(file: &str) -> Vec<Value> {
     let path = shared_directory("vendor/hasura/recorded").unwrap().join(file);
     let topic: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     topic["entries"].as_array().unwrap().clone()

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use northstack::auth::SigningKey;
 
-/// A directory that asks for an asynchronous action.
+/// A directory that asks for an action whose request is rewritten.
 fn directory(root: &Path) {
     let write = |file: &str, text: &str| {
         let path = root.join(file);
@@ -16,7 +16,8 @@ fn directory(root: &Path) {
     write("databases/databases.yaml", "[]\n");
     write(
         "actions.yaml",
-        "actions:\n  - name: deploy\n    definition:\n      kind: asynchronous\n      handler: '{{URL}}/deploy'\n",
+        "actions:\n  - name: deploy\n    definition:\n      kind: asynchronous\n      handler: '{{URL}}/deploy'\n      \
+         request_transform: {version: 2}\n",
     );
     write("actions.graphql", "type Mutation { deploy: Deployed }\ntype Deployed { id: uuid! }\n");
 }
@@ -44,7 +45,7 @@ fn every_command_that_loads_it_ends_with_2_and_names_file_line_key_and_reason() 
             .unwrap();
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {said}");
-        let wanted = "actions.yaml:4: actions[0].definition.kind: asynchronous actions are not supported";
+        let wanted = "actions.yaml:6: actions[0].definition.request_transform: request transforms are not supported";
         assert!(said.contains(wanted), "{arguments:?}: {said}");
     }
     assert!(!Path::new(state).exists(), "nothing was begun");

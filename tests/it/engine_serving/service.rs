@@ -28,11 +28,13 @@ pub struct Reply {
     pub headers: Vec<(String, String)>,
     pub body: String,
     pub after: Duration,
+    /// Answers only once this is notified.
+    pub until: Option<Arc<Notify>>,
 }
 
 impl Reply {
     pub fn new(status: u16, body: impl ToString) -> Self {
-        Self { status, headers: Vec::new(), body: body.to_string(), after: Duration::ZERO }
+        Self { status, headers: Vec::new(), body: body.to_string(), after: Duration::ZERO, until: None }
     }
 
     pub fn with(mut self, name: &str, value: &str) -> Self {
@@ -104,6 +106,9 @@ async fn answer(State(state): State<Arc<Shared>>, uri: Uri, headers: HeaderMap, 
     state.received.lock().unwrap().push(Received { path: uri.to_string(), headers, body, at });
     state.arrived.notify_waiters();
     tokio::time::sleep(reply.after).await;
+    if let Some(until) = &reply.until {
+        until.notified().await;
+    }
     let mut response = (StatusCode::from_u16(reply.status).unwrap(), reply.body).into_response();
     for (name, value) in reply.headers {
         response.headers_mut().append(axum::http::HeaderName::try_from(name).unwrap(), value.parse().unwrap());

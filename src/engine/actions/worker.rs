@@ -1,0 +1,256 @@
+//! The worker behind asynchronous actions: takes stored calls, makes them and writes down what came of them.
+//!
+//! A call is claimed with `SKIP LOCKED` for as long as its webhook may take. Whoever is killed in the middle leaves a
+//! claim that ends by itself; the call is made again then, by any instance: at least once, never lost.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use axum::http::HeaderMap;
+use serde_json::{Map, Value};
+use sqlx::{PgPool, Row};
+use tokio::sync::Semaphore;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::{DEFAULT_TIMEOUT, Request, invoke, log, output};
+use crate::engine::error::{GraphqlError, Result};
+use crate::engine::metadata::{Action, CustomTypes, Metadata};
+use crate::engine::outbound::Outbound;
+
+/// How often the log is looked at when nothing nudges, as in Hasura.
+const POLL: Duration = Duration::from_secs(1);
+/// Calls of one action at a time.
+const CONCURRENCY: usize = 32;
+/// Seconds beyond the time-out after which a claimed call counts as abandoned.
+const LEASE_SLACK: u64 = 15;
+
+/// The worker. One lives as long as the engine; metadata changes under it.
+pub struct Worker {
+    pool: PgPool,
+    outbound: Outbound,
+    targets: ArcSwap<HashMap<String, Arc<Target>>>,
+    in_flight: Mutex<HashSet<Uuid>>,
+    task: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// An action that the worker calls.
+struct Target {
+    action: Action,
+    types: Arc<CustomTypes>,
+    slots: Arc<Semaphore>,
+}
+
+impl Target {
+    fn lease(&self) -> i64 {
+        let timeout = self.action.definition.timeout.unwrap_or(DEFAULT_TIMEOUT);
+        i64::try_from(timeout.saturating_add(LEASE_SLACK)).unwrap_or(i64::MAX).min(86_400)
+    }
+}
+
+/// A call that was claimed.
+struct Claimed {
+    id: Uuid,
+    target: Arc<Target>,
+    input: Map<String, Value>,
+    session: BTreeMap<String, String>,
+    headers: HeaderMap,
+}
+
+impl Worker {
+    /// A worker that has nothing to do yet.
+    pub fn new(pool: PgPool, outbound: Outbound) -> Arc<Self> {
+        Arc::new(Self {
+            pool,
+            outbound,
+            targets: ArcSwap::default(),
+            in_flight: Mutex::default(),
+            task: Mutex::default(),
+        })
+    }
+
+    /// Serves the asynchronous actions of this metadata from now on. Calls under way are not disturbed; those of an
+    /// action that is gone wait until it is back.
+    pub fn serve(&self, metadata: &Metadata) {
+        let types = Arc::new(metadata.custom_types.clone());
+        let old = self.targets.load_full();
+        let target = |action: &Action| Target {
+            action: action.clone(),
+            types: types.clone(),
+            slots: old
+                .get(&action.name)
+                .map_or_else(|| Arc::new(Semaphore::new(CONCURRENCY)), |target| target.slots.clone()),
+        };
+        let actions = metadata.actions.iter().filter(|action| action.definition.is_asynchronous());
+        self.targets.store(Arc::new(actions.map(|action| (action.name.clone(), Arc::new(target(action)))).collect()));
+        self.outbound.stored.notify_one();
+    }
+
+    /// Starts working until stopped.
+    pub fn start(self: &Arc<Self>, stop: CancellationToken) {
+        let task = tokio::spawn(self.clone().run(stop));
+        *self.task.lock().unwrap_or_else(PoisonError::into_inner) = Some(task);
+    }
+
+    /// Waits until the calls in flight are answered, at most `limit`; the others are given back, to be made again.
+    /// The token that it was started with must have been cancelled.
+    pub async fn finish(&self, limit: Duration) {
+        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(mut task) = task else { return };
+        if tokio::time::timeout(limit, &mut task).await.is_ok() {
+            return;
+        }
+        task.abort();
+        let left: Vec<Uuid> = self.in_flight.lock().unwrap_or_else(PoisonError::into_inner).drain().collect();
+        tracing::warn!(calls = left.len(), "asynchronous actions still in flight at the end; they will be repeated");
+        let given_back = sqlx::query(
+            "update hdb_catalog.hdb_action_log set status = 'created', locked = null \
+             where id = any($1) and status = 'processing'",
+        )
+        .bind(left)
+        .execute(&self.pool);
+        if let Err(error) = given_back.await {
+            tracing::warn!(error = %error, "asynchronous actions not given back; they are repeated when their claims end");
+        }
+    }
+
+    async fn run(self: Arc<Self>, stop: CancellationToken) {
+        let mut calls = JoinSet::new();
+        while !stop.is_cancelled() {
+            while calls.try_join_next().is_some() {}
+            let targets = self.targets.load_full();
+            match self.claim(&targets).await {
+                Ok(claimed) if claimed.is_empty() => {}
+                Ok(claimed) => {
+                    for call in claimed {
+                        let Ok(slot) = call.target.slots.clone().acquire_owned().await else { break };
+                        let worker = self.clone();
+                        calls.spawn(async move {
+                            worker.make(call).await;
+                            drop(slot);
+                            worker.outbound.stored.notify_one();
+                        });
+                    }
+                    continue;
+                }
+                Err(error) => tracing::warn!(error = %error, "asynchronous actions not claimed"),
+            }
+            let poll = async {
+                match targets.is_empty() {
+                    true => std::future::pending().await,
+                    false => tokio::time::sleep(POLL).await,
+                }
+            };
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = self.outbound.stored.notified() => {}
+                () = poll => {}
+            }
+        }
+        while calls.join_next().await.is_some() {}
+    }
+
+    /// Claims the oldest calls of each action, as many as it has free slots.
+    async fn claim(&self, targets: &HashMap<String, Arc<Target>>) -> sqlx::Result<Vec<Claimed>> {
+        let free: Vec<(&String, &Arc<Target>)> =
+            targets.iter().filter(|(_, target)| target.slots.available_permits() > 0).collect();
+        if free.is_empty() {
+            return Ok(Vec::new());
+        }
+        let names: Vec<&str> = free.iter().map(|(name, _)| name.as_str()).collect();
+        let leases: Vec<i64> = free.iter().map(|(_, target)| target.lease()).collect();
+        // An update that finds nothing would wake those who listen to the log's changes.
+        let open: bool = sqlx::query_scalar(
+            "select exists (select from unnest($1::text[], $2::int8[]) a(name, lease) join hdb_catalog.hdb_action_log w \
+               on w.action_name = a.name and w.status in ('created', 'processing') and (w.status = 'created' \
+                 or coalesce(w.locked, w.created_at) < now() - a.lease * interval '1 second'))",
+        )
+        .bind(&names)
+        .bind(&leases)
+        .fetch_one(&self.pool)
+        .await?;
+        if !open {
+            return Ok(Vec::new());
+        }
+        let slots = |target: &Target| i64::try_from(target.slots.available_permits()).unwrap_or(1);
+        let rows = sqlx::query(
+            "update hdb_catalog.hdb_action_log l set status = 'processing', locked = now() where l.id in ( \
+               select c.id from unnest($1::text[], $2::int8[], $3::int8[]) a(name, lease, free) cross join lateral ( \
+                 select w.id from hdb_catalog.hdb_action_log w where w.action_name = a.name \
+                   and w.status in ('created', 'processing') and (w.status = 'created' \
+                     or coalesce(w.locked, w.created_at) < now() - a.lease * interval '1 second') \
+                 order by w.created_at limit a.free for update skip locked) c) \
+             returning l.id, l.action_name, l.input_payload::text, l.session_variables::text, l.request_headers::text",
+        )
+        .bind(&names)
+        .bind(&leases)
+        .bind(free.iter().map(|(_, target)| slots(target)).collect::<Vec<_>>())
+        .fetch_all(&self.pool)
+        .await?;
+        let decode = |error: serde_json::Error| sqlx::Error::Decode(error.into());
+        let mut claimed = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let text = |at: usize| row.try_get::<&str, _>(at);
+            let Some(target) = targets.get(text(1)?) else { continue };
+            let headers: Map<String, Value> = serde_json::from_str(text(4)?).map_err(decode)?;
+            claimed.push(Claimed {
+                id: row.try_get(0)?,
+                target: target.clone(),
+                input: serde_json::from_str(text(2)?).map_err(decode)?,
+                session: serde_json::from_str(text(3)?).map_err(decode)?,
+                headers: log::from_json(&headers),
+            });
+        }
+        self.in_flight.lock().unwrap_or_else(PoisonError::into_inner).extend(claimed.iter().map(|call| call.id));
+        Ok(claimed)
+    }
+
+    async fn make(&self, call: Claimed) {
+        let answer = self.ask(&call).await;
+        // What cannot be written now is made again when the claim ends.
+        for attempt in 0..4u32 {
+            match self.record(call.id, &answer).await {
+                Ok(()) => break,
+                Err(error) => {
+                    tracing::warn!(error = %error, attempt, "answer of an asynchronous action not written");
+                    tokio::time::sleep(Duration::from_millis(100 << attempt)).await;
+                }
+            }
+        }
+        self.in_flight.lock().unwrap_or_else(PoisonError::into_inner).remove(&call.id);
+    }
+
+    async fn ask(&self, call: &Claimed) -> Result<Value> {
+        let request = Request { input: &call.input, query: None, session: &call.session, client: Some(&call.headers) };
+        let answer = invoke(&self.outbound, &call.target.action, request).await?.body;
+        output::check(&call.target.types, &call.target.action.definition.output_type, &answer)?;
+        match output::holds_nul(&answer) {
+            true => Err(GraphqlError::unexpected("the webhook's response holds a NUL, which cannot be stored")),
+            false => Ok(answer),
+        }
+    }
+
+    /// Writes an answer down; the client's headers have done their part and are forgotten.
+    async fn record(&self, id: Uuid, answer: &Result<Value>) -> sqlx::Result<()> {
+        let (payload, errors) = match answer {
+            Ok(answer) => (Some(answer.to_string()), None),
+            // Neither the webhook's extensions nor what only an admin sees are kept, as in Hasura.
+            Err(error) => (None, Some(error.to_api_body(false).to_string().replace("\\u0000", ""))),
+        };
+        sqlx::query(
+            "update hdb_catalog.hdb_action_log set response_payload = $2::jsonb, errors = $3::jsonb, \
+               status = case when $3::text is null then 'completed' else 'error' end, response_received_at = now(), \
+               locked = null, request_headers = '{}' \
+             where id = $1 and status = 'processing'",
+        )
+        .bind(id)
+        .bind(payload)
+        .bind(errors)
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+}

@@ -149,6 +149,7 @@ impl<'a> Context<'a> {
                     ..Select::default()
                 }))
             }
+            BoolExp::Permission(inner) => self.condition(inner, table, alias, alias),
             BoolExp::Exists(other, inner) => {
                 let there = self.alias();
                 let filter = self.condition(inner, *other, there, there);

@@ -93,7 +93,7 @@ impl<'a> Context<'a> {
                 InputKind::Relationship(relationship) => {
                     let other = self.table(table).relationships[*relationship].table;
                     let inner = self.filter(value, base, other, &path)?;
-                    let inner = self.rule(other).filter.clone().and(inner);
+                    let inner = self.permitted(other).and(inner);
                     BoolExp::Relationship(*relationship, Box::new(inner))
                 }
                 InputKind::RelationshipAggregate(relationship) => {
@@ -107,7 +107,7 @@ impl<'a> Context<'a> {
                     }
                     ComputedReturn::Table(other) => {
                         let inner = self.filter(value, base, *other, &path)?;
-                        let inner = self.rule(*other).filter.clone().and(inner);
+                        let inner = self.permitted(*other).and(inner);
                         BoolExp::ComputedRows(*computed, Vec::new(), Box::new(inner))
                     }
                 },
@@ -121,6 +121,15 @@ impl<'a> Context<'a> {
             1 => parts.remove(0),
             _ => BoolExp::And(parts),
         })
+    }
+
+    /// What the role sees of a table, as a part of a filter over another.
+    fn permitted(&self, table: TableId) -> BoolExp {
+        let filter = &self.rule(table).filter;
+        match filter.is_true() {
+            true => BoolExp::TRUE,
+            false => BoolExp::Permission(Box::new(filter.clone())),
+        }
     }
 
     fn aggregate_filter(
@@ -143,7 +152,7 @@ impl<'a> Context<'a> {
                 function,
                 arguments: Vec::new(),
                 distinct: false,
-                filter: self.rule(other).filter.clone(),
+                filter: self.permitted(other),
                 predicate: Vec::new(),
             };
             for (name, field, value) in self.fields(value, base, &path)? {

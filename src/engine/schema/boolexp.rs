@@ -26,6 +26,8 @@ pub enum BoolExp {
     ComputedRows(usize, Vec<(usize, Source)>, Box<BoolExp>),
     /// An aggregate over related rows compares.
     Aggregate(usize, Box<AggregatePredicate>),
+    /// A permission of the row's table inside another expression: the row is its root.
+    Permission(Box<BoolExp>),
     /// A row of any table exists for which it holds.
     Exists(TableId, Box<BoolExp>),
 }

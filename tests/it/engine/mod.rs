@@ -1,6 +1,7 @@
 //! The engine's core against a real database.
 
 mod introspected;
+mod permissions;
 mod product;
 mod recorded;
 

@@ -68,7 +68,7 @@ impl Callers for OwnRemoteSchema {
         &'a self,
         context: &'a RequestContext,
         call: RemoteCall,
-    ) -> Pending<'a, Result<serde_json::Value, GraphqlError>> {
+    ) -> Pending<'a, Result<serde_json::Map<String, serde_json::Value>, GraphqlError>> {
         NoCallers.remote(context, call)
     }
 

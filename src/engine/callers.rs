@@ -63,8 +63,6 @@ pub struct RemoteCall {
     pub query: String,
     /// Values of the operation's variables.
     pub variables: Map<String, Value>,
-    /// The response key of the one root field.
-    pub key: String,
 }
 
 /// The outside. The server has the one that makes HTTP calls; tests have their own.
@@ -75,8 +73,8 @@ pub trait Callers: Send + Sync {
     /// Is told that the call of an asynchronous action was stored, to be made soon.
     fn action_stored(&self) {}
 
-    /// Asks a remote schema and answers the value under `data.<key>`.
-    fn remote<'a>(&'a self, context: &'a RequestContext, call: RemoteCall) -> Pending<'a, Result<Value>>;
+    /// Asks a remote schema and answers its `data`.
+    fn remote<'a>(&'a self, context: &'a RequestContext, call: RemoteCall) -> Pending<'a, Result<Map<String, Value>>>;
 
     /// Fetches a remote schema's SDL by introspection; the sentence becomes an inconsistency.
     fn introspect<'a>(&'a self, schema: &'a RemoteSchema) -> Pending<'a, Result<String, String>>;
@@ -92,7 +90,7 @@ impl Callers for NoCallers {
         })
     }
 
-    fn remote<'a>(&'a self, _: &'a RequestContext, call: RemoteCall) -> Pending<'a, Result<Value>> {
+    fn remote<'a>(&'a self, _: &'a RequestContext, call: RemoteCall) -> Pending<'a, Result<Map<String, Value>>> {
         Box::pin(async move {
             let message = format!("no caller for the remote schema {}", call.schema.name);
             Err(super::error::GraphqlError::new(super::error::ErrorCode::RemoteSchemaError, message))

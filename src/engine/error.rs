@@ -103,6 +103,8 @@ pub struct GraphqlError {
     pub extensions: Option<Value>,
     /// The HTTP status when it is not the code's own.
     pub status: Option<u16>,
+    /// Errors of a remote schema that answer the request as they are, in place of this one.
+    pub answered: Option<Vec<Value>>,
 }
 
 /// A result whose error is [`GraphqlError`].
@@ -111,7 +113,15 @@ pub type Result<T, E = GraphqlError> = std::result::Result<T, E>;
 impl GraphqlError {
     /// An error at the root of the request.
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { message: message.into(), code, path: "$".to_owned(), internal: None, extensions: None, status: None }
+        Self {
+            message: message.into(),
+            code,
+            path: "$".to_owned(),
+            internal: None,
+            extensions: None,
+            status: None,
+            answered: None,
+        }
     }
 
     /// An error at a path of the request.
@@ -132,6 +142,12 @@ impl GraphqlError {
     /// The same error with details for admins.
     pub fn with_internal(mut self, internal: Value) -> Self {
         self.internal = Some(internal);
+        self
+    }
+
+    /// The same error, answered by those of a remote schema.
+    pub fn answered_by(mut self, errors: Vec<Value>) -> Self {
+        self.answered = Some(errors);
         self
     }
 
@@ -169,9 +185,21 @@ impl GraphqlError {
         json!({"message": self.message, "extensions": extensions})
     }
 
-    /// A whole GraphQL answer: `{"errors": [...]}`.
+    /// The members of a GraphQL answer's `errors`: those of a remote schema as it gave them, or this one.
+    pub fn to_graphql_list(&self, include_internal: bool) -> Vec<Value> {
+        match &self.answered {
+            Some(errors) => errors.clone(),
+            None => vec![self.to_graphql(include_internal)],
+        }
+    }
+
+    /// A whole GraphQL answer: `{"errors": [...]}`, with `data` null beside the errors of a remote schema.
     pub fn to_graphql_body(&self, include_internal: bool) -> Value {
-        json!({"errors": [self.to_graphql(include_internal)]})
+        let errors = self.to_graphql_list(include_internal);
+        match self.answered {
+            Some(_) => json!({"data": null, "errors": errors}),
+            None => json!({"errors": errors}),
+        }
     }
 
     /// The body of the metadata, query and REST endpoints: `{"error", "path", "code", "internal"?}`.

@@ -102,7 +102,7 @@ mod tests {
 
     fn compiled(inspected: &[&str]) -> Arc<Compiled> {
         let inspected = inspected.iter().map(|name| (*name).to_owned()).collect();
-        Arc::new(Compiled { kind: Kind::Query, roots: Vec::new(), inspected })
+        Arc::new(Compiled { kind: Kind::Query, roots: Vec::new(), inspected, joins: None })
     }
 
     #[test]

@@ -12,9 +12,10 @@ use super::callers::Callers;
 use super::catalog::Catalog;
 use super::error::{ErrorCode, GraphqlError};
 use super::execute::Executor;
-use super::metadata::{LoadError, Metadata};
+use super::metadata::{LoadError, Metadata, RemoteSchema};
 use super::options::{EngineOptions, Rules};
-use super::schema::{EnumValues, Inconsistency, RemoteTypes, collections, resolve};
+use super::schema::remote::conflicts;
+use super::schema::{EnumValues, Inconsistency, Model, RemoteTypes, collections, join, resolve};
 use super::session::ADMIN;
 use super::state::{State, Versions};
 use super::store::{Kept, Store};
@@ -231,29 +232,56 @@ async fn build(
     }
     let catalog = Arc::new(Catalog::read(pool).await?);
     let enums = enum_values(pool, &metadata, &catalog).await?;
-    let (model, mut inconsistencies) = resolve(&metadata, &catalog, &enums);
+    let (mut model, mut inconsistencies) = resolve(&metadata, &catalog, &enums);
     let mut remotes = Vec::new();
     for schema in &metadata.remote_schemas {
-        let read = match callers.introspect(schema).await {
-            Ok(sdl) => RemoteTypes::new(Arc::new(schema.clone()), &sdl, rules.remote_permissions),
-            Err(reason) => Err(reason),
-        };
-        match read {
-            Ok(types) => remotes.push(types),
-            Err(reason) => inconsistencies.push(Inconsistency {
-                kind: "remote_schema".to_owned(),
-                name: format!("remote_schema {}", schema.name),
-                reason: format!("Inconsistent object: {reason}"),
-                definition: serde_json::to_value(schema).unwrap_or_default(),
-            }),
-        }
+        let (types, faults) = remote(callers, schema, &model, &remotes, rules).await;
+        remotes.extend(types);
+        inconsistencies.extend(faults);
     }
+    inconsistencies.extend(join::resolve(&metadata, &mut model, &mut remotes));
     let mut state = State::new(versions, metadata, catalog, model, inconsistencies, remotes, rules.clone());
     if !state.metadata.query_collections.is_empty() {
         let faults = collections::faults(&state.metadata, state.schema(ADMIN, true));
         state.inconsistencies.extend(faults);
     }
     Ok(state)
+}
+
+/// Asks a remote schema what it has; gives what does not fit beside it, or in its place.
+async fn remote(
+    callers: &Arc<dyn Callers>,
+    schema: &RemoteSchema,
+    model: &Model,
+    earlier: &[RemoteTypes],
+    rules: &Rules,
+) -> (Option<RemoteTypes>, Vec<Inconsistency>) {
+    let fault = |reason: String| Inconsistency {
+        kind: "remote_schema".to_owned(),
+        name: format!("remote_schema {}", schema.name),
+        reason,
+        definition: serde_json::to_value(schema).unwrap_or_default(),
+    };
+    let read = match callers.introspect(schema).await {
+        Ok(sdl) => RemoteTypes::new(Arc::new(schema.clone()), &sdl, rules.remote_permissions),
+        Err(reason) => Err(reason),
+    };
+    let types = match read {
+        Ok(types) => types,
+        Err(reason) => return (None, vec![fault(format!("Inconsistent object: {reason}"))]),
+    };
+    let conflicts = conflicts(model, earlier, &types);
+    if !conflicts.is_empty() {
+        return (None, conflicts.into_iter().map(fault).collect());
+    }
+    let permission = |(role, reason): &(String, String)| Inconsistency {
+        kind: "remote_schema_permission".to_owned(),
+        name: format!("remote_schema_permission {role} of {}", schema.name),
+        reason: reason.clone(),
+        definition: serde_json::json!({"remote_schema": schema.name, "role": role}),
+    };
+    let faults = types.faults.iter().map(permission).collect();
+    (Some(types), faults)
 }
 
 /// The rows of enum tables: their key, and the other column as a comment.

@@ -173,7 +173,13 @@ pub(super) fn bind(compiled: &Compiled, session: &Session, request: &Request) ->
             }
             _ => Vec::new(),
         };
-        roots.push(Root { key: key.clone(), field: field.clone(), values, variables: variables.clone() });
+        roots.push(Root {
+            key: key.clone(),
+            field: field.clone(),
+            values,
+            variables: variables.clone(),
+            joins: compiled.joins.clone(),
+        });
     }
     Ok(match compiled.kind {
         Kind::Query => Planned::Query(roots),

@@ -2,8 +2,10 @@
 
 mod action;
 mod errors;
+mod join;
 mod live;
 mod mutation;
+mod remote;
 mod result;
 mod value;
 mod write;
@@ -50,14 +52,17 @@ impl Executor {
     /// # Errors
     /// Of the database, an action or a remote schema; a mutation has then left no trace in the database.
     pub async fn run(&self, context: &RequestContext, planned: &Planned) -> Result<Response> {
-        match planned {
-            Planned::Query(roots) => self.query(context, roots).await,
-            Planned::Mutation(roots) => self.mutation(context, roots).await,
+        let response = match planned {
+            Planned::Query(roots) => self.query(context, roots).await?,
+            Planned::Mutation(roots) => self.mutation(context, roots).await?,
             Planned::Subscription(_) => {
                 let message = "subscriptions are not supported over HTTP, use websockets instead";
-                Err(GraphqlError::new(ErrorCode::UnexpectedPayload, message))
+                return Err(GraphqlError::new(ErrorCode::UnexpectedPayload, message));
             }
-        }
+        };
+        let Some(joins) = planned.joins() else { return Ok(response) };
+        let data = self.join(context, joins, response.data.into()).await?;
+        Ok(Response { data: data.into(), ..response })
     }
 
     async fn query(&self, context: &RequestContext, roots: &[Root]) -> Result<Response> {
@@ -133,10 +138,7 @@ impl Executor {
     ) -> Result<()> {
         match root {
             CompiledRoot::Constant(value) => json(out, value),
-            CompiledRoot::Remote(call) => {
-                let value = context.callers.remote(context, call.as_ref().clone()).await?;
-                json(out, &value);
-            }
+            CompiledRoot::Remote(plan) => remote::root(context, plan, out).await?,
             CompiledRoot::Action(plan) if plan.result => self.action_result(context, plan, out).await?,
             CompiledRoot::Action(plan) if plan.action.definition.is_asynchronous() => {
                 self.store_action(context, plan, out).await?;

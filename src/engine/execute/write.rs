@@ -184,6 +184,15 @@ impl Writer {
                 out.extend_from_slice(text.as_bytes());
                 Ok(())
             }
+            Shape::Join(place, left) => super::join::mark(out, *place, |out| {
+                for (index, value) in left.iter().enumerate() {
+                    if index > 0 {
+                        out.push(b',');
+                    }
+                    self.shape(out, value, cells)?;
+                }
+                Ok(())
+            }),
             Shape::Object(present, fields) => {
                 if present.is_some_and(|place| cells.bytes(place) != Some(&[1])) {
                     return null(out);

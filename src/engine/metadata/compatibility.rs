@@ -50,6 +50,10 @@ const DIFFERENCES: &[Row] = &[
         "a live query",
         "sent when a table that it reads has changed, by the configured poll otherwise; Hasura polls each second",
     ),
+    (
+        "relationships to and from remote schemas",
+        "also in live queries and streams, which Hasura refuses there; what a remote says is asked again when a row changes",
+    ),
     ("a streaming subscription after a change of metadata", "goes on from its cursor under the new permissions"),
     ("remote schema permissions", "in force without a switch"),
     (

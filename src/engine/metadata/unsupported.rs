@@ -41,10 +41,6 @@ fn enabled_tags(value: &Value) -> bool {
     present(value) && value.get("disabled").and_then(Value::as_bool) != Some(true)
 }
 
-fn presets(value: &Value) -> bool {
-    value.as_str().is_some_and(|schema| schema.contains("@preset"))
-}
-
 fn several(value: &Value) -> bool {
     value.as_array().is_some_and(|sources| sources.len() > 1)
 }
@@ -158,29 +154,9 @@ pub const UNSUPPORTED: &[Unsupported] = &[
         asks: present,
     },
     Unsupported {
-        key: "sources[*].tables[*].remote_relationships",
-        reason: "remote relationships are not supported; ask both root fields in one operation",
-        asks: present,
-    },
-    Unsupported {
         key: "sources[*].functions[*].configuration.response",
         reason: "a declared response of a function is not supported; its return type is inferred",
         asks: |value| value.get("type").and_then(Value::as_str) == Some("table"),
-    },
-    Unsupported {
-        key: "remote_schemas[*].definition.customization",
-        reason: "other names for a remote schema's fields and types are not supported; rename them in the remote",
-        asks: present,
-    },
-    Unsupported {
-        key: "remote_schemas[*].permissions[*].definition.schema",
-        reason: "@preset is not supported; let the remote read the forwarded x-hasura-* headers",
-        asks: presets,
-    },
-    Unsupported {
-        key: "remote_schemas[*].remote_relationships",
-        reason: "remote relationships are not supported; ask both root fields in one operation",
-        asks: present,
     },
     Unsupported {
         key: "actions[*].definition.request_transform",

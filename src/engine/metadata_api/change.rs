@@ -93,6 +93,9 @@ fn dependent(found: &Inconsistency) -> String {
         ("object_relation" | "array_relation", _) => {
             format!("relationship {table}.{} in source \"default\"", text("name"))
         }
+        ("remote_relationship", _) => {
+            format!("remote relationship {table}.{} in source \"default\"", text("name"))
+        }
         (_, Some(kind)) => format!("permission {table}.{}.{kind} in source \"default\"", text("role")),
         _ => found.name.clone(),
     }
@@ -120,9 +123,12 @@ fn judge(accept: &Accept, all: &[Inconsistency], fresh: &[Inconsistency]) -> Res
                 .with_internal(internal(all)))
         }
         Accept::NothingNew(object) => {
-            match fresh.iter().find(|one| Some(&one.name) == object.as_ref()) {
-                Some(own) => Err(GraphqlError::new(ErrorCode::InvalidConfiguration, own.reason.clone())
-                    .with_internal(internal(fresh))),
+            let own: Vec<&Inconsistency> = fresh.iter().filter(|one| Some(&one.name) == object.as_ref()).collect();
+            match own.first() {
+                Some(first) => {
+                    let (code, message) = own_fault(first, &own);
+                    Err(GraphqlError::new(code, message).with_internal(internal(fresh)))
+                }
                 None => new(),
             }
         }
@@ -139,6 +145,19 @@ fn judge(accept: &Accept, all: &[Inconsistency], fresh: &[Inconsistency]) -> Res
             Err(GraphqlError::new(ErrorCode::DependencyError, message))
         }
         Accept::Cascade | Accept::CascadeAfterwards => new(),
+    }
+}
+
+/// What is said of the object of a command that does not fit: all its reasons, in Hasura's words for its kind.
+fn own_fault(first: &Inconsistency, all: &[&Inconsistency]) -> (ErrorCode, String) {
+    let reasons: Vec<&str> = all.iter().map(|one| one.reason.as_str()).collect();
+    match first.kind.as_str() {
+        "remote_schema_permission" => (ErrorCode::ValidationFailed, reasons.join(", ")),
+        "remote_schema" if first.reason.contains("HTTP exception") => {
+            let message = first.reason.trim_start_matches("Inconsistent object: ");
+            (ErrorCode::RemoteSchemaError, message.to_owned())
+        }
+        _ => (ErrorCode::InvalidConfiguration, reasons.join(", ")),
     }
 }
 
@@ -179,6 +198,16 @@ fn drop_object(document: &mut Value, found: &Inconsistency) {
                     && let Some(permissions) = action.get_mut("permissions").and_then(Value::as_array_mut)
                 {
                     document::remove(permissions, "role", definition.get("role").unwrap_or(&Value::Null));
+                }
+            }
+        }
+        "remote_schema_remote_relationship" => {
+            for schema in document::list(document, "remote_schemas") {
+                if schema.get("name") == definition.get("remote_schema")
+                    && let Some(schema) = schema.as_object_mut()
+                    && let Some(ty) = definition.get("type_name")
+                {
+                    commands::remove_type_relationship(schema, ty, &name);
                 }
             }
         }

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use super::change::{self, Accept};
 use super::{Command, document, success};
 use crate::engine::error::{ErrorCode, GraphqlError, Result};
-use crate::engine::metadata::Metadata;
+use crate::engine::metadata::{Metadata, RemoteSchema};
+use crate::engine::remote;
 use crate::engine::server::{Current, Surface};
 
 /// Runs the command if it is one of these.
@@ -14,7 +15,9 @@ pub(super) async fn run(surface: &Surface, command: &Command) -> Option<Result<V
         "export_metadata" => Ok(export(&surface.backend.current(), command.version)),
         "replace_metadata" => replace(surface, command).await,
         "reload_metadata" => reload(surface).await,
-        "reload_remote_schema" | "reload_source" => reload(surface).await.map(|_| success()),
+        "reload_source" => reload(surface).await.map(|_| success()),
+        "reload_remote_schema" => reload_remote(surface, &command.args).await,
+        "introspect_remote_schema" => introspect_remote(surface, &command.args).await,
         "clear_metadata" => clear(surface).await,
         "get_inconsistent_metadata" => Ok(consistency(&surface.backend.current(), surface)),
         "drop_inconsistent_metadata" => drop_inconsistent(surface).await,
@@ -74,6 +77,36 @@ async fn reload(surface: &Surface) -> Result<Value> {
     } else {
         json!({"inconsistent_objects": objects, "is_consistent": false, "message": "success"})
     })
+}
+
+fn remote_schema(surface: &Surface, args: &Value) -> Result<RemoteSchema> {
+    let name = document::text(args, "name")?;
+    let current = surface.backend.current();
+    let found = current.metadata.remote_schemas.iter().find(|schema| schema.name == name).cloned();
+    found.ok_or_else(|| {
+        GraphqlError::new(ErrorCode::NotExists, format!("remote schema with name {name:?} does not exist"))
+    })
+}
+
+/// Asks the remote schemas again; one that does not fit is an error when it is the one that was named.
+async fn reload_remote(surface: &Surface, args: &Value) -> Result<Value> {
+    let schema = remote_schema(surface, args)?;
+    reload(surface).await?;
+    let current = surface.backend.current();
+    let object = format!("remote_schema {}", schema.name);
+    match current.inconsistencies.iter().find(|one| one.name == object) {
+        None => Ok(success()),
+        Some(fault) => {
+            let message = fault.reason.trim_start_matches("Inconsistent object: ");
+            Err(GraphqlError::new(ErrorCode::RemoteSchemaError, message).with_internal(json!([fault])))
+        }
+    }
+}
+
+/// The introspection answer of a remote schema, in its own names.
+async fn introspect_remote(surface: &Surface, args: &Value) -> Result<Value> {
+    let schema = remote_schema(surface, args)?;
+    remote::introspection(&surface.outbound, &schema).await
 }
 
 async fn clear(surface: &Surface) -> Result<Value> {

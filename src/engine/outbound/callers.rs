@@ -1,6 +1,6 @@
 //! The engine's outside over HTTP.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::Outbound;
 use crate::engine::callers::{ActionAnswer, ActionCall, Callers, Pending, RemoteCall, RequestContext};
@@ -17,7 +17,7 @@ impl Callers for Outbound {
         self.stored.notify_one();
     }
 
-    fn remote<'a>(&'a self, context: &'a RequestContext, call: RemoteCall) -> Pending<'a, Result<Value>> {
+    fn remote<'a>(&'a self, context: &'a RequestContext, call: RemoteCall) -> Pending<'a, Result<Map<String, Value>>> {
         Box::pin(remote::call(self, context, call))
     }
 

@@ -1,12 +1,18 @@
 //! Collects the fields of a selection: spreads fragments, applies directives, merges equal response keys.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
 use apollo_compiler::ast::{self, Selection};
 use indexmap::IndexMap;
 
 use super::document::{Operation, included};
+use super::join::Join;
+use super::roots::Planner;
 use crate::engine::error::{GraphqlError, Result};
-use crate::engine::schema::RoleSchema;
+use crate::engine::schema::model::{Model, TableId};
 use crate::engine::schema::types::{Field, TypeId, TypeKind};
+use crate::engine::schema::{RemoteTypes, RoleSchema};
 
 /// A field of a selection, with everything that was selected under it.
 pub struct Selected<'a> {
@@ -30,12 +36,21 @@ pub struct Collector<'a> {
     pub schema: &'a RoleSchema,
     /// The operation.
     pub operation: &'a Operation<'a>,
+    /// Metadata resolved against the catalogue.
+    pub model: &'a Model,
+    /// Remote schemas in the order of the metadata.
+    pub remotes: &'a [RemoteTypes],
+    /// What the operation joins from elsewhere, as it is found.
+    pub joins: RefCell<Vec<Join>>,
+    /// Tables that joins read, and whether they call functions.
+    pub reads: RefCell<(BTreeSet<TableId>, bool)>,
 }
 
 impl<'a> Collector<'a> {
     /// A collector over an operation.
-    pub fn new(schema: &'a RoleSchema, operation: &'a Operation<'a>) -> Self {
-        Self { schema, operation }
+    pub fn new(planner: &Planner<'a>, operation: &'a Operation<'a>) -> Self {
+        let &Planner { schema, model, remotes, .. } = planner;
+        Self { schema, operation, model, remotes, joins: RefCell::default(), reads: RefCell::default() }
     }
 
     /// The fields of an object that selections choose.

@@ -13,6 +13,8 @@ mod context;
 pub mod document;
 mod filter;
 mod input;
+mod introspect;
+mod join;
 mod jsonpath;
 mod mutation;
 mod order;
@@ -26,14 +28,17 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::callers::RemoteCall;
 use super::metadata::QualifiedName;
 use super::schema::boolexp::Source;
 
 pub use action::{ActionField, ActionFields, ActionForm, ActionPlan, ActionShape, RelatedRows};
 pub use bind::{Binder, Values};
 pub use bounds::Bounds;
+pub use join::{Join, JoinTarget};
 pub use mutation::{After, Before, InsertOne, MutationPlan, Part, Response, Returning, Write, Writes};
+pub use remote::{
+    LeftForm, Piece, RemoteField, RemotePlan, RemoteShape, RemoteVariable, TYPE_KEY, Template, VariableValue,
+};
 pub use roots::{Planner, compile};
 pub use shape::{Answer, Shape};
 pub use stream::{Cursor, LivePlan};
@@ -60,7 +65,12 @@ pub struct Compiled {
     pub roots: Vec<(String, CompiledRoot)>,
     /// Variables on whose values it depends.
     pub inspected: Vec<String>,
+    /// What is joined to its answer from elsewhere.
+    pub joins: Option<Joins>,
 }
+
+/// What is joined to an operation's answer from elsewhere, by place.
+pub type Joins = Arc<[Join]>;
 
 /// Which kind an operation is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,7 +95,7 @@ pub enum CompiledRoot {
     /// An action.
     Action(Arc<ActionPlan>),
     /// A remote schema.
-    Remote(Arc<RemoteCall>),
+    Remote(Arc<RemotePlan>),
     /// A fixed answer.
     Constant(Arc<Value>),
 }
@@ -112,4 +122,16 @@ pub struct Root {
     pub values: Values,
     /// The request's variables, where values are bound while it runs.
     pub variables: Arc<Map<String, Value>>,
+    /// What is joined to the operation's answer from elsewhere.
+    pub joins: Option<Joins>,
+}
+
+impl Planned {
+    /// What is joined to the answer from elsewhere.
+    pub fn joins(&self) -> Option<&Joins> {
+        match self {
+            Self::Query(roots) | Self::Mutation(roots) => roots.first()?.joins.as_ref(),
+            Self::Subscription(root) => root.joins.as_ref(),
+        }
+    }
 }

@@ -55,7 +55,7 @@ pub fn compile(planner: &Planner<'_>, request: &Request) -> Result<Compiled> {
         let what = if kind == Kind::Mutation { "mutations" } else { "subscriptions" };
         GraphqlError::validation("$", format!("no {what} exist"))
     })?;
-    let collector = Collector::new(planner.schema, &operation);
+    let collector = Collector::new(planner, &operation);
     let selected = collector.collect(ty, &[operation.operation.selection_set.as_slice()], "$")?;
     if kind == Kind::Subscription && selected.len() != 1 {
         return Err(GraphqlError::validation("$", "subscriptions must select one top level field"));
@@ -65,7 +65,8 @@ pub fn compile(planner: &Planner<'_>, request: &Request) -> Result<Compiled> {
         let root = planner.root(&collector, &operation, kind, field)?;
         roots.push((field.key.to_owned(), root));
     }
-    Ok(Compiled { kind, roots, inspected: operation.variables.inspected() })
+    let joins = Some(collector.joins.take()).filter(|joins| !joins.is_empty()).map(Arc::from);
+    Ok(Compiled { kind, roots, inspected: operation.variables.inspected(), joins })
 }
 
 impl Planner<'_> {
@@ -106,9 +107,13 @@ impl Planner<'_> {
                 }
                 return Ok(CompiledRoot::Action(Arc::new(plan)));
             }
-            RootField::Remote(place, _) => {
-                let call = super::remote::call(&self.remotes[*place], operation, collector, kind, selected)?;
-                return Ok(CompiledRoot::Remote(Arc::new(call)));
+            RootField::Remote(place, name) => {
+                let plan = super::remote::root(collector, *place, name, kind, selected)?;
+                return Ok(CompiledRoot::Remote(Arc::new(plan)));
+            }
+            RootField::RemoteNamespace(place) => {
+                let plan = super::remote::namespace(collector, *place, kind, selected)?;
+                return Ok(CompiledRoot::Remote(Arc::new(plan)));
             }
             RootField::Insert(_)
             | RootField::InsertOne(_)
@@ -133,7 +138,7 @@ impl Planner<'_> {
             let message = format!("field '{}' not found in type: 'query_root'", selected.name);
             return Err(GraphqlError::validation(selected.path.clone(), message));
         }
-        let (document, variables) = super::remote::single_field(operation, selected);
+        let (document, variables) = super::introspect::single_field(operation, selected);
         let answer = self.schema.document().introspect(&document, selected.key, &variables)?;
         Ok(CompiledRoot::Constant(Arc::new(answer)))
     }

@@ -161,7 +161,7 @@ impl<'a> Context<'a> {
         let outer = self.alias();
         select.star = Some(base);
         let whole = "_row".to_owned();
-        if fields.iter().any(|field| matches!(field.field.map(|f| &f.kind), Some(FieldKind::Computed(_)))) {
+        if fields.iter().any(|field| self.reads_row(table, field)) {
             select.outputs.push((Expr::Whole(base), Some(whole.clone())));
         }
         let mut outer_order = Vec::new();
@@ -224,6 +224,9 @@ impl<'a> Context<'a> {
                     FieldKind::RelationshipAggregate(relationship) => {
                         self.aggregate_output(table, *relationship, alias, selected, outputs)?
                     }
+                    FieldKind::Join(join) | FieldKind::JoinAggregate(join) => {
+                        self.join_output(table, *join, (alias, &whole), selected, outputs)?
+                    }
                     _ => {
                         let message = format!("the field '{}' cannot be selected here", selected.name);
                         return Err(GraphqlError::at(selected.path.clone(), ErrorCode::NotSupported, message));
@@ -266,13 +269,34 @@ impl<'a> Context<'a> {
         outputs: &mut Vec<Expr>,
     ) -> Result<Shape> {
         let info = &self.table(table).columns[column];
-        let mut expr = self.column(table, column, alias);
-        if let Some(Some(guard)) = self.rule(table).guards.get(column) {
-            let condition = self.condition(guard, table, alias, alias);
-            expr = Expr::Case(vec![(condition, expr)], None);
-        }
+        let expr = self.guarded_column(table, column, alias);
         let expr = self.at_path(expr, selected)?;
         Ok(self.output(expr, info.oid, &info.ty, outputs))
+    }
+
+    /// A column as the role sees it.
+    fn guarded_column(&mut self, table: TableId, column: usize, alias: Alias) -> Expr {
+        let expr = self.column(table, column, alias);
+        match self.rule(table).guards.get(column) {
+            Some(Some(guard)) => {
+                let condition = self.condition(guard, table, alias, alias);
+                Expr::Case(vec![(condition, expr)], None)
+            }
+            _ => expr,
+        }
+    }
+
+    /// A column as the role sees it, whole, as an output.
+    pub(super) fn plain_column(
+        &mut self,
+        table: TableId,
+        column: usize,
+        alias: Alias,
+        outputs: &mut Vec<Expr>,
+    ) -> Shape {
+        let info = &self.table(table).columns[column];
+        let expr = self.guarded_column(table, column, alias);
+        self.output(expr, info.oid, &info.ty, outputs)
     }
 
     /// A JSON value at the path that the argument `path` names.
@@ -410,7 +434,7 @@ impl<'a> Context<'a> {
         let fields = self.under(selected)?;
         let there = self.alias();
         let origin = self.read(other);
-        let computed = fields.iter().any(|field| matches!(field.field.map(|f| &f.kind), Some(FieldKind::Computed(_))));
+        let computed = fields.iter().any(|field| self.reads_row(other, field));
         let rule = self.rule(other);
         let mut whole = Expr::Whole(there);
         let join = if info.unique {

@@ -19,6 +19,8 @@ pub enum Shape {
     Record(usize, Box<Shape>),
     /// The first of an array of records, or null.
     First(usize, Box<Shape>),
+    /// What a join fetches, by its place, for the left side that these values are.
+    Join(usize, Vec<Shape>),
 }
 
 /// What the rows of a statement become.

@@ -79,12 +79,16 @@ impl<'a> Context<'a> {
             }],
             ..Select::default()
         };
+        // What is joined to the rows from elsewhere is read as well.
+        let collector = self.collector;
+        let joined = collector.reads.borrow();
+        self.tables.extend(joined.0.iter().copied());
         LivePlan {
             sql: print(&Statement::Select(select), Parameters::Columns(members)),
             params,
             answer,
             tables: self.table_names(),
-            calls_functions: self.calls_functions,
+            calls_functions: self.calls_functions || joined.1,
             cursor,
         }
     }

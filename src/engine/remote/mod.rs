@@ -5,7 +5,7 @@ mod introspection;
 use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::actions::{forwarded, receive};
 use super::callers::{RemoteCall, RequestContext};
@@ -16,11 +16,11 @@ use super::outbound::{Outbound, OutboundError, USER_AGENT};
 /// Seconds that a remote schema has when its definition names none.
 const DEFAULT_TIMEOUT: u64 = 60;
 
-/// Asks a remote schema; gives the value under the one response key.
+/// Asks a remote schema; gives its `data`.
 ///
 /// # Errors
-/// The remote's errors as `internal.errors`, or Hasura's words for an answer that is none.
-pub async fn call(outbound: &Outbound, context: &RequestContext, call: RemoteCall) -> Result<Value> {
+/// The remote's errors, also as `internal.errors`, or Hasura's words for an answer that is none.
+pub async fn call(outbound: &Outbound, context: &RequestContext, call: RemoteCall) -> Result<Map<String, Value>> {
     let mut headers = HeaderMap::new();
     if call.schema.definition.forward_client_headers {
         headers = forwarded(&context.headers, None);
@@ -35,7 +35,17 @@ pub async fn call(outbound: &Outbound, context: &RequestContext, call: RemoteCal
         fields.insert("variables".into(), call.variables.into());
     }
     let answer = post(outbound, &call.schema, headers, &body).await?;
-    data_of(answer, &call.key)
+    data_of(answer)
+}
+
+/// The value under a response key of a remote's answer.
+///
+/// # Errors
+/// Hasura's words for a key that is missing.
+pub fn member(data: &mut Map<String, Value>, key: &str) -> Result<Value> {
+    data.get_mut(key)
+        .map(Value::take)
+        .ok_or_else(|| GraphqlError::new(ErrorCode::RemoteSchemaError, format!("expecting key {key}")))
 }
 
 /// Fetches the remote's schema; gives it as SDL.
@@ -43,9 +53,17 @@ pub async fn call(outbound: &Outbound, context: &RequestContext, call: RemoteCal
 /// # Errors
 /// A sentence for the list of inconsistencies.
 pub async fn introspect(outbound: &Outbound, schema: &RemoteSchema) -> Result<String, String> {
-    let body = json!({"operationName": "IntrospectionQuery", "query": introspection::QUERY});
-    let answer = post(outbound, schema, HeaderMap::new(), &body).await.map_err(|error| error.message)?;
+    let answer = introspection(outbound, schema).await.map_err(|error| error.message)?;
     introspection::to_sdl(&answer)
+}
+
+/// The remote's answer to the standard introspection request.
+///
+/// # Errors
+/// A remote that cannot be reached or does not answer JSON.
+pub async fn introspection(outbound: &Outbound, schema: &RemoteSchema) -> Result<Value> {
+    let body = json!({"operationName": "IntrospectionQuery", "query": introspection::QUERY});
+    post(outbound, schema, HeaderMap::new(), &body).await
 }
 
 async fn post(outbound: &Outbound, schema: &RemoteSchema, mut headers: HeaderMap, body: &Value) -> Result<Value> {
@@ -78,7 +96,7 @@ async fn post(outbound: &Outbound, schema: &RemoteSchema, mut headers: HeaderMap
         .map_err(|_| GraphqlError::new(ErrorCode::RemoteSchemaError, "Failed reading: not a valid json value"))
 }
 
-fn data_of(mut answer: Value, key: &str) -> Result<Value> {
+fn data_of(mut answer: Value) -> Result<Map<String, Value>> {
     let failed = |message: &str| GraphqlError::new(ErrorCode::RemoteSchemaError, message);
     let errors = answer.get_mut("errors").map(Value::take).filter(|errors| match errors {
         Value::Null => false,
@@ -86,11 +104,15 @@ fn data_of(mut answer: Value, key: &str) -> Result<Value> {
         _ => true,
     });
     if let Some(errors) = errors {
-        return Err(GraphqlError::unexpected("Errors from remote server").with_internal(json!({"errors": errors})));
+        let error = GraphqlError::unexpected("Errors from remote server").with_internal(json!({"errors": errors}));
+        return Err(match errors {
+            Value::Array(errors) => error.answered_by(errors),
+            _ => error,
+        });
     }
     match answer.get_mut("data").map(Value::take) {
         None => Err(failed("Missing \"data\" field with no errors in response from remote")),
-        Some(Value::Object(mut data)) => data.remove(key).ok_or_else(|| failed(&format!("expecting key {key}"))),
+        Some(Value::Object(data)) => Ok(data),
         Some(_) => Err(failed("Received null \"data\" field with no errors in response from remote")),
     }
 }
@@ -101,19 +123,18 @@ mod tests {
 
     #[test]
     fn answers_mean_what_was_recorded() {
-        let message = |answer: Value| data_of(answer, "platformHealth").unwrap_err().message;
-        assert_eq!(data_of(json!({"data": {"platformHealth": null}}), "platformHealth"), Ok(Value::Null));
-        assert_eq!(
-            data_of(json!({"data": {"platformHealth": "ok"}, "extensions": {"cost": 1}}), "platformHealth"),
-            Ok(json!("ok"))
-        );
+        let health = |answer: Value| data_of(answer).and_then(|mut data| member(&mut data, "platformHealth"));
+        let message = |answer: Value| health(answer).unwrap_err().message;
+        assert_eq!(health(json!({"data": {"platformHealth": null}})), Ok(Value::Null));
+        assert_eq!(health(json!({"data": {"platformHealth": "ok"}, "extensions": {"cost": 1}})), Ok(json!("ok")));
         assert_eq!(message(json!({"message": "no"})), "Missing \"data\" field with no errors in response from remote");
         assert_eq!(
             message(json!({"data": null})),
             "Received null \"data\" field with no errors in response from remote"
         );
         assert_eq!(message(json!({"data": {}})), "expecting key platformHealth");
-        let error = data_of(json!({"data": null, "errors": [{"message": "m"}]}), "platformHealth").unwrap_err();
+        let error = health(json!({"data": null, "errors": [{"message": "m"}]})).unwrap_err();
         assert_eq!(error.internal, Some(json!({"errors": [{"message": "m"}]})));
+        assert_eq!(error.to_graphql_body(false), json!({"data": null, "errors": [{"message": "m"}]}));
     }
 }

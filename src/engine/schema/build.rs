@@ -3,6 +3,7 @@
 mod action;
 mod aggregate;
 mod input;
+mod join;
 mod mutation;
 mod object;
 mod roots;
@@ -12,6 +13,7 @@ use std::collections::{HashMap, VecDeque};
 use indexmap::IndexMap;
 
 use super::RoleSchema;
+use super::join::JoinOwner;
 use super::model::{ColumnInfo, Model, SelectRule, TableId, TableInfo};
 use super::names;
 use super::remote::RemoteTypes;
@@ -61,6 +63,8 @@ pub(super) enum Key {
     AsyncAction(usize),
     StDWithin(&'static str),
     Remote(usize, String),
+    /// What a relationship leaves open of an input object of a remote field, by the argument and the fields to it.
+    JoinInput(JoinOwner, usize, Vec<String>),
     Root(&'static str),
 }
 
@@ -143,7 +147,11 @@ impl<'a> Builder<'a> {
             return id;
         }
         let id = self.types.list.len();
-        self.types.list.push(Type { name: name.clone(), description: None, kind: TypeKind::Scalar });
+        let remote = match &key {
+            Key::Remote(place, own) => Some((*place, own.clone())),
+            _ => None,
+        };
+        self.types.list.push(Type { name: name.clone(), description: None, kind: TypeKind::Scalar, remote });
         self.types.by_name.insert(name, id);
         self.places.insert(key.clone(), id);
         self.waiting.push_back((key, id));
@@ -244,7 +252,8 @@ impl<'a> Builder<'a> {
                 "geography" => "st_d_within_geography_input".to_owned(),
                 _ => "st_d_within_input".to_owned(),
             },
-            Key::Remote(remote, name) => self.remotes[*remote].name(name),
+            Key::Remote(remote, name) => self.remotes[*remote].names.ty(name).to_owned(),
+            Key::JoinInput(owner, join, path) => self.join_input_name(owner, *join, path),
             Key::Root(name) => (*name).to_owned(),
         }
     }
@@ -297,6 +306,7 @@ impl<'a> Builder<'a> {
             Key::Custom(name) => self.custom(name),
             Key::AsyncAction(action) => self.async_action(*action),
             Key::Remote(remote, name) => self.remote(*remote, name),
+            Key::JoinInput(owner, join, path) => self.join_input(owner, *join, path),
         }
     }
 

@@ -68,6 +68,8 @@ pub struct TableInfo {
     pub relationships: Vec<RelationshipInfo>,
     /// Computed fields.
     pub computed: Vec<ComputedInfo>,
+    /// Relationships that leave the source.
+    pub joins: Vec<super::join::JoinInfo>,
     /// Values with their comments, when the table is an enum.
     pub enum_values: Option<Vec<(String, Option<String>)>>,
     /// Names of its root fields.

@@ -178,6 +178,7 @@ impl Resolver<'_> {
             constraints,
             relationships: Vec::new(),
             computed: Vec::new(),
+            joins: Vec::new(),
             enum_values: table.is_enum.then(|| enums.get(&table.table).cloned().unwrap_or_default()),
             roots,
             root_comments,

@@ -39,6 +39,8 @@ pub struct Type {
     pub description: Option<Text>,
     /// What it is made of.
     pub kind: TypeKind,
+    /// Of a remote schema's type, the schema's place and the type's own name.
+    pub remote: Option<(usize, String)>,
 }
 
 /// What a type is made of.
@@ -160,10 +162,12 @@ pub enum FieldKind {
     ActionRelationship(usize, TableId),
     /// A field of the answer of an asynchronous action.
     AsyncField,
-    /// A field of a remote schema.
-    Remote,
-    /// A remote relationship, by its place in the table's metadata.
-    RemoteRelationship(usize),
+    /// A field of a remote schema, by its own name.
+    Remote(String),
+    /// A relationship that leaves the source or the remote schema, by its place among those of the table or type.
+    Join(usize),
+    /// The aggregate over the rows of such a relationship.
+    JoinAggregate(usize),
 }
 
 /// A root field.
@@ -201,6 +205,8 @@ pub enum RootField {
     ActionResult(usize),
     /// A root field of a remote schema, by the schema's place and the field's own name.
     Remote(usize, String),
+    /// The root fields of a remote schema, by the schema's place.
+    RemoteNamespace(usize),
 }
 
 /// An argument, or a field of an input object.

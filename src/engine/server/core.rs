@@ -11,11 +11,11 @@ use super::start::SurfaceError;
 use super::surface::Surface;
 use crate::engine::callers::{Pending, RequestContext};
 use crate::engine::error::{GraphqlError, Result};
-use crate::engine::execute::{Executor, refresh};
+use crate::engine::execute::{Executor, Refreshed, refresh};
 use crate::engine::metadata::{Metadata, QualifiedName};
 use crate::engine::options::EngineOptions;
 use crate::engine::outbound::Outbound;
-use crate::engine::plan::{Binder, CompiledRoot, LivePlan, Planned, Root, Values};
+use crate::engine::plan::{Binder, CompiledRoot, Join, JoinTarget, Joins, LivePlan, Planned, Root, Values};
 use crate::engine::request::Request;
 use crate::engine::schema::Inconsistency;
 use crate::engine::session::Session;
@@ -109,7 +109,7 @@ impl Backend for Core {
             let state = self.engine.state();
             let planned = state.plan(&context.session, request)?;
             if let Planned::Subscription(root) = &planned {
-                return self.subscription(&state, &context.session, request, root).map(Outcome::Subscription);
+                return self.subscription(&state, context, request, root).map(Outcome::Subscription);
             }
             let response = match self.engine.executor().run(context, &planned).await {
                 Ok(response) => response,
@@ -169,7 +169,8 @@ fn current(state: &State) -> Current {
 }
 
 impl Core {
-    fn subscription(&self, state: &State, session: &Session, request: &Request, root: &Root) -> Result<Plan> {
+    fn subscription(&self, state: &State, context: &RequestContext, request: &Request, root: &Root) -> Result<Plan> {
+        let session = &context.session;
         let live = match &root.field {
             CompiledRoot::Live(live) => live,
             CompiledRoot::Action(action) if action.result => {
@@ -185,23 +186,39 @@ impl Core {
             values: root.values.clone(),
             stream: is_stream.then(|| (session.clone(), request.variables.clone())),
             cursor: None,
+            context: root.joins.is_some().then(|| context.clone()),
         };
+        let mut cohort = format!(
+            "{}\n{}\n{}\n{}\n{}\n{}",
+            state.version,
+            session.role(),
+            root.key,
+            request.operation_name.as_deref().unwrap_or_default(),
+            request.query,
+            live.sql,
+        );
+        let mut key = serde_json::to_string(&root.values).unwrap_or_default();
+        if let Some(joins) = &root.joins {
+            // What is joined may hang on variables, on who asks and on the headers that are sent along.
+            cohort.push_str(&format!("\n{joins:?}"));
+            key.push_str(&session.to_json());
+            let forwards = |join: &Join| match &join.target {
+                JoinTarget::Remote { schema, .. } => schema.definition.forward_client_headers,
+                JoinTarget::Rows(_) => false,
+            };
+            if joins.iter().any(forwards) {
+                key.push_str(&format!("\n{:?}", context.headers));
+            }
+        }
         Ok(Plan {
-            cohort: format!(
-                "{}\n{}\n{}\n{}\n{}\n{}",
-                state.version,
-                session.role(),
-                root.key,
-                request.operation_name.as_deref().unwrap_or_default(),
-                request.query,
-                live.sql,
-            ),
-            key: serde_json::to_string(&root.values).unwrap_or_default(),
+            cohort,
+            key,
             relations: (!live.calls_functions).then(|| live.tables.clone()),
             fetch: Arc::new(LiveFetch {
                 executor: self.engine.executor().clone(),
                 plan: live.clone(),
                 key: root.key.clone(),
+                joins: root.joins.clone(),
             }),
             member: Arc::new(member),
         })
@@ -215,6 +232,8 @@ struct LiveMember {
     stream: Option<(Session, serde_json::Map<String, serde_json::Value>)>,
     /// Of a stream that has moved: where it stands.
     cursor: Option<String>,
+    /// Who asks, where something is joined from elsewhere.
+    context: Option<RequestContext>,
 }
 
 /// Fetches a cohort with its plan's one statement.
@@ -222,6 +241,7 @@ struct LiveFetch {
     executor: Executor,
     plan: Arc<LivePlan>,
     key: String,
+    joins: Option<Joins>,
 }
 
 impl Fetch for LiveFetch {
@@ -229,13 +249,16 @@ impl Fetch for LiveFetch {
         Box::pin(async move {
             let members: Vec<&LiveMember> = members.iter().filter_map(|member| member.downcast_ref()).collect();
             let values: Vec<&Values> = members.iter().map(|member| &member.values).collect();
-            let refreshed = refresh(&self.executor, &self.plan, &values).await?;
+            let mut refreshed = refresh(&self.executor, &self.plan, &values).await?;
+            if let Some(joins) = &self.joins {
+                refreshed = self.joined(joins, &members, refreshed).await?;
+            }
             members
                 .iter()
                 .zip(refreshed)
                 .map(|(member, refreshed)| {
                     let moved = match (&member.stream, &refreshed.cursor) {
-                        (Some(stream), Some(cursor)) => Some(self.moved(stream, cursor)?),
+                        (Some(_), Some(cursor)) => Some(self.moved(member, cursor)?),
                         _ => None,
                     };
                     Ok(Fetched { answer: self.answer(&refreshed.data), moved })
@@ -250,19 +273,38 @@ impl Fetch for LiveFetch {
 
     fn resume(&self, left: &Member, fresh: Member) -> Result<Member> {
         let of = |member: &'_ Member| member.clone().downcast::<LiveMember>().ok();
-        match (of(left).and_then(|left| left.cursor.clone()), of(&fresh).and_then(|fresh| fresh.stream.clone())) {
-            (Some(cursor), Some(stream)) => self.moved(&stream, &cursor),
+        match (of(left).and_then(|left| left.cursor.clone()), of(&fresh)) {
+            (Some(cursor), Some(member)) if member.stream.is_some() => self.moved(&member, &cursor),
             _ => Ok(fresh),
         }
     }
 }
 
 impl LiveFetch {
-    fn moved(&self, stream: &(Session, serde_json::Map<String, serde_json::Value>), cursor: &str) -> Result<Member> {
-        let (session, variables) = stream;
+    /// The same stream after a cursor.
+    fn moved(&self, member: &LiveMember, cursor: &str) -> Result<Member> {
         let place = [Some(cursor.to_owned())];
-        let values = Binder { cursor: &place, ..Binder::new(session, variables) }.bind(&self.plan.params)?;
-        Ok(Arc::new(LiveMember { values, stream: Some(stream.clone()), cursor: Some(cursor.to_owned()) }))
+        let mut values = member.values.clone();
+        if let Some((session, variables)) = &member.stream {
+            values = Binder { cursor: &place, ..Binder::new(session, variables) }.bind(&self.plan.params)?;
+        }
+        let (stream, context) = (member.stream.clone(), member.context.clone());
+        Ok(Arc::new(LiveMember { values, stream, cursor: Some(cursor.to_owned()), context }))
+    }
+
+    /// Puts what is joined from elsewhere into the members' answers, for each as who asks.
+    async fn joined(
+        &self,
+        joins: &Joins,
+        members: &[&LiveMember],
+        refreshed: Vec<Refreshed>,
+    ) -> Result<Vec<Refreshed>> {
+        let all = members.iter().zip(refreshed).map(|(member, one)| async move {
+            let Some(context) = &member.context else { return Ok(one) };
+            let data = self.executor.join(context, joins, one.data.into()).await?;
+            Ok(Refreshed { data: data.into(), ..one })
+        });
+        futures::future::try_join_all(all).await
     }
 
     fn answer(&self, data: &[u8]) -> Arc<str> {

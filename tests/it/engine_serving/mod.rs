@@ -3,9 +3,11 @@
 mod actions;
 mod conformance;
 mod events;
+mod joins;
 mod kept;
 mod live;
 mod recorded;
+mod recorded_remote;
 mod refused;
 mod service;
 mod settings;

@@ -7,27 +7,36 @@ use super::service::Service;
 use super::{Rig, Setup};
 use crate::support::shared_directory;
 
-/// An engine with the setup of the recordings; nothing where they are absent.
+/// An engine with the setup of the recordings; nothing where they are absent. What is replayed with it needs neither
+/// remote schema nor transforms nor cron triggers.
 pub async fn rig(service: &Service) -> Option<Rig> {
+    let without_remote = |metadata: &mut Value| {
+        metadata.as_object_mut().unwrap().remove("remote_schemas");
+        for table in metadata["sources"][0]["tables"].as_array_mut().unwrap() {
+            table.as_object_mut().unwrap().remove("remote_relationships");
+        }
+    };
+    rig_with(&service.url(), without_remote).await
+}
+
+/// The same with its webhooks and remote schema at a URL.
+pub async fn rig_with(url: &str, adjust: impl Fn(&mut Value)) -> Option<Rig> {
     let directory = shared_directory("vendor/hasura/recorded")?;
     let sql = std::fs::read_to_string(directory.join("setup.sql")).unwrap();
     let mut metadata: Value =
         serde_json::from_str(&std::fs::read_to_string(directory.join("metadata.json")).unwrap()).unwrap();
-    // What is replayed here needs neither remote schema nor transforms nor cron triggers.
+    adjust(&mut metadata);
     let fields = metadata.as_object_mut().unwrap();
-    fields.remove("remote_schemas");
     fields.remove("cron_triggers");
     for table in fields["sources"][0]["tables"].as_array_mut().unwrap() {
-        let table = table.as_object_mut().unwrap();
-        table.remove("remote_relationships");
-        table.remove("event_triggers");
+        table.as_object_mut().unwrap().remove("event_triggers");
     }
     for action in fields["actions"].as_array_mut().unwrap() {
         let definition = action["definition"].as_object_mut().unwrap();
         definition.retain(|key, _| !key.ends_with("_transform"));
     }
     let env = vec![
-        ("NORTHSTACK_URL", service.url()),
+        ("NORTHSTACK_URL", url.to_owned()),
         ("ACTION_SECRET", "action-secret-of-the-recording".to_owned()),
         ("EVENT_SECRET", "event-secret".to_owned()),
         ("CLOSED_URL", "http://127.0.0.1:9/x".to_owned()),
@@ -191,7 +200,7 @@ async fn failing_requests_are_answered_as_recorded() {
 }
 
 /// `internal` shows Hasura's own SQL and types.
-fn without_internals(value: &mut Value) {
+pub fn without_internals(value: &mut Value) {
     match value {
         Value::Object(fields) => {
             fields.remove("internal");

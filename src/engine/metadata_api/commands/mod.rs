@@ -9,6 +9,8 @@ mod remote;
 mod tables;
 mod triggers;
 
+pub(super) use remote::remove_type_relationship;
+
 use serde_json::{Value, json};
 
 use super::change::Accept;

@@ -1,4 +1,4 @@
-//! Actions: root fields, custom types, results of asynchronous ones; and types of remote schemas.
+//! Actions: root fields, custom types, results of asynchronous ones.
 
 use indexmap::IndexMap;
 
@@ -170,18 +170,5 @@ impl Builder<'_> {
             }
         }
         (described(&object.description), TypeKind::Object(fields, Vec::new()))
-    }
-
-    pub(super) fn remote_roots(&mut self, operation: &str, fields: &mut Fields) {
-        let remotes = self.remotes;
-        for (place, remote) in remotes.iter().enumerate() {
-            for field in remote.root_fields(operation, self.role) {
-                let arguments = self.remote_arguments(place, &field.arguments);
-                let ty = self.remote_type(place, field.ty);
-                let description = field.description.clone().map(Text::Owned);
-                let kind = FieldKind::Root(RootField::Remote(place, field.name.clone()));
-                fields.insert(field.name.clone(), Field { description, arguments, ty, kind });
-            }
-        }
     }
 }

@@ -84,6 +84,7 @@ impl Builder<'_> {
                 fields.insert(self.joined(&relationship.name, "aggregate"), field);
             }
         }
+        self.table_joins(table, &mut fields);
         let description =
             info.description.clone().unwrap_or_else(|| format!("columns and relationships of \"{}\"", info.name));
         (text(description), TypeKind::Object(fields, Vec::new()))

@@ -138,7 +138,7 @@ impl Operations {
         match outcome.await {
             Ok(None) => {}
             Ok(Some(Err(error))) => {
-                let errors = [error.to_graphql(self.surface.shows_internals(Some(&caller.identity.session)))];
+                let errors = error.to_graphql_list(self.surface.shows_internals(Some(&caller.identity.session)));
                 self.finish(&id, token, Some(self.protocol.failure(&id, &errors)));
             }
             Ok(Some(Ok(answer))) => {

@@ -1,44 +1,15 @@
-//! Root fields of remote schemas: the operation that is sent there.
+//! Root fields of introspection: the operation that the schema's document answers.
 
 use std::collections::BTreeSet;
 
 use apollo_compiler::ast::{self, Selection};
 use serde_json::{Map, Value};
 
-use super::Kind;
-use super::collect::{Collector, Selected};
+use super::collect::Selected;
 use super::document::Operation;
-use crate::engine::callers::RemoteCall;
-use crate::engine::error::Result;
-use crate::engine::schema::RemoteTypes;
-
-/// The call that a root field of a remote schema makes. Fields below are checked here, so that a fault is Hasura's.
-pub fn call(
-    remote: &RemoteTypes,
-    operation: &Operation<'_>,
-    collector: &Collector<'_>,
-    kind: Kind,
-    selected: &Selected<'_>,
-) -> Result<RemoteCall> {
-    check(collector, selected)?;
-    let (document, variables) = single(operation, selected, kind);
-    Ok(RemoteCall { schema: remote.definition.clone(), query: document, variables, key: selected.key.to_owned() })
-}
-
-fn check<'a>(collector: &Collector<'a>, selected: &Selected<'a>) -> Result<()> {
-    let Some(field) = selected.field else { return Ok(()) };
-    for under in collector.collect(field.ty.base(), &selected.under, &selected.path)? {
-        check(collector, &under)?;
-    }
-    Ok(())
-}
 
 /// A query of one root field, with the variables that it uses.
 pub fn single_field(operation: &Operation<'_>, selected: &Selected<'_>) -> (String, Map<String, Value>) {
-    single(operation, selected, Kind::Query)
-}
-
-fn single(operation: &Operation<'_>, selected: &Selected<'_>, kind: Kind) -> (String, Map<String, Value>) {
     let mut uses = Uses { operation, variables: BTreeSet::new(), fragments: BTreeSet::new() };
     for argument in selected.arguments {
         uses.value(&argument.value);
@@ -46,11 +17,7 @@ fn single(operation: &Operation<'_>, selected: &Selected<'_>, kind: Kind) -> (St
     for selections in &selected.under {
         uses.selections(selections);
     }
-    let mut text = String::from(match kind {
-        Kind::Query => "query",
-        Kind::Mutation => "mutation",
-        Kind::Subscription => "subscription",
-    });
+    let mut text = String::from("query");
     let mut variables = Map::new();
     let definitions: Vec<&ast::VariableDefinition> = operation
         .variables

@@ -8,6 +8,7 @@ use serde_json::Value;
 use sqlx::PgPool;
 
 use super::metadata::{LoadError, Metadata};
+use super::schedule::ScheduleOptions;
 use super::subscriptions::HubOptions;
 
 /// What an engine is started with.
@@ -46,6 +47,8 @@ pub struct EngineOptions {
     pub limits: Limits,
     /// How live queries are kept up to date.
     pub live_queries: HubOptions,
+    /// How cron triggers and scheduled events are kept.
+    pub schedules: ScheduleOptions,
 }
 
 impl EngineOptions {
@@ -68,6 +71,7 @@ impl EngineOptions {
             allow_list: false,
             limits: Limits::default(),
             live_queries: HubOptions::default(),
+            schedules: ScheduleOptions::default(),
         }
     }
 }

@@ -16,6 +16,7 @@ use super::callers::{ActionAnswer, ActionCall, RequestContext};
 use super::error::{GraphqlError, Result};
 use super::metadata::Action;
 use super::outbound::{Outbound, USER_AGENT};
+use super::transform::{Outgoing, RequestTransformer, ResponseTransformer, TransformError};
 
 pub(crate) use headers::forwarded;
 pub(crate) use reply::kind;
@@ -66,23 +67,13 @@ pub async fn call(outbound: &Outbound, context: &RequestContext, call: ActionCal
 /// Calls an action's webhook.
 async fn invoke(outbound: &Outbound, action: &Action, request: Request<'_>) -> Result<ActionAnswer> {
     let definition = &action.definition;
-    let client = request.client;
+    let (client, session) = (request.client, request.session);
     let request = json!({
         "action": {"name": action.name},
         "input": request.input,
         "request_query": request.query,
         "session_variables": request.session,
     });
-    // What an admin sees of a failed call: the template of the address, not what filled it.
-    let shown = || {
-        let mut shown = request.clone();
-        if let Some(fields) = shown.as_object_mut() {
-            fields.remove("session_variables");
-            fields.insert("transformed_request".into(), Value::Null);
-            fields.insert("url".into(), definition.handler.as_str().into());
-        }
-        shown
-    };
     let prepare = || {
         let mut headers = outbound.headers(&definition.headers)?;
         for (name, value) in client.into_iter().flatten() {
@@ -93,22 +84,53 @@ async fn invoke(outbound: &Outbound, action: &Action, request: Request<'_>) -> R
         Ok::<_, super::outbound::OutboundError>((outbound.url(&definition.handler)?, headers))
     };
     let (url, headers) = prepare().map_err(|error| GraphqlError::unexpected(error.to_string()))?;
+    let mut outgoing = Outgoing::post(url, headers, request.to_string());
+    let (mut transformed, mut context) = (Value::Null, Value::Null);
+    if let Some(transform) = &definition.request_transform {
+        let base_url = outbound.fill(&definition.handler).unwrap_or_default();
+        let changed = RequestTransformer::compile(transform)
+            .and_then(|transformer| transformer.apply(outgoing, &base_url, Some(session)));
+        (outgoing, context) = changed.map_err(|error| untransformed("Request", error))?;
+        transformed = json!({"method": outgoing.method.as_str(), "body": outgoing.shown_body()});
+    }
+    // What an admin sees of a failed call: the template of the address, not what filled it.
+    let shown = || {
+        let mut shown = request.clone();
+        if let Some(fields) = shown.as_object_mut() {
+            fields.remove("session_variables");
+            fields.insert("transformed_request".into(), transformed.clone());
+            fields.insert("url".into(), definition.handler.as_str().into());
+        }
+        shown
+    };
     let timeout = Duration::from_secs(definition.timeout.unwrap_or(DEFAULT_TIMEOUT));
-    let post = outbound.http_without_redirects.post(url).headers(headers).body(request.to_string());
-    let received = match tokio::time::timeout(timeout, receive(post)).await {
+    let call = outgoing.into_request(&outbound.http_without_redirects);
+    let received = match tokio::time::timeout(timeout, receive(call)).await {
         Ok(Ok(received)) if is_redirect(received.status) => Err("too many redirects".to_owned()),
         Ok(Ok(received)) => Ok(received),
         Ok(Err(error)) => Err(error),
         Err(_) => Err("Response timeout".to_owned()),
     };
     match received {
-        Ok(received) => reply::read(&received, shown),
+        Ok(mut received) => {
+            if let Some(transform) = &definition.response_transform {
+                received.body = ResponseTransformer::compile(transform)
+                    .and_then(|change| change.apply(received.status, received.body, context, Some(session)))
+                    .map_err(|error| untransformed("Response", error))?;
+            }
+            reply::read(&received, shown)
+        }
         Err(message) => Err(GraphqlError::unexpected("http exception when calling webhook").with_internal(json!({
             "error": {"message": message, "type": "http_exception"},
             "request": shown(),
             "response": null,
         }))),
     }
+}
+
+/// A transform that failed, in Hasura's words; why is told to admins.
+fn untransformed(what: &str, error: TransformError) -> GraphqlError {
+    GraphqlError::unexpected(format!("{what} Transformation Failed")).with_internal(Value::Array(error.0))
 }
 
 fn is_redirect(status: u16) -> bool {

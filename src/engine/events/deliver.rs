@@ -5,23 +5,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderValue, header};
+use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 use sqlx::{PgPool, Row};
 use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::outcome::{self, Next, Outcome};
-use super::payload::{Delivery, Event, LoggedHeader, LoggedRequest, Reply};
+use super::outcome::{self, Log, Next, Outcome};
+use super::payload::{Delivery, EVENT_LOG, Event, LoggedHeader, LoggedRequest, Reply};
+use super::send::send;
+use crate::engine::kriti::SessionVariables;
 use crate::engine::metadata::{EventTrigger, QualifiedName, Source};
 use crate::engine::outbound::{Outbound, OutboundError, USER_AGENT};
+use crate::engine::transform::{Outgoing, RequestTransformer, ResponseTransformer, TransformError};
 
 /// Seconds that a webhook has when the trigger names none.
 const DEFAULT_TIMEOUT: u64 = 60;
 /// Seconds beyond the time-out after which a claimed event counts as abandoned.
 const LEASE_SLACK: i64 = 15;
-/// Longest part of an answer that is kept in the log, in bytes.
-const LONGEST_ANSWER: usize = 64 * 1024;
 
 /// How events are delivered.
 #[derive(Debug, Clone)]
@@ -49,8 +51,12 @@ pub struct Deliverer {
 struct Target {
     name: String,
     url: url::Url,
+    /// The address as it was configured, for transforms.
+    base_url: String,
     headers: HeaderMap,
     logged_headers: Vec<LoggedHeader>,
+    transform: Option<RequestTransformer>,
+    response_transform: Option<ResponseTransformer>,
     retries: u32,
     interval: u64,
     timeout: Duration,
@@ -58,11 +64,14 @@ struct Target {
 
 impl Target {
     fn new(trigger: &EventTrigger, outbound: &Outbound) -> Result<Self, OutboundError> {
-        let url = match (&trigger.webhook, &trigger.webhook_from_env) {
-            (Some(template), _) => outbound.url(template)?,
-            (None, Some(variable)) => outbound.url_from_env(variable)?,
+        let (url, base_url) = match (&trigger.webhook, &trigger.webhook_from_env) {
+            (Some(template), _) => (outbound.url(template)?, outbound.fill(template)?),
+            (None, Some(variable)) => (outbound.url_from_env(variable)?, outbound.variable(variable)?.to_owned()),
             (None, None) => return Err(OutboundError::BadUrl(String::new())),
         };
+        let untransformed = |error: TransformError| OutboundError::Untransformed(error.to_string());
+        let transform = trigger.request_transform.as_ref().map(RequestTransformer::compile);
+        let response_transform = trigger.response_transform.as_ref().map(ResponseTransformer::compile);
         let mut headers = HeaderMap::new();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
@@ -70,8 +79,11 @@ impl Target {
         Ok(Self {
             name: trigger.name.clone(),
             url,
+            base_url,
             headers,
             logged_headers: LoggedHeader::of(&trigger.headers),
+            transform: transform.transpose().map_err(untransformed)?,
+            response_transform: response_transform.transpose().map_err(untransformed)?,
             retries: trigger.retry_conf.num_retries,
             interval: trigger.retry_conf.interval_sec,
             timeout: Duration::from_secs(trigger.retry_conf.timeout_sec.unwrap_or(DEFAULT_TIMEOUT).max(1)),
@@ -241,21 +253,65 @@ impl Worker {
 
 async fn deliver(http: reqwest::Client, target: Arc<Target>, outcomes: mpsc::Sender<Outcome>, event: Event) {
     let Ok(body) = to_raw_value(&Delivery::new(&event, &target.name, target.retries)) else { return };
-    let reply = post(&http, &target, &body).await;
-    let next = decide(&reply, event.tries, &target);
-    let request = serde_json::to_string(&LoggedRequest::new(&target.logged_headers, &body)).unwrap_or_default();
-    let (done, written) = oneshot::channel();
-    let outcome = Outcome {
-        event_id: event.id,
-        trigger: target.name.clone(),
-        status: reply.status,
-        request,
-        response: reply.logged().to_string(),
-        next,
-        done,
+    let (next, log) = match target.prepare(&event, &body) {
+        Ok(prepared) => {
+            let (reply, sent) = target.send(&http, prepared).await;
+            let request = serde_json::to_string(&LoggedRequest::new(&target.logged_headers, &sent, EVENT_LOG));
+            let log = Log {
+                status: Some(reply.status),
+                request: request.unwrap_or_default(),
+                response: reply.logged(EVENT_LOG).to_string(),
+            };
+            (decide(&reply, event.tries, &target), Some(log))
+        }
+        // Nothing was sent, and the next try would fail alike.
+        Err(error) => {
+            tracing::warn!(trigger = target.name, reason = %error, "event_not_transformed");
+            (Next::Failed, None)
+        }
     };
+    let (done, written) = oneshot::channel();
+    let outcome = Outcome { event_id: event.id, trigger: target.name.clone(), log, next, done };
     if outcomes.send(outcome).await.is_ok() {
         let _ = written.await;
+    }
+}
+
+/// A request with what its answer's transform may name.
+struct Prepared {
+    request: Outgoing,
+    context: Value,
+    session: Option<SessionVariables>,
+}
+
+impl Target {
+    fn prepare(&self, event: &Event, body: &RawValue) -> Result<Prepared, TransformError> {
+        let request = Outgoing::post(self.url.clone(), self.headers.clone(), body.get().to_owned());
+        if self.transform.is_none() && self.response_transform.is_none() {
+            return Ok(Prepared { request, context: Value::Null, session: None });
+        }
+        let session = event.session();
+        let (request, context) = match &self.transform {
+            Some(transform) => transform.apply(request, &self.base_url, session.as_ref())?,
+            None => (request, Value::Null),
+        };
+        Ok(Prepared { request, context, session })
+    }
+
+    /// The answer, and the body that was sent as the log shows it.
+    async fn send(&self, http: &reqwest::Client, prepared: Prepared) -> (Reply, Box<RawValue>) {
+        let Prepared { request, context, session } = prepared;
+        let sent = request.logged_body();
+        let timed_out = || format!("\"Event Trigger \\\"{}\\\" timed out while processing.\"", self.name);
+        let mut reply = send(http, request, self.timeout, timed_out).await;
+        if let (Some(transform), Ok(status)) = (&self.response_transform, u16::try_from(reply.status)) {
+            match transform.apply(status, reply.body.clone().into_bytes(), context, session.as_ref()) {
+                Ok(body) => reply.body = String::from_utf8_lossy(&body).into_owned(),
+                // Only the status counts; the log then has the answer as it came.
+                Err(error) => tracing::warn!(trigger = self.name, reason = %error, "answer_not_transformed"),
+            }
+        }
+        (reply, sent)
     }
 }
 
@@ -271,47 +327,6 @@ fn decide(reply: &Reply, tries: i32, target: &Target) -> Next {
     }
 }
 
-async fn post(http: &reqwest::Client, target: &Target, body: &RawValue) -> Reply {
-    let call = async {
-        let mut response =
-            http.post(target.url.clone()).headers(target.headers.clone()).body(body.get().to_owned()).send().await?;
-        let (status, headers) = (response.status(), response.headers().clone());
-        let mut text = Vec::new();
-        while let Some(chunk) = response.chunk().await? {
-            text.extend_from_slice(&chunk);
-            if text.len() > LONGEST_ANSWER {
-                text.truncate(LONGEST_ANSWER);
-                break;
-            }
-        }
-        Ok::<_, reqwest::Error>((status, headers, text))
-    };
-    match tokio::time::timeout(target.timeout, call).await {
-        Ok(Ok((status, headers, body))) => Reply {
-            status: i32::from(status.as_u16()),
-            body: String::from_utf8_lossy(&body).replace('\0', ""),
-            retry_after: retry_after(&headers).filter(|_| !status.is_success()),
-            headers: headers
-                .iter()
-                .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
-                .collect(),
-        },
-        Ok(Err(error)) if !error.is_timeout() => failed(1000, format!("http exception: {}", error.without_url())),
-        Ok(Err(_)) | Err(_) => {
-            failed(500, format!("\"Event Trigger \\\"{}\\\" timed out while processing.\"", target.name))
-        }
-    }
-}
-
-fn failed(status: i32, body: String) -> Reply {
-    Reply { status, body, headers: Vec::new(), retry_after: None }
-}
-
-/// Positive whole seconds; dates are ignored.
-fn retry_after(headers: &HeaderMap) -> Option<u64> {
-    headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().filter(|seconds| *seconds > 0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -320,8 +335,11 @@ mod tests {
         Target {
             name: "t".into(),
             url: url::Url::parse("http://service.test/x").unwrap(),
+            base_url: String::new(),
             headers: HeaderMap::new(),
             logged_headers: Vec::new(),
+            transform: None,
+            response_transform: None,
             retries,
             interval: 7,
             timeout: Duration::from_secs(1),
@@ -340,17 +358,5 @@ mod tests {
         assert_eq!(decide(&reply(500, None), 2, &target(2)), Next::Failed);
         assert_eq!(decide(&reply(429, Some(3)), 0, &target(2)), Next::Retry(3));
         assert_eq!(decide(&reply(500, Some(3)), 9, &target(2)), Next::Retry(3), "Retry-After forces another try");
-    }
-
-    #[test]
-    fn only_whole_positive_seconds_count_as_retry_after() {
-        let header = |value: &'static str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static(value));
-            retry_after(&headers)
-        };
-        assert_eq!(header("3"), Some(3));
-        assert_eq!(header("0"), None);
-        assert_eq!(header("Sat, 21 Nov 2026 23:59:59 GMT"), None);
     }
 }

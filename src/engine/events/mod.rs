@@ -8,12 +8,15 @@ mod catalog;
 mod deliver;
 mod outcome;
 mod payload;
+mod send;
 mod triggers;
 
 pub use admin::{EventAdminError, event_by_id, event_logs, invocation_logs, invoke, redeliver};
 pub(in crate::engine) use catalog::is_race;
 pub use catalog::prepare;
 pub use deliver::{Deliverer, DelivererOptions};
+pub(in crate::engine) use payload::{LoggedHeader, LoggedRequest, Reply};
+pub(in crate::engine) use send::{NO_ANSWER, send};
 pub use triggers::install;
 pub(crate) use triggers::quote;
 

@@ -10,12 +10,18 @@ const BATCH: usize = 200;
 pub(super) struct Outcome {
     pub event_id: String,
     pub trigger: String,
-    pub status: i32,
-    pub request: String,
-    pub response: String,
+    /// What goes into the log; nothing when nothing was sent.
+    pub log: Option<Log>,
     pub next: Next,
     /// Told once the outcome is committed.
     pub done: oneshot::Sender<()>,
+}
+
+/// One try as the log keeps it.
+pub(super) struct Log {
+    pub status: Option<i32>,
+    pub request: String,
+    pub response: String,
 }
 
 /// What happens to the event.
@@ -62,16 +68,16 @@ async fn write_batch(pool: &PgPool, batch: &[Outcome]) -> sqlx::Result<()> {
         "with outcome as (select * from unnest($1::text[], $2::text[], $3::int[], $4::text[], $5::text[], $6::bool[], \
            $7::bool[], $8::bigint[]) o(event_id, trigger_name, status, request, response, delivered, failed, retry)), \
          logged as (insert into hdb_catalog.event_invocation_logs (event_id, trigger_name, status, request, response) \
-           select event_id, trigger_name, status, request::json, response::json from outcome) \
-         update hdb_catalog.event_log l set tries = l.tries + 1, locked = null, delivered = o.delivered, \
+           select event_id, trigger_name, status, request::json, response::json from outcome where request is not null) \
+         update hdb_catalog.event_log l set tries = l.tries + (o.request is not null)::int, locked = null, delivered = o.delivered, \
            error = o.failed, next_retry_at = (now() at time zone 'utc') + o.retry * interval '1 second' \
          from outcome o where l.id = o.event_id",
     )
     .bind(column(|o| o.event_id.clone()))
     .bind(column(|o| o.trigger.clone()))
-    .bind(batch.iter().map(|o| o.status).collect::<Vec<_>>())
-    .bind(column(|o| o.request.clone()))
-    .bind(column(|o| o.response.clone()))
+    .bind(batch.iter().map(|o| o.log.as_ref().and_then(|log| log.status)).collect::<Vec<_>>())
+    .bind(batch.iter().map(|o| o.log.as_ref().map(|log| log.request.as_str())).collect::<Vec<_>>())
+    .bind(batch.iter().map(|o| o.log.as_ref().map(|log| log.response.as_str())).collect::<Vec<_>>())
     .bind(batch.iter().map(|o| o.next == Next::Delivered).collect::<Vec<_>>())
     .bind(batch.iter().map(|o| o.next == Next::Failed).collect::<Vec<_>>())
     .bind(retry)

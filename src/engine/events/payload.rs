@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use crate::engine::kriti::SessionVariables;
 use crate::engine::metadata::{Header, QualifiedName};
 use crate::engine::outbound::USER_AGENT;
 
@@ -53,23 +54,37 @@ impl<'e> Delivery<'e> {
     }
 }
 
+impl Event {
+    /// The session variables of who made the change.
+    pub fn session(&self) -> Option<SessionVariables> {
+        #[derive(serde::Deserialize)]
+        struct Payload {
+            session_variables: Option<SessionVariables>,
+        }
+        serde_json::from_str::<Payload>(self.payload.get()).ok()?.session_variables
+    }
+}
+
+/// The version of the logs of event triggers.
+pub(in crate::engine) const EVENT_LOG: &str = "2";
+
 /// The request as the invocation log keeps it: values from the environment stay out.
 #[derive(Serialize)]
-pub(super) struct LoggedRequest<'e> {
+pub(in crate::engine) struct LoggedRequest<'e> {
     headers: &'e [LoggedHeader],
     payload: &'e RawValue,
     version: &'static str,
 }
 
 impl<'e> LoggedRequest<'e> {
-    pub fn new(headers: &'e [LoggedHeader], payload: &'e RawValue) -> Self {
-        Self { headers, payload, version: "2" }
+    pub fn new(headers: &'e [LoggedHeader], payload: &'e RawValue, version: &'static str) -> Self {
+        Self { headers, payload, version }
     }
 }
 
 /// A header in the invocation log.
 #[derive(Debug, Clone, Serialize)]
-pub(super) struct LoggedHeader {
+pub(in crate::engine) struct LoggedHeader {
     name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     value: Option<String>,
@@ -96,7 +111,7 @@ impl LoggedHeader {
 }
 
 /// What came of one try.
-pub(super) struct Reply {
+pub(in crate::engine) struct Reply {
     /// HTTP status; 500 for a time-out, 1000 when no answer came, as Hasura notes it.
     pub status: i32,
     pub body: String,
@@ -111,17 +126,17 @@ impl Reply {
     }
 
     /// The answer as the invocation log keeps it.
-    pub fn logged(&self) -> serde_json::Value {
+    pub fn logged(&self, version: &str) -> serde_json::Value {
         if self.delivered() {
             let headers: Vec<_> =
                 self.headers.iter().map(|(name, value)| LoggedHeader::received(name, value)).collect();
             serde_json::json!({
                 "data": {"body": self.body, "headers": headers, "status": self.status},
                 "type": "webhook_response",
-                "version": "2",
+                "version": version,
             })
         } else {
-            serde_json::json!({"data": {"message": self.body}, "type": "client_error", "version": "2"})
+            serde_json::json!({"data": {"message": self.body}, "type": "client_error", "version": version})
         }
     }
 }

@@ -19,7 +19,6 @@ const KEPT: &[Row] = &[
 const ABSENT: &[Row] = &[
     ("/v1beta1/relay", "the Relay API"),
     ("/v1/graphql/explain", "plans of statements"),
-    ("create_scheduled_event and its kin", "one-off scheduled events"),
     (
         "add_source, drop_source, rename_source and their kin",
         "the engine serves the one source that it was started with",

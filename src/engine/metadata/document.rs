@@ -113,6 +113,7 @@ impl Metadata {
             return Err(LoadError::at("version", format!("only version 3 is supported, not {}", metadata.version)));
         }
         metadata.refuse_duplicates()?;
+        super::transforms::check(&metadata)?;
         Ok(metadata)
     }
 

@@ -16,6 +16,7 @@ mod relationship;
 mod remote;
 mod source;
 mod table;
+mod transforms;
 mod trigger;
 pub mod unsupported;
 

@@ -163,16 +163,44 @@ pub struct CronRetryConfiguration {
     /// Tries after the first.
     pub num_retries: u32,
     /// Between tries.
-    pub retry_interval_seconds: u64,
+    pub retry_interval_seconds: Seconds,
     /// For an answer.
-    pub timeout_seconds: u64,
+    pub timeout_seconds: Seconds,
     /// An event that is later than this is dropped.
-    pub tolerance_seconds: u64,
+    pub tolerance_seconds: Seconds,
 }
 
 impl Default for CronRetryConfiguration {
     fn default() -> Self {
-        Self { num_retries: 0, retry_interval_seconds: 10, timeout_seconds: 60, tolerance_seconds: 21_600 }
+        Self {
+            num_retries: 0,
+            retry_interval_seconds: Seconds(10.0),
+            timeout_seconds: Seconds(60.0),
+            tolerance_seconds: Seconds(21_600.0),
+        }
+    }
+}
+
+/// A span of time: a number of seconds that is not negative, written without a fraction when it has none.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(try_from = "f64")]
+pub struct Seconds(pub f64);
+
+impl TryFrom<f64> for Seconds {
+    type Error = &'static str;
+
+    fn try_from(seconds: f64) -> Result<Self, Self::Error> {
+        if seconds >= 0.0 { Ok(Self(seconds)) } else { Err("a number of seconds cannot be negative") }
+    }
+}
+
+impl Serialize for Seconds {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        // Far below 2^63: nobody waits so long.
+        match self.0.fract() == 0.0 && self.0 < 1e15 {
+            true => serializer.serialize_u64(self.0 as u64),
+            false => serializer.serialize_f64(self.0),
+        }
     }
 }
 
@@ -195,6 +223,9 @@ pub struct RequestTransform {
     /// A template in version 1, an object `{action, template | form_template}` in version 2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<Value>,
+    /// The content type of the body, as older versions wrote it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_type: Option<String>,
     /// A map of templates, or one template.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub query_params: Option<Value>,

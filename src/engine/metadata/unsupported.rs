@@ -139,16 +139,6 @@ pub const UNSUPPORTED: &[Unsupported] = &[
         asks: present,
     },
     Unsupported {
-        key: "sources[*].tables[*].event_triggers[*].request_transform",
-        reason: "request transforms are not supported; let the webhook read Hasura's own payload",
-        asks: present,
-    },
-    Unsupported {
-        key: "sources[*].tables[*].event_triggers[*].response_transform",
-        reason: "response transforms are not supported; only the status of a webhook's answer counts",
-        asks: present,
-    },
-    Unsupported {
         key: "sources[*].tables[*].event_triggers[*].cleanup_config",
         reason: "automatic removal of event logs is not supported; delete old rows of hdb_catalog.event_log",
         asks: present,
@@ -157,21 +147,6 @@ pub const UNSUPPORTED: &[Unsupported] = &[
         key: "sources[*].functions[*].configuration.response",
         reason: "a declared response of a function is not supported; its return type is inferred",
         asks: |value| value.get("type").and_then(Value::as_str) == Some("table"),
-    },
-    Unsupported {
-        key: "actions[*].definition.request_transform",
-        reason: "request transforms are not supported; let the handler read Hasura's own payload",
-        asks: present,
-    },
-    Unsupported {
-        key: "actions[*].definition.response_transform",
-        reason: "response transforms are not supported; let the handler answer in the form of the output type",
-        asks: present,
-    },
-    Unsupported {
-        key: "cron_triggers",
-        reason: "cron triggers are not supported; call the webhook from a scheduler",
-        asks: present,
     },
     Unsupported {
         key: "api_limits.rate_limit",

@@ -8,6 +8,8 @@ mod commands;
 mod document;
 mod events;
 mod run_sql;
+mod schedule;
+mod transforms;
 mod whole;
 
 use serde_json::{Value, json};
@@ -33,6 +35,9 @@ struct Command {
     args: Value,
     version: u64,
 }
+
+/// Commands that need no arguments.
+const WITHOUT_ARGS: [&str; 3] = ["get_cron_triggers", "remove_api_limits", "remove_metrics_config"];
 
 impl Command {
     /// The name without the prefix of the database kind.
@@ -69,7 +74,11 @@ fn read(value: Value, endpoint: Endpoint, path: &str) -> Result<Command> {
         Some(_) => return Err(failed("type must be a string".to_owned())),
         None => return Err(failed("key \"type\" not found".to_owned())),
     };
-    let args = fields.remove("args").ok_or_else(|| failed("key \"args\" not found".to_owned()))?;
+    let args = match fields.remove("args") {
+        Some(args) => args,
+        None if WITHOUT_ARGS.contains(&ty.as_str()) => json!({}),
+        None => return Err(failed("key \"args\" not found".to_owned())),
+    };
     let version = fields.get("version").and_then(Value::as_u64).unwrap_or(1);
     Ok(Command { ty, args, version })
 }
@@ -90,12 +99,18 @@ async fn dispatch(surface: &Surface, identity: &Identity, endpoint: Endpoint, co
         "bulk_keep_going" => return bulk(surface, identity, endpoint, command, true).await,
         "bulk_atomic" => return bulk_atomic(surface, endpoint, command).await,
         "run_sql" => return run_sql::run(surface, &command.args).await,
-        _ => {}
+        _ => transforms::check(&command.args)?,
+    }
+    if command.name() == "test_webhook_transform" {
+        return transforms::test(&command.args);
     }
     if let Some(answer) = whole::run(surface, &command).await {
         return answer;
     }
     if let Some(answer) = events::run(surface, identity, &command).await {
+        return answer;
+    }
+    if let Some(answer) = schedule::run(surface, &command).await {
         return answer;
     }
     change::run(surface, &command).await.unwrap_or_else(|| Err(unknown(&command, endpoint)))

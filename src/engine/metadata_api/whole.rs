@@ -32,7 +32,12 @@ pub(super) async fn run(surface: &Surface, command: &Command) -> Option<Result<V
 }
 
 fn export(current: &Current, version: u64) -> Value {
-    let document = current.metadata.to_document();
+    let mut document = current.metadata.to_document();
+    document::list(&mut document, "cron_triggers")
+        .retain(|trigger| trigger.get("include_in_metadata") != Some(&false.into()));
+    if let Some(fields) = document.as_object_mut() {
+        fields.retain(|name, value| name != "cron_triggers" || value.as_array().is_some_and(|list| !list.is_empty()));
+    }
     if version == 2 {
         return json!({"resource_version": current.resource_version, "metadata": document});
     }
@@ -61,11 +66,27 @@ async fn replace(surface: &Surface, command: &Command) -> Result<Value> {
             return Err(GraphqlError::at(path, ErrorCode::ParseFailed, message));
         }
     };
-    let metadata = Metadata::from_document(&given).map_err(|error| document::refused(path, &error))?;
+    let mut metadata = Metadata::from_document(&given).map_err(|error| document::refused(path, &error))?;
+    keep_cron_triggers(&mut metadata, &surface.backend.current().metadata)?;
     let lenient = args.get("allow_inconsistent_metadata").and_then(Value::as_bool).unwrap_or(!second);
     let accept = if lenient { Accept::Anything } else { Accept::Nothing };
     let current = change::put_in_force(surface, metadata, accept).await?;
     Ok(if second { consistency(&current, surface) } else { success() })
+}
+
+/// Cron triggers that are not part of the metadata stay when it is replaced.
+fn keep_cron_triggers(metadata: &mut Metadata, old: &Metadata) -> Result<()> {
+    for kept in old.cron_triggers.iter().filter(|trigger| !trigger.include_in_metadata) {
+        if metadata.cron_triggers.iter().any(|trigger| trigger.name == kept.name) {
+            let message = format!(
+                "cron trigger with name {:?} already exists as a cron trigger with \"included_in_metadata\" as false",
+                kept.name
+            );
+            return Err(GraphqlError::new(ErrorCode::AlreadyExists, message));
+        }
+        metadata.cron_triggers.push(kept.clone());
+    }
+    Ok(())
 }
 
 async fn reload(surface: &Surface) -> Result<Value> {

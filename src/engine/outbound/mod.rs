@@ -52,6 +52,9 @@ pub enum OutboundError {
     /// A header name or value that HTTP does not allow.
     #[error("header {0} has a name or value that HTTP does not allow")]
     BadHeader(String),
+    /// A transform whose templates are none.
+    #[error("a transform cannot be read: {0}")]
+    Untransformed(String),
 }
 
 impl Outbound {

@@ -1,4 +1,4 @@
-//! What follows the metadata in force: captured events, their delivery, asynchronous
+//! What follows the metadata in force: captured events, their delivery, schedules, asynchronous
 //! actions, the change feed's coverage, open sockets.
 
 use std::sync::{Arc, PoisonError};
@@ -36,6 +36,7 @@ impl Surface {
         }
         tokio::spawn(nudge_deliveries(self.clone(), stop.clone()));
         self.actions.start(stop.clone());
+        self.schedules.start(stop.clone());
         if self.backend.follows() {
             tokio::spawn(follow_metadata(self.clone(), stop.clone()));
         }
@@ -61,7 +62,7 @@ impl Surface {
     /// Stops deliveries and calls of asynchronous actions; those in flight are finished and written down. The token
     /// that the surface was started with must have been cancelled.
     pub async fn stop(&self) {
-        tokio::join!(self.stop_deliveries(), self.actions.finish(STOP_LIMIT));
+        tokio::join!(self.stop_deliveries(), self.actions.finish(STOP_LIMIT), self.schedules.finish(STOP_LIMIT));
     }
 
     async fn stop_deliveries(&self) {
@@ -76,6 +77,7 @@ impl Surface {
         let mut faults = Vec::new();
         self.follow_events(current, &mut faults).await;
         self.actions.serve(&current.metadata);
+        self.follow_schedules(current, &mut faults).await;
         self.follow_tables(current).await;
         self.faults.store(Arc::new(faults));
         self.tell_sockets();
@@ -119,6 +121,18 @@ impl Surface {
             fault(&name, error.to_string());
         }
         *self.deliverer.lock().unwrap_or_else(PoisonError::into_inner) = Some(deliverer);
+    }
+
+    async fn follow_schedules(&self, current: &Current, faults: &mut Vec<Inconsistency>) {
+        match self.schedules.serve(&current.metadata).await {
+            Ok(refused) => faults.extend(refused.into_iter().map(|(trigger, reason)| Inconsistency {
+                kind: "cron_trigger".to_owned(),
+                name: format!("cron_trigger {}", trigger.name),
+                definition: json!(trigger),
+                reason: format!("Inconsistent object: {reason}"),
+            })),
+            Err(error) => tracing::error!(error = %error, "schedules not prepared"),
+        }
     }
 
     async fn catalogue_exists(&self) -> bool {

@@ -11,6 +11,7 @@ use crate::engine::actions::Worker;
 use crate::engine::auth::{Authenticator, JwtConfig, JwtConfigError, JwtVerifier};
 use crate::engine::options::EngineOptions;
 use crate::engine::outbound::Outbound;
+use crate::engine::schedule;
 use crate::engine::subscriptions::Hub;
 use crate::engine::subscriptions::feed::{self, ChangeFeed};
 
@@ -53,6 +54,7 @@ impl Surface {
             options.admin_secret.as_ref().map(|secret| secrecy::ExposeSecret::expose_secret(secret).to_owned());
         let notifies = feed::database_notifies(backend.pool()).await?;
         let actions = Worker::new(backend.pool().clone(), outbound.clone());
+        let schedules = schedule::Worker::new(backend.pool().clone(), outbound.clone(), options.schedules.clone());
         Ok(Arc::new(Self {
             hub: Arc::new(Hub::new(feed.clone(), options.live_queries.clone())),
             versions: tokio::sync::watch::channel(backend.current().resource_version).0,
@@ -64,6 +66,7 @@ impl Surface {
             notifies,
             deliverer: Mutex::new(None),
             actions,
+            schedules,
             changes: tokio::sync::Mutex::new(()),
             faults: ArcSwap::from_pointee(Vec::new()),
             instance: uuid::Uuid::new_v4(),

@@ -15,6 +15,7 @@ use crate::engine::error::{GraphqlError, Result};
 use crate::engine::events::Deliverer;
 use crate::engine::outbound::Outbound;
 use crate::engine::request::Request;
+use crate::engine::schedule;
 use crate::engine::schema::Inconsistency;
 use crate::engine::session::Session;
 use crate::engine::subscriptions::Hub;
@@ -69,6 +70,8 @@ pub struct Surface {
     pub deliverer: Mutex<Option<Deliverer>>,
     /// Makes the calls of asynchronous actions.
     pub actions: Arc<Worker>,
+    /// Delivers cron triggers and scheduled events.
+    pub schedules: Arc<schedule::Worker>,
     /// Held while metadata changes.
     pub changes: tokio::sync::Mutex<()>,
     /// What of the metadata the surface itself cannot serve.

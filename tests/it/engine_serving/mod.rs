@@ -9,13 +9,16 @@ mod live;
 mod recorded;
 mod recorded_remote;
 mod refused;
+mod schedules;
 mod service;
 mod settings;
+mod transforms;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use northstack::engine::metadata::Metadata;
+use northstack::engine::schedule::ScheduleOptions;
 use northstack::engine::server::Server;
 use northstack::engine::{EngineOptions, MetadataSource};
 use serde_json::{Value, json};
@@ -44,6 +47,7 @@ pub struct Setup<'a> {
     pub jwt_secret: Option<Value>,
     pub stringify: bool,
     pub adjust: Option<fn(&mut EngineOptions)>,
+    pub schedules: Option<ScheduleOptions>,
 }
 
 /// Metadata of one empty source.
@@ -71,6 +75,9 @@ impl Rig {
         options.unauthorized_role = setup.unauthorized_role.map(str::to_owned);
         options.jwt_secret = setup.jwt_secret;
         options.stringify_numeric_types = setup.stringify;
+        if let Some(schedules) = setup.schedules {
+            options.schedules = schedules;
+        }
         if let Some(adjust) = setup.adjust {
             adjust(&mut options);
         }

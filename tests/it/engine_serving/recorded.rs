@@ -31,10 +31,6 @@ pub async fn rig_with(url: &str, adjust: impl Fn(&mut Value)) -> Option<Rig> {
     for table in fields["sources"][0]["tables"].as_array_mut().unwrap() {
         table.as_object_mut().unwrap().remove("event_triggers");
     }
-    for action in fields["actions"].as_array_mut().unwrap() {
-        let definition = action["definition"].as_object_mut().unwrap();
-        definition.retain(|key, _| !key.ends_with("_transform"));
-    }
     let env = vec![
         ("NORTHSTACK_URL", url.to_owned()),
         ("ACTION_SECRET", "action-secret-of-the-recording".to_owned()),

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use northstack::auth::SigningKey;
 
-/// A directory that asks for an action whose request is rewritten.
+/// A directory that asks for comments in the statements of its source.
 fn directory(root: &Path) {
     let write = |file: &str, text: &str| {
         let path = root.join(file);
@@ -13,13 +13,11 @@ fn directory(root: &Path) {
         std::fs::write(path, text).unwrap();
     };
     write("version.yaml", "version: 3\n");
-    write("databases/databases.yaml", "[]\n");
     write(
-        "actions.yaml",
-        "actions:\n  - name: deploy\n    definition:\n      kind: asynchronous\n      handler: '{{URL}}/deploy'\n      \
-         request_transform: {version: 2}\n",
+        "databases/databases.yaml",
+        "- name: default\n  kind: postgres\n  configuration:\n    connection_info:\n      database_url: \
+         {from_env: DATABASE_URL}\n  query_tags: {disabled: false, format: standard}\n  tables: []\n",
     );
-    write("actions.graphql", "type Mutation { deploy: Deployed }\ntype Deployed { id: uuid! }\n");
 }
 
 #[test]
@@ -45,7 +43,7 @@ fn every_command_that_loads_it_ends_with_2_and_names_file_line_key_and_reason() 
             .unwrap();
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {said}");
-        let wanted = "actions.yaml:6: actions[0].definition.request_transform: request transforms are not supported";
+        let wanted = "databases/databases.yaml:6: sources[0].query_tags: query tags are not supported";
         assert!(said.contains(wanted), "{arguments:?}: {said}");
     }
     assert!(!Path::new(state).exists(), "nothing was begun");

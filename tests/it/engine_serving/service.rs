@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 use tokio::sync::Notify;
@@ -15,6 +15,7 @@ use tokio::sync::Notify;
 /// What reached the service.
 #[derive(Debug, Clone)]
 pub struct Received {
+    pub method: Method,
     pub path: String,
     pub headers: HeaderMap,
     pub body: Value,
@@ -99,11 +100,17 @@ impl Service {
     }
 }
 
-async fn answer(State(state): State<Arc<Shared>>, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
+async fn answer(
+    State(state): State<Arc<Shared>>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     let reply = state.replies.lock().unwrap().pop_front().unwrap_or_else(|| Reply::new(200, "{}"));
     let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
     let at = std::time::Instant::now();
-    state.received.lock().unwrap().push(Received { path: uri.to_string(), headers, body, at });
+    state.received.lock().unwrap().push(Received { method, path: uri.to_string(), headers, body, at });
     state.arrived.notify_waiters();
     tokio::time::sleep(reply.after).await;
     if let Some(until) = &reply.until {

@@ -15,7 +15,7 @@ pub(super) fn edit(name: &str, args: &Value, document: &mut Value) -> Option<Res
             if document::remove(document::list(document, "cron_triggers"), "name", &Value::from(name)) {
                 Ok(Edit::removal(args))
             } else {
-                Err(missing(format!("cron trigger with name: {name:?} does not exist")))
+                Err(missing(format!("cron trigger with name: {name} does not exist")))
             }
         }),
         _ => return None,
@@ -83,9 +83,16 @@ fn delete(args: &Value, document: &mut Value) -> Result<Edit> {
 fn create_cron(args: &Value, document: &mut Value) -> Result<Edit> {
     let name = document::text(args, "name")?.to_owned();
     let replaces = args.get("replace").and_then(Value::as_bool).unwrap_or(false);
+    for key in ["webhook", "schedule", "include_in_metadata"] {
+        document::required(args, key)?;
+    }
     let triggers = document::list(document, "cron_triggers");
-    if document::remove(triggers, "name", &Value::from(name.as_str())) && !replaces {
-        return Err(exists(format!("cron trigger with name: {name:?} already exists")));
+    let found = document::remove(triggers, "name", &Value::from(name.as_str()));
+    if found && !replaces {
+        return Err(exists(format!("cron trigger with name: {name} already exists")));
+    }
+    if replaces && !found {
+        return Err(missing(format!("cron trigger with name: {name} does not exist")));
     }
     let mut trigger = args.clone();
     if let Some(fields) = trigger.as_object_mut() {

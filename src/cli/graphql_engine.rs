@@ -11,6 +11,7 @@ use crate::engine::server::{Server, ServerError};
 use crate::engine::subscriptions::HubOptions;
 use crate::engine::{EngineError, EngineOptions, Limits, MetadataSource};
 use crate::http::Backend;
+use crate::http::edge::CLIENT_ADDRESS_HEADER;
 
 /// What answers GraphQL.
 pub enum GraphqlEngine {
@@ -67,6 +68,7 @@ fn options(config: &Config, app: &App, queries: &Db) -> Result<EngineOptions> {
     let mut options = EngineOptions::new(app.db.pool().clone(), metadata);
     options.query_pool = Some(queries.pool().clone());
     options.keep_metadata = true;
+    options.client_address_header = Some(CLIENT_ADDRESS_HEADER);
     let secret = config.actions.secret.clone().unwrap_or_default();
     options.env = HashMap::from([
         ("NORTHSTACK_SERVICE_URL".to_owned(), config.hasura.service_url.as_str().trim_end_matches('/').to_owned()),

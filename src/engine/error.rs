@@ -22,6 +22,7 @@ pub enum ErrorCode {
     ConstraintError,
     ConstraintViolation,
     CyclicDependency,
+    DataConnectorError,
     DataException,
     DependencyError,
     InvalidConfiguration,

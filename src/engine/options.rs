@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 
+use axum::http::HeaderName;
 use secrecy::SecretString;
 use serde_json::Value;
 use sqlx::PgPool;
@@ -45,6 +46,9 @@ pub struct EngineOptions {
     pub allow_list: bool,
     /// Limits that hold for every role but admin, next to those of the metadata.
     pub limits: Limits,
+    /// The header in which what stands before the engine tells the client's address; without one `X-Real-IP` and
+    /// `X-Forwarded-For` are believed, as Hasura does.
+    pub client_address_header: Option<HeaderName>,
     /// How live queries are kept up to date.
     pub live_queries: HubOptions,
     /// How cron triggers and scheduled events are kept.
@@ -70,6 +74,7 @@ impl EngineOptions {
             introspection: true,
             allow_list: false,
             limits: Limits::default(),
+            client_address_header: None,
             live_queries: HubOptions::default(),
             schedules: ScheduleOptions::default(),
         }

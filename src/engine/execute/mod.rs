@@ -2,6 +2,7 @@
 
 mod action;
 mod errors;
+mod explain;
 mod join;
 mod live;
 mod mutation;

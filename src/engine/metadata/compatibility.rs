@@ -11,6 +11,10 @@ const KEPT: &[Row] = &[
         "sources[*].configuration.connection_info",
         "the engine uses the service's own pool (`database.*`); URL, pool sizes, certificates and prepared statements are kept for export",
     ),
+    (
+        "custom_types.enums[*].values[*].is_deprecated",
+        "kept for export; introspection shows no value of an enum as deprecated, as Hasura's does not",
+    ),
     ("sources[*].configuration.extensions_schema", "the engine installs no extensions"),
     ("`comment` of relationships, permissions, actions' permissions, collections", "notes, kept for export"),
 ];
@@ -18,10 +22,9 @@ const KEPT: &[Row] = &[
 /// What is not served at all, by path, command or setting.
 const ABSENT: &[Row] = &[
     ("/v1beta1/relay", "the Relay API"),
-    ("/v1/graphql/explain", "plans of statements"),
     (
-        "add_source, drop_source, rename_source and their kin",
-        "the engine serves the one source that it was started with",
+        "a second source (`add_source`)",
+        "the engine serves one source over the service's own pool; it may be renamed, dropped and added again",
     ),
     ("HASURA_GRAPHQL_AUTH_HOOK", "authentication by a webhook; use JWTs or the admin secret"),
     (
@@ -42,7 +45,7 @@ const DIFFERENCES: &[Row] = &[
         "made as soon as it is stored; of the client's headers `hdb_action_log` keeps only those that go along, until the handler has answered, and never `x-hasura-*`; when the engine is killed in the middle, the call is made again 15 seconds after its time-out",
     ),
     (
-        "limits on depth, fields, aliases, batches and time",
+        "limits on depth, fields, aliases, batches, time and rate",
         "on for every role but `admin`, from the service's configuration and `api_limits`; in Hasura only the paid editions have them",
     ),
     (

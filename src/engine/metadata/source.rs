@@ -224,7 +224,20 @@ pub struct FunctionConfiguration {
     pub session_argument: Option<String>,
     /// The return type, when it is not inferred.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub response: Option<Value>,
+    pub response: Option<FunctionResponse>,
+}
+
+/// What a tracked function answers with.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "lowercase", deny_unknown_fields)]
+pub enum FunctionResponse {
+    /// What the database says.
+    Inferred {},
+    /// Rows of this table, which must be what the database says.
+    Table {
+        /// The table.
+        table: QualifiedName,
+    },
 }
 
 impl FunctionConfiguration {

@@ -186,7 +186,6 @@ fn the_cli_directory_is_refused_where_it_asks_too_much_and_loads_without() {
         (author, 20, "sources[0].tables[0].remote_relationships", "remote_relationships:", "insert_permissions:"),
         ("remote_schemas.yaml", 10, "remote_schemas[0].definition.customization", "    customization:", "  comment:"),
         ("remote_schemas.yaml", 13, "remote_schemas[0].permissions[0].definition.schema", "@preset", "): Profile"),
-        ("api_limits.yaml", 10, "api_limits.rate_limit", "rate_limit:", "time_limit:"),
     ];
     for (file, line, key, from, until) in places {
         let message = refused(root);

@@ -144,21 +144,6 @@ pub const UNSUPPORTED: &[Unsupported] = &[
         asks: present,
     },
     Unsupported {
-        key: "sources[*].functions[*].configuration.response",
-        reason: "a declared response of a function is not supported; its return type is inferred",
-        asks: |value| value.get("type").and_then(Value::as_str) == Some("table"),
-    },
-    Unsupported {
-        key: "api_limits.rate_limit",
-        reason: "rate limits are configured by the service, not by metadata",
-        asks: present,
-    },
-    Unsupported {
-        key: "custom_types.enums[*].values[*].is_deprecated",
-        reason: "deprecated values of an action's enums are not supported",
-        asks: present,
-    },
-    Unsupported {
         key: "custom_types.objects[*].fields[*].arguments",
         reason: "arguments of an action's output fields are not supported",
         asks: present,

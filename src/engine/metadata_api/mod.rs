@@ -7,6 +7,7 @@ mod change;
 mod commands;
 mod document;
 mod events;
+mod inspect;
 mod run_sql;
 mod schedule;
 mod transforms;
@@ -95,6 +96,10 @@ fn run<'a>(
 
 async fn dispatch(surface: &Surface, identity: &Identity, endpoint: Endpoint, command: Command) -> Result<Value> {
     match command.name() {
+        "concurrent_bulk" if endpoint == Endpoint::Query && !only_reads(&command.args) => {
+            let message = "Only read-only queries are allowed in a concurrent_bulk";
+            return Err(GraphqlError::unexpected(message));
+        }
         "bulk" | "concurrent_bulk" => return bulk(surface, identity, endpoint, command, false).await,
         "bulk_keep_going" => return bulk(surface, identity, endpoint, command, true).await,
         "bulk_atomic" => return bulk_atomic(surface, endpoint, command).await,
@@ -113,12 +118,24 @@ async fn dispatch(surface: &Surface, identity: &Identity, endpoint: Endpoint, co
     if let Some(answer) = schedule::run(surface, &command).await {
         return answer;
     }
+    if let Some(answer) = inspect::run(surface, &command).await {
+        return answer;
+    }
     change::run(surface, &command).await.unwrap_or_else(|| Err(unknown(&command, endpoint)))
+}
+
+/// Whether every member of a bulk is SQL that only reads.
+fn only_reads(args: &Value) -> bool {
+    let reads = |member: &Value| {
+        let is_sql = member.get("type").and_then(Value::as_str).is_some_and(|ty| ty.ends_with("run_sql"));
+        is_sql && member.pointer("/args/read_only") == Some(&Value::Bool(true))
+    };
+    args.as_array().is_none_or(|members| members.iter().all(reads))
 }
 
 fn at_args(error: GraphqlError) -> GraphqlError {
     let of_the_whole = matches!(error.code, ErrorCode::Conflict | ErrorCode::PostgresError)
-        || ["unknown metadata command", "Unrecognised", "source with name"]
+        || ["unknown metadata command", "Unrecognised", "source with name", "Only read-only queries"]
             .iter()
             .any(|start| error.message.starts_with(start));
     if error.path == "$" && !of_the_whole { error.with_path("$.args") } else { error }

@@ -21,8 +21,6 @@ pub(super) async fn run(surface: &Surface, command: &Command) -> Option<Result<V
         "clear_metadata" => clear(surface).await,
         "get_inconsistent_metadata" => Ok(consistency(&surface.backend.current(), surface)),
         "drop_inconsistent_metadata" => drop_inconsistent(surface).await,
-        "get_catalog_state" => Ok(json!({"id": surface.instance.to_string(), "cli_state": {}, "console_state": {}})),
-        "set_catalog_state" => Ok(success()),
         "get_source_tables" => source_tables(surface).await,
         "list_source_kinds" => Ok(json!({"sources": [{
             "kind": "postgres", "builtin": true, "available": true, "display_name": "pg", "release_name": null,

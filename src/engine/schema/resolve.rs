@@ -13,8 +13,8 @@ use super::scalar::{ScalarType, is_name};
 use super::{boolexp::BoolExp, inherit};
 use crate::engine::catalog::{self, Catalog, Volatility};
 use crate::engine::metadata::{
-    self, ArrayUsing, Columns, ExposedAs, InsertionOrder, ManualRelationship, Metadata, NamingConvention,
-    ObjectForeignKey, ObjectUsing, QualifiedName, SelectRootField, Source,
+    self, ArrayUsing, Columns, ExposedAs, FunctionResponse, InsertionOrder, ManualRelationship, Metadata,
+    NamingConvention, ObjectForeignKey, ObjectUsing, QualifiedName, SelectRootField, Source,
 };
 use crate::engine::session::ADMIN;
 
@@ -446,6 +446,11 @@ impl Resolver<'_> {
         let configuration = &function.configuration;
         let found = self.single_function(&function.function)?;
         let table = found.returns_table.as_ref().ok_or("the function does not return rows of a table")?;
+        if let Some(FunctionResponse::Table { table: declared }) = &configuration.response
+            && declared != table
+        {
+            return Err(format!("it returns rows of \"{table}\", not of \"{declared}\" as its response says"));
+        }
         let table = *self.model.by_name.get(table).ok_or_else(|| format!("the table \"{table}\" is not tracked"))?;
         let volatile = found.volatility == Volatility::Volatile;
         let mutation = match configuration.exposed_as {

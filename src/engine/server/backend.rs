@@ -3,12 +3,15 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use serde_json::Value;
 
 use crate::engine::callers::{Pending, RequestContext};
 use crate::engine::error::{GraphqlError, Result};
 use crate::engine::metadata::{Metadata, QualifiedName};
 use crate::engine::request::Request;
 use crate::engine::schema::Inconsistency;
+use crate::engine::session::Session;
+use crate::engine::state::State;
 use crate::engine::subscriptions::Plan;
 
 /// The answer to a query or mutation that did not fail.
@@ -49,8 +52,14 @@ pub trait Backend: Send + Sync + 'static {
     /// Runs a query or mutation, or plans a subscription.
     fn run<'a>(&'a self, context: &'a RequestContext, request: &'a Request) -> Pending<'a, Result<Outcome>>;
 
+    /// What the database would do for a query or live query of someone.
+    fn explain<'a>(&'a self, session: &'a Session, request: &'a Request) -> Pending<'a, Result<Value>>;
+
     /// The metadata in force.
     fn current(&self) -> Current;
+
+    /// What requests are served from.
+    fn state(&self) -> Arc<State>;
 
     /// Builds the metadata anew, asking database and remote schemas again, and puts it in force when `accept` agrees
     /// to the inconsistencies; else the old stays.

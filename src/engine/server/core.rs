@@ -122,8 +122,19 @@ impl Backend for Core {
         })
     }
 
+    fn explain<'a>(&'a self, session: &'a Session, request: &'a Request) -> Pending<'a, Result<serde_json::Value>> {
+        Box::pin(async move {
+            let planned = self.engine.state().plan(session, request)?;
+            self.engine.executor().explain(session, &planned).await
+        })
+    }
+
     fn current(&self) -> Current {
         current(&self.engine.state())
+    }
+
+    fn state(&self) -> Arc<State> {
+        self.engine.state()
     }
 
     fn replace<'a>(&'a self, metadata: Metadata, accept: Accept<'a>) -> Pending<'a, Result<Current>> {

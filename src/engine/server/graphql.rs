@@ -108,6 +108,7 @@ pub(crate) async fn execute(
     headers: Arc<HeaderMap>,
     request: &Request,
 ) -> Result<Answer> {
+    surface.rates.check(&identity.session, &headers)?;
     match run(surface, identity, headers, request).await? {
         Outcome::Answer(answer) => Ok(answer),
         Outcome::Failed(error) => Err(error),

@@ -3,8 +3,10 @@
 mod allow_list;
 mod backend;
 mod core;
+mod explain;
 pub(crate) mod graphql;
 mod health;
+mod rates;
 pub(crate) mod request;
 pub(crate) mod respond;
 mod results;

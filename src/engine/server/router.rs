@@ -12,7 +12,7 @@ use axum::response::Response;
 use axum::routing::{any, get};
 
 use super::surface::Surface;
-use super::{graphql, health, request, respond, socket};
+use super::{explain, graphql, health, request, respond, socket};
 use crate::engine::error::{ErrorCode, GraphqlError};
 use crate::engine::{metadata_api, rest};
 
@@ -21,6 +21,7 @@ pub fn router(surface: Arc<Surface>) -> Router {
     Router::new()
         .route("/v1/graphql", any(graphql_endpoint))
         .route("/v1alpha1/graphql", any(older_graphql_endpoint))
+        .route("/v1/graphql/explain", any(explain_endpoint))
         .route("/v1/metadata", any(metadata_endpoint))
         .route("/v2/query", any(query_endpoint))
         .route("/v1/query", any(query_endpoint))
@@ -123,6 +124,21 @@ async fn api(surface: Arc<Surface>, request: Request, endpoint: metadata_api::En
     match metadata_api::handle(&surface, &identity, endpoint, &body).await {
         Ok(value) => respond::value(&value),
         Err(error) => respond::api_error(&error, surface.shows_internals(Some(&identity.session))),
+    }
+}
+
+async fn explain_endpoint(State(surface): State<Arc<Surface>>, request: Request) -> Response {
+    if request.method() != Method::POST {
+        return respond::api_error(&wrong_method(), false);
+    }
+    let (parts, body) = request.into_parts();
+    let body = match read(&surface, body).await {
+        Ok(body) => body,
+        Err(response) => return response,
+    };
+    match explain::answer(&surface, &parts.headers, &body).await {
+        Ok(value) => respond::value(&value),
+        Err(error) => respond::api_error(&error, true),
     }
 }
 

@@ -77,6 +77,7 @@ impl Surface {
         let mut faults = Vec::new();
         self.follow_events(current, &mut faults).await;
         self.actions.serve(&current.metadata);
+        self.rates.follow(&current.metadata.api_limits);
         self.follow_schedules(current, &mut faults).await;
         self.follow_tables(current).await;
         self.faults.store(Arc::new(faults));

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use arc_swap::ArcSwap;
 
 use super::backend::Backend;
+use super::rates::Rates;
 use super::surface::{Surface, SurfaceLimits};
 use crate::engine::actions::Worker;
 use crate::engine::auth::{Authenticator, JwtConfig, JwtConfigError, JwtVerifier};
@@ -69,7 +70,7 @@ impl Surface {
             schedules,
             changes: tokio::sync::Mutex::new(()),
             faults: ArcSwap::from_pointee(Vec::new()),
-            instance: uuid::Uuid::new_v4(),
+            rates: Rates::new(options.client_address_header.clone()),
             outbound,
             dev_mode: options.dev_mode,
             allow_list: options.allow_list,

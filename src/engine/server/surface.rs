@@ -8,6 +8,7 @@ use arc_swap::ArcSwap;
 use axum::http::HeaderMap;
 
 use super::backend::Backend;
+use super::rates::Rates;
 use crate::engine::actions::Worker;
 use crate::engine::auth::{Authenticator, Identity};
 use crate::engine::callers::RequestContext;
@@ -76,8 +77,6 @@ pub struct Surface {
     pub changes: tokio::sync::Mutex<()>,
     /// What of the metadata the surface itself cannot serve.
     pub faults: ArcSwap<Vec<Inconsistency>>,
-    /// Names this engine for the CLI.
-    pub instance: uuid::Uuid,
     /// The version of the metadata in force; sockets plan their live queries again when it changes.
     pub versions: tokio::sync::watch::Sender<u64>,
     /// How many hold back what sockets are told of new metadata.
@@ -86,6 +85,8 @@ pub struct Surface {
     pub owed: AtomicBool,
     /// Calls to the outside.
     pub outbound: Outbound,
+    /// How many operations a minute roles may ask for.
+    pub rates: Rates,
     /// Whether everyone sees the details of internal errors.
     pub dev_mode: bool,
     /// Whether only allowed queries run, for roles other than admin.

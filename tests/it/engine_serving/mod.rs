@@ -2,6 +2,7 @@
 
 mod actions;
 mod conformance;
+mod console;
 mod events;
 mod joins;
 mod kept;

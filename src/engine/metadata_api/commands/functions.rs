@@ -3,13 +3,16 @@
 use serde_json::{Value, json};
 
 use super::super::document;
+use super::tables::many;
 use super::{Edit, exists, missing};
 use crate::engine::error::{ErrorCode, GraphqlError, Result};
 
 pub(super) fn edit(name: &str, args: &Value, document: &mut Value) -> Option<Result<Edit>> {
     Some(match name {
         "track_function" => track(args, document),
+        "track_functions" => many(args, "functions", document, track),
         "untrack_function" => untrack(args, document),
+        "untrack_functions" => many(args, "functions", document, untrack),
         "set_function_customization" => customise(args, document),
         "create_function_permission" => permit(args, document),
         "drop_function_permission" => forbid(args, document),

@@ -6,6 +6,7 @@ mod functions;
 mod permissions;
 mod relationships;
 mod remote;
+mod sources;
 mod tables;
 mod triggers;
 
@@ -51,7 +52,8 @@ type Group = fn(&str, &Value, &mut Value) -> Option<Result<Edit>>;
 
 /// Edits the document by a command; nothing when there is no such command.
 pub(super) fn edit(name: &str, args: &Value, document: &mut Value) -> Option<Result<Edit>> {
-    let groups: [Group; 8] = [
+    let groups: [Group; 9] = [
+        sources::edit,
         tables::edit,
         relationships::edit,
         permissions::edit,
@@ -72,12 +74,24 @@ fn missing(message: String) -> GraphqlError {
     GraphqlError::new(ErrorCode::NotExists, message)
 }
 
+fn query_tags(args: &Value, document: &mut Value) -> Result<Edit> {
+    let name = super::document::text(args, "source_name")?;
+    let tags = super::document::required(args, "tags")?.clone();
+    super::document::source(document, &json!({"source": name}))?.insert("query_tags".to_owned(), tags);
+    Ok(Edit::of(format!("source {name}")))
+}
+
 /// Commands that set one section of the document.
 fn settings(name: &str, args: &Value, document: &mut Value) -> Option<Result<Edit>> {
     let (section, value) = match name {
         "set_api_limits" => ("api_limits", args.clone()),
         "remove_api_limits" => ("api_limits", json!({})),
         "set_graphql_schema_introspection_options" => ("graphql_schema_introspection", args.clone()),
+        "set_metrics_config" => ("metrics_config", args.clone()),
+        "remove_metrics_config" => ("metrics_config", json!({})),
+        "set_opentelemetry_config" => ("opentelemetry", args.clone()),
+        "set_opentelemetry_status" => ("opentelemetry", json!({"status": args})),
+        "set_query_tags" => return Some(query_tags(args, document)),
         _ => return None,
     };
     if let Some(fields) = document.as_object_mut() {

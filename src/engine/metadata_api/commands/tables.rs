@@ -9,9 +9,9 @@ use crate::engine::error::{ErrorCode, GraphqlError, Result};
 pub(super) fn edit(name: &str, args: &Value, document: &mut Value) -> Option<Result<Edit>> {
     Some(match name {
         "track_table" | "add_existing_table_or_view" => track(args, document),
-        "track_tables" => many(args, document, track),
+        "track_tables" => many(args, "tables", document, track),
         "untrack_table" => untrack(args, document),
-        "untrack_tables" => many(args, document, untrack),
+        "untrack_tables" => many(args, "tables", document, untrack),
         "set_table_customization" => set(args, document, "configuration", args.get("configuration").cloned()),
         "set_table_custom_fields" => set(
             args,
@@ -19,20 +19,26 @@ pub(super) fn edit(name: &str, args: &Value, document: &mut Value) -> Option<Res
             "configuration",
             Some(document::pick(args, &["custom_root_fields", "custom_column_names"])),
         ),
+        "set_apollo_federation_config" => {
+            set(args, document, "apollo_federation_config", args.get("apollo_federation_config").cloned())
+        }
         "set_table_is_enum" => set(args, document, "is_enum", args.get("is_enum").cloned()),
         _ => return None,
     })
 }
 
-fn many(args: &Value, document: &mut Value, one: fn(&Value, &mut Value) -> Result<Edit>) -> Result<Edit> {
-    let tables = args
-        .get("tables")
-        .or(Some(args))
-        .and_then(Value::as_array)
-        .ok_or_else(|| GraphqlError::at("$.args", ErrorCode::ParseFailed, "key \"tables\" not found"))?;
-    let mut last = Edit::of("tables");
-    for table in tables.clone() {
-        last = one(&table, document)?;
+/// Does one edit for each member of the list under `key`: all or none.
+pub(super) fn many(
+    args: &Value,
+    key: &str,
+    document: &mut Value,
+    one: fn(&Value, &mut Value) -> Result<Edit>,
+) -> Result<Edit> {
+    let missing = || GraphqlError::at("$.args", ErrorCode::ParseFailed, format!("key {key:?} not found"));
+    let members = args.get(key).or(Some(args)).and_then(Value::as_array).ok_or_else(missing)?;
+    let mut last = Edit::of(key);
+    for member in members.clone() {
+        last = one(&member, document)?;
     }
     last.accept = match last.accept {
         super::Accept::NothingNew(_) => super::Accept::NothingNew(None),

@@ -16,6 +16,9 @@ impl Executor {
     /// # Errors
     /// Mutations and fields that do not come from the database cannot be explained.
     pub async fn explain(&self, session: &Session, planned: &Planned) -> Result<Value> {
+        if planned.joins().is_some() {
+            return Err(refused("queries with remote relationships cannot be explained"));
+        }
         match planned {
             Planned::Query(roots) => {
                 let mut explained = Vec::with_capacity(roots.len());

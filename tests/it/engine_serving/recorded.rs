@@ -8,7 +8,7 @@ use super::{Rig, Setup};
 use crate::support::shared_directory;
 
 /// An engine with the setup of the recordings; nothing where they are absent. What is replayed with it needs neither
-/// remote schema nor transforms nor cron triggers.
+/// remote schema nor event or cron triggers.
 pub async fn rig(service: &Service) -> Option<Rig> {
     let without_remote = |metadata: &mut Value| {
         metadata.as_object_mut().unwrap().remove("remote_schemas");

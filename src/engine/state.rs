@@ -8,11 +8,11 @@ use serde_json::{Map, Value};
 use super::catalog::Catalog;
 use super::error::{ErrorCode, GraphqlError, Result};
 use super::metadata::{Limit, Metadata};
-use super::options::Rules;
+use super::options::{Limits, Rules};
 use super::plan::{Binder, Bounds, Compiled, CompiledRoot, Kind, Planned, Planner, Root, compile};
 use super::plan_cache::PlanCache;
 use super::request::Request;
-use super::schema::{Inconsistency, Model, RemoteTypes, RoleSchema};
+use super::schema::{EnumValues, Inconsistency, Model, RemoteTypes, RoleSchema, resolve};
 use super::session::{ADMIN, Session};
 
 /// What the engine serves from.
@@ -77,6 +77,16 @@ impl State {
             nobody,
             plans,
         }
+    }
+
+    /// A state with no database behind it, which planning does not need: for benchmarks, fuzzing and tools. Remote
+    /// schemas are left out.
+    pub fn detached(metadata: Metadata, catalog: Catalog, enums: &EnumValues, limits: Limits) -> Self {
+        let (model, inconsistencies) = resolve(&metadata, &catalog, enums);
+        let versions = Versions { build: 1, resource: 1 };
+        let rules = Rules { infer_functions: true, remote_permissions: true, introspection: true, limits };
+        let (metadata, catalog) = (Arc::new(metadata), Arc::new(catalog));
+        Self::new(versions, metadata, catalog, model, inconsistencies, Vec::new(), Arc::new(rules))
     }
 
     /// The schema of a role; a role that nothing is permitted to sees an empty one.

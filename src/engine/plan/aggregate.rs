@@ -95,7 +95,7 @@ impl<'a> Context<'a> {
         let select = Select {
             star: Some(inner),
             outputs: vec![(Expr::Whole(inner), Some("_row".to_owned()))],
-            distinct: args.distinct.iter().map(|&column| self.column(table, column, inner)).collect(),
+            distinct: args.distinct.iter().map(|&column| self.shown(table, column, inner)).collect(),
             order,
             limit: args.limit.map(|limit| self.bind(Source::Text(limit.to_string().into()), &bigint)),
             offset: args.offset.as_ref().map(|offset| self.bind(offset.clone(), &bigint)),
@@ -132,7 +132,7 @@ impl<'a> Context<'a> {
         Ok(Shape::Object(None, shape))
     }
 
-    fn count(&self, table: TableId, base: Alias, selected: &Selected<'a>) -> Result<Expr> {
+    fn count(&mut self, table: TableId, base: Alias, selected: &Selected<'a>) -> Result<Expr> {
         let mut columns = Vec::new();
         let mut distinct = false;
         for argument in selected.arguments {
@@ -148,7 +148,7 @@ impl<'a> Context<'a> {
                     let Some(definition) = field.arguments.get("columns") else { continue };
                     for item in value.list() {
                         let column = self.member(item, definition.ty.base(), &path)?;
-                        columns.push(self.column(table, column, base));
+                        columns.push(self.shown(table, column, base));
                     }
                 }
             }
@@ -174,16 +174,12 @@ impl<'a> Context<'a> {
             let (expr, oid, ty) = match field.field.map(|field| &field.kind) {
                 Some(FieldKind::Column(column)) => {
                     let info = &self.table(table).columns[*column];
-                    let mut expr = self.column(table, *column, base);
-                    if let Some(Some(guard)) = self.rule(table).guards.get(*column) {
-                        let condition = self.condition(guard, table, base, base);
-                        expr = Expr::Case(vec![(condition, expr)], None);
-                    }
+                    let expr = self.shown(table, *column, base);
                     (expr, info.oid, info.ty.clone())
                 }
                 Some(FieldKind::Computed(computed)) => {
                     let ComputedReturn::Scalar(ty) = &self.table(table).computed[*computed].returns else { continue };
-                    let call = self.computed(table, *computed, &[], Expr::Whole(base));
+                    let call = self.shown_computed(table, *computed, base);
                     (call, native_oid(ty), ty.clone())
                 }
                 _ => {

@@ -31,9 +31,13 @@ fn scalar(value: &Value, ty: &ScalarType, path: &str) -> Result<String> {
         ("json" | "jsonb", other) => Ok(other.to_string()),
         ("geometry" | "geography", Value::Object(_)) => Ok(value.to_string()),
         (_, Value::String(text)) => whole(text, path),
-        ("int2", Value::Number(number)) => integer(number, i64::from(i16::MIN), i64::from(i16::MAX), path),
-        ("int4", Value::Number(number)) => integer(number, i64::from(i32::MIN), i64::from(i32::MAX), path),
-        ("int8", Value::Number(number)) => integer(number, i64::MIN, i64::MAX, path),
+        ("int2", Value::Number(number)) => {
+            integer(number, i64::from(i16::MIN), i64::from(i16::MAX), path).map(|n| n.to_string())
+        }
+        ("int4", Value::Number(number)) => {
+            integer(number, i64::from(i32::MIN), i64::from(i32::MAX), path).map(|n| n.to_string())
+        }
+        ("int8", Value::Number(number)) => integer(number, i64::MIN, i64::MAX, path).map(|n| n.to_string()),
         ("float4" | "float8" | "numeric" | "money", Value::Number(number)) => Ok(number.to_string()),
         ("bool", Value::Bool(value)) => Ok(value.to_string()),
         ("int2", other) => Err(integer_refused(path, "PGSmallInt", other)),
@@ -59,13 +63,14 @@ fn whole(text: &str, path: &str) -> Result<String> {
     }
 }
 
-fn integer(number: &serde_json::Number, least: i64, most: i64, path: &str) -> Result<String> {
+/// A number within bounds, which must be whole.
+pub fn integer(number: &serde_json::Number, least: i64, most: i64, path: &str) -> Result<i64> {
     let whole = number.as_i64().or_else(|| {
         // 1.0 is an integer, as in Hasura.
         number.as_f64().filter(|float| float.fract() == 0.0 && float.abs() < 9.0e15).map(|float| float as i64)
     });
     match whole {
-        Some(value) if (least..=most).contains(&value) => Ok(value.to_string()),
+        Some(value) if (least..=most).contains(&value) => Ok(value),
         _ => {
             let message = format!(
                 "The value {} lies outside the bounds or is not an integer. Maybe it is a float, or is there integer overflow?",
@@ -78,6 +83,14 @@ fn integer(number: &serde_json::Number, least: i64, most: i64, path: &str) -> Re
 
 /// A number as Haskell's `Scientific` shows it: `40000.0`, `2.147483648e9`.
 fn scientific(number: &serde_json::Number) -> String {
+    let digits = number.to_string();
+    if digits.trim_start_matches('-').len() > 15 && digits.trim_start_matches('-').bytes().all(|b| b.is_ascii_digit()) {
+        // More digits than a float holds.
+        let (sign, digits) = digits.strip_prefix('-').map_or(("", digits.as_str()), |digits| ("-", digits));
+        let (first, rest) = digits.split_at(1);
+        let rest = rest.trim_end_matches('0');
+        return format!("{sign}{first}.{}e{}", if rest.is_empty() { "0" } else { rest }, digits.len() - 1);
+    }
     let Some(float) = number.as_f64() else { return number.to_string() };
     if float != 0.0 && !(0.1..1.0e7).contains(&float.abs()) {
         let text = format!("{float:e}");

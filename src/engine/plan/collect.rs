@@ -9,6 +9,7 @@ use indexmap::IndexMap;
 use super::document::{Operation, included};
 use super::join::Join;
 use super::roots::Planner;
+use super::usage::Places;
 use crate::engine::error::{GraphqlError, Result};
 use crate::engine::schema::model::{Model, TableId};
 use crate::engine::schema::types::{Field, TypeId, TypeKind};
@@ -105,6 +106,22 @@ impl<'a> Collector<'a> {
         Ok(())
     }
 
+    /// Required arguments are there, and variables of the right types.
+    fn arguments(&self, definition: &Field, field: &ast::Field, path: &str) -> Result<()> {
+        let places = Places { schema: self.schema, variables: &self.operation.variables };
+        for (name, argument) in &definition.arguments {
+            let path = format!("{path}.args.{name}");
+            match field.arguments.iter().find(|given| given.name.as_str() == name) {
+                Some(given) => places.check(&given.value, &argument.ty, argument.default.is_some(), &path)?,
+                None if argument.ty.is_required() && argument.default.is_none() => {
+                    return Err(GraphqlError::validation(path, format!("missing required field '{name}'")));
+                }
+                None => {}
+            }
+        }
+        Ok(())
+    }
+
     fn applies(&self, ty: TypeId, condition: &str) -> bool {
         let own = self.schema.ty(ty);
         if own.name == condition {
@@ -154,6 +171,7 @@ impl<'a> Collector<'a> {
                 let message = format!("'{name}' has no argument named '{}'", unknown.name);
                 return Err(GraphqlError::validation(path, message));
             }
+            self.arguments(definition, field, &path)?;
             for (index, argument) in field.arguments.iter().enumerate() {
                 if field.arguments.iter().take(index).any(|other| other.name == argument.name) {
                     return Err(GraphqlError::validation("$.query", "not a valid graphql query"));

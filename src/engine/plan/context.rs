@@ -1,6 +1,6 @@
 //! What planning carries along, and how boolean expressions become SQL.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use super::collect::Collector;
 use super::document::Variables;
@@ -27,6 +27,8 @@ pub struct Context<'a> {
     /// Whether it calls functions, which may read other tables.
     pub calls_functions: bool,
     aliases: usize,
+    /// Values that only some rows show, by table, column and the table's name in the statement.
+    cells: HashMap<(TableId, usize, Alias), Expr>,
 }
 
 impl<'a> Context<'a> {
@@ -41,6 +43,7 @@ impl<'a> Context<'a> {
             tables: BTreeSet::new(),
             calls_functions: false,
             aliases: 0,
+            cells: HashMap::new(),
         }
     }
 
@@ -96,6 +99,28 @@ impl<'a> Context<'a> {
         Expr::Column(alias, self.table(table).columns[column].name.clone())
     }
 
+    /// A column as the role sees it: null where an inherited role sees the row but not this value. The same expression
+    /// for the same column, as `DISTINCT ON` and `ORDER BY` want it.
+    pub fn shown(&mut self, table: TableId, column: usize, alias: Alias) -> Expr {
+        let plain = self.column(table, column, alias);
+        let Some(Some(guard)) = self.rule(table).guards.get(column) else { return plain };
+        if let Some(known) = self.cells.get(&(table, column, alias)) {
+            return known.clone();
+        }
+        let condition = self.condition(guard, table, alias, alias);
+        let shown = Expr::Case(vec![(condition, plain)], None);
+        self.cells.insert((table, column, alias), shown.clone());
+        shown
+    }
+
+    /// A scalar computed field without arguments as the role sees it.
+    pub fn shown_computed(&mut self, table: TableId, field: usize, alias: Alias) -> Expr {
+        let call = self.computed(table, field, &[], Expr::Whole(alias));
+        let Some(Some(guard)) = self.rule(table).computed_guards.get(field) else { return call };
+        let condition = self.condition(guard, table, alias, alias);
+        Expr::Case(vec![(condition, call)], None)
+    }
+
     /// The condition that joins a relationship's rows.
     pub fn mapping(&self, table: TableId, relationship: usize, here: Alias, there: Alias) -> Vec<Expr> {
         let info = &self.table(table).relationships[relationship];
@@ -112,14 +137,20 @@ impl<'a> Context<'a> {
             BoolExp::Or(parts) => Expr::Or(parts.iter().map(|p| self.condition(p, table, alias, root)).collect()),
             BoolExp::Not(inner) => Expr::Not(Box::new(self.condition(inner, table, alias, root))),
             BoolExp::Column(column, comparison) => {
-                let info = &self.table(table).columns[*column];
                 let left = self.column(table, *column, alias);
-                let nullable = !info.not_null;
-                self.comparison(left, nullable, comparison, table, alias, root)
+                self.comparison(left, comparison, table, alias, root)
+            }
+            BoolExp::Cell(column, comparison) => {
+                let left = self.shown(table, *column, alias);
+                self.comparison(left, comparison, table, alias, root)
+            }
+            BoolExp::ComputedCell(field, comparison) => {
+                let left = self.shown_computed(table, *field, alias);
+                self.comparison(left, comparison, table, alias, root)
             }
             BoolExp::Computed(field, arguments, comparison) => {
                 let left = self.computed(table, *field, arguments, Expr::Whole(alias));
-                self.comparison(left, true, comparison, table, alias, root)
+                self.comparison(left, comparison, table, alias, root)
             }
             BoolExp::Relationship(relationship, inner) => {
                 let other = self.table(table).relationships[*relationship].table;
@@ -152,7 +183,8 @@ impl<'a> Context<'a> {
             BoolExp::Permission(inner) => self.condition(inner, table, alias, alias),
             BoolExp::Exists(other, inner) => {
                 let there = self.alias();
-                let filter = self.condition(inner, *other, there, there);
+                // What the root is does not change: `$` is the row that the whole permission is about.
+                let filter = self.condition(inner, *other, there, root);
                 let origin = self.read(*other);
                 Expr::Exists(Box::new(Select {
                     from: Some(From { origin, alias: there }),
@@ -178,16 +210,14 @@ impl<'a> Context<'a> {
         let there = self.alias();
         let mut parts = self.mapping(table, relationship, alias, there);
         parts.push(self.condition(&predicate.filter, other, there, root));
-        let arguments: Vec<Expr> =
-            predicate.arguments.iter().map(|&column| self.column(other, column, there)).collect();
+        let arguments: Vec<Expr> = predicate.arguments.iter().map(|&column| self.shown(other, column, there)).collect();
         let arguments = match (predicate.function, arguments.len()) {
             ("count", 2..) => vec![Expr::Row(arguments)],
             _ => arguments,
         };
         let distinct = predicate.distinct && !arguments.is_empty();
         let aggregate = Expr::Aggregate(predicate.function, distinct, arguments, None);
-        let comparisons =
-            predicate.predicate.iter().map(|c| self.comparison(aggregate.clone(), true, c, other, there, root));
+        let comparisons = predicate.predicate.iter().map(|c| self.comparison(aggregate.clone(), c, other, there, root));
         let outputs = vec![(Expr::And(comparisons.collect()), None)];
         let origin = self.read(other);
         Expr::Scalar(Box::new(Select {
@@ -233,30 +263,15 @@ impl<'a> Context<'a> {
         call
     }
 
-    fn comparison(
-        &mut self,
-        left: Expr,
-        nullable: bool,
-        comparison: &Comparison,
-        table: TableId,
-        alias: Alias,
-        root: Alias,
-    ) -> Expr {
+    fn comparison(&mut self, left: Expr, comparison: &Comparison, table: TableId, alias: Alias, root: Alias) -> Expr {
         let operator = comparison.operator;
         let right = match &comparison.operand {
             Operand::None => {
                 let test = if operator == Operator::IsNull { "IS NULL" } else { "IS NOT NULL" };
                 return Expr::Postfix(Box::new(left), test);
             }
-            Operand::Column(column) => {
-                let right = self.column(table, *column, alias);
-                let both = nullable && !self.table(table).columns[*column].not_null;
-                return null_aware(left, operator, right, both);
-            }
-            Operand::RootColumn(column, at) => {
-                let right = self.column(*at, *column, root);
-                return null_aware(left, operator, right, nullable);
-            }
+            Operand::Column(column) => self.column(table, *column, alias),
+            Operand::RootColumn(column, at) => self.column(*at, *column, root),
             Operand::RelatedColumn(relationship, column) => {
                 let other = self.table(table).relationships[*relationship].table;
                 let there = self.alias();
@@ -269,8 +284,12 @@ impl<'a> Context<'a> {
             }
             Operand::Cast(ty, comparisons) => {
                 let cast = Expr::Cast(Box::new(left), ty.sql.clone());
-                let parts = comparisons.iter().map(|c| self.comparison(cast.clone(), nullable, c, table, alias, root));
+                let parts = comparisons.iter().map(|c| self.comparison(cast.clone(), c, table, alias, root));
                 return Expr::And(parts.collect());
+            }
+            Operand::Any(comparisons) => {
+                let parts = comparisons.iter().map(|c| self.comparison(left.clone(), c, table, alias, root));
+                return Expr::Or(parts.collect());
             }
             Operand::Distance(from, distance, sphere) => {
                 let ty = ScalarType::builtin(if sphere.is_some() { "geography" } else { "geometry" });
@@ -288,27 +307,26 @@ impl<'a> Context<'a> {
                     Operator::HasKeysAny | Operator::HasKeysAll => permission::list_of(&ScalarType::builtin("text")),
                     _ => ty.clone(),
                 };
-                self.bind(source.clone(), &ty)
+                let right = self.bind(source.clone(), &ty);
+                if *source == Source::Null {
+                    return against_null(left, operator, right);
+                }
+                right
             }
         };
         infix(left, operator, right)
     }
 }
 
-/// Equality of columns holds when both are null.
-fn null_aware(left: Expr, operator: Operator, right: Expr, nullable: bool) -> Expr {
-    let null = |expr: &Expr| Expr::Postfix(Box::new(expr.clone()), "IS NULL");
-    let not_null = |expr: &Expr| Expr::Postfix(Box::new(expr.clone()), "IS NOT NULL");
-    let plain = infix(left.clone(), operator, right.clone());
-    match operator {
-        Operator::Eq if nullable => Expr::Or(vec![plain, Expr::And(vec![null(&left), null(&right)])]),
-        Operator::Neq if nullable => Expr::Or(vec![
-            plain,
-            Expr::And(vec![null(&left), not_null(&right)]),
-            Expr::And(vec![not_null(&left), null(&right)]),
-        ]),
-        _ => plain,
-    }
+/// What a permission compares with the literal null: equality holds of nulls, inequality of everything else.
+fn against_null(left: Expr, operator: Operator, right: Expr) -> Expr {
+    let test = match operator {
+        Operator::Eq => "IS NULL",
+        Operator::Neq => "IS NOT NULL",
+        _ => return infix(left, operator, right),
+    };
+    let null = Expr::Postfix(Box::new(left.clone()), test);
+    Expr::Or(vec![infix(left, operator, right), null])
 }
 
 fn infix(left: Expr, operator: Operator, right: Expr) -> Expr {

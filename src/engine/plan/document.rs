@@ -7,6 +7,7 @@ use apollo_compiler::ast::{self, Definition, FragmentDefinition, OperationDefini
 use apollo_compiler::parser::Parser;
 use serde_json::Value;
 
+use super::usage;
 use crate::engine::error::{ErrorCode, GraphqlError, Result};
 use crate::engine::options::Limits;
 use crate::engine::request::Request;
@@ -64,6 +65,7 @@ impl Document {
         };
         let operation = Operation { operation, fragments, variables: Variables::new(operation, request)? };
         operation.refuse_cycles()?;
+        usage::hold(&operation)?;
         Ok(operation)
     }
 }
@@ -210,16 +212,8 @@ impl<'a> Variables<'a> {
             }
             if required && given.is_some_and(Value::is_null) {
                 let message = format!("null value found for non-nullable type: \"{}\"", definition.ty);
-                return Err(GraphqlError::validation(format!("$.variables.{}", definition.name), message));
+                return Err(GraphqlError::validation("$", message));
             }
-        }
-        let mut unexpected: Vec<&str> =
-            request.variables.keys().map(String::as_str).filter(|name| !definitions.contains_key(name)).collect();
-        if !unexpected.is_empty() {
-            unexpected.sort_unstable();
-            let names: Vec<String> = unexpected.iter().map(|name| format!("\"{name}\"")).collect();
-            let message = format!("unexpected variables in variableValues: {}", names.join(", "));
-            return Err(GraphqlError::validation("$", message));
         }
         Ok(Self { definitions, given: &request.variables, inspected: RefCell::default() })
     }
@@ -240,6 +234,11 @@ impl<'a> Variables<'a> {
     pub fn inspect(&self, name: &str, path: &str) -> Result<Given<'a>> {
         self.inspected.borrow_mut().insert(name.to_owned());
         self.peek(name, path)
+    }
+
+    /// The definition of a variable.
+    pub fn definition(&self, name: &str) -> Option<&'a ast::VariableDefinition> {
+        self.definitions.get(name).copied()
     }
 
     /// The declared type of a variable.
@@ -283,11 +282,14 @@ pub fn included(directives: &ast::DirectiveList, variables: &Variables<'_>, path
         };
         let value = match &*argument.value {
             ast::Value::Boolean(value) => *value,
-            ast::Value::Variable(name) => match variables.inspect(name, path)? {
-                Given::Json(Value::Bool(value)) => *value,
-                Given::Default(ast::Value::Boolean(value)) => *value,
-                _ => return Err(not_boolean(path, &directive.name)),
-            },
+            ast::Value::Variable(name) => {
+                usage::may_stand(variables, name, "Boolean!", false, &format!("{path}.{}.if", directive.name))?;
+                match variables.inspect(name, path)? {
+                    Given::Json(Value::Bool(value)) => *value,
+                    Given::Default(ast::Value::Boolean(value)) => *value,
+                    _ => return Err(not_boolean(path, &directive.name)),
+                }
+            }
             _ => return Err(not_boolean(path, &directive.name)),
         };
         stays &= value == wanted;

@@ -88,7 +88,9 @@ impl<'a> Context<'a> {
                 InputKind::Column(column) => {
                     let info = &self.table(table).columns[*column];
                     let comparisons = self.comparisons(value, base, &info.ty, Some(info), &path)?;
-                    BoolExp::And(comparisons.into_iter().map(|c| BoolExp::Column(*column, c)).collect())
+                    let guarded = matches!(self.rule(table).guards.get(*column), Some(Some(_)));
+                    let compare = |c| if guarded { BoolExp::Cell(*column, c) } else { BoolExp::Column(*column, c) };
+                    BoolExp::And(comparisons.into_iter().map(compare).collect())
                 }
                 InputKind::Relationship(relationship) => {
                     let other = self.table(table).relationships[*relationship].table;
@@ -102,7 +104,11 @@ impl<'a> Context<'a> {
                 InputKind::Computed(computed) => match &self.table(table).computed[*computed].returns {
                     ComputedReturn::Scalar(ty) => {
                         let comparisons = self.comparisons(value, base, ty, None, &path)?;
-                        let compare = |c| BoolExp::Computed(*computed, Vec::new(), c);
+                        let guarded = matches!(self.rule(table).computed_guards.get(*computed), Some(Some(_)));
+                        let compare = |c| match guarded {
+                            true => BoolExp::ComputedCell(*computed, c),
+                            false => BoolExp::Computed(*computed, Vec::new(), c),
+                        };
                         BoolExp::And(comparisons.into_iter().map(compare).collect())
                     }
                     ComputedReturn::Table(other) => {
@@ -294,7 +300,7 @@ impl<'a> Context<'a> {
                         .collect::<Result<Vec<_>>>()?;
                     comparisons.extend(match operator {
                         Operator::Nin => items,
-                        _ => vec![any_of(items, scalar)],
+                        _ => vec![any_of(items)],
                     });
                     continue;
                 }
@@ -382,15 +388,6 @@ impl<'a> Context<'a> {
 }
 
 /// One comparison that holds when any of several equalities does.
-fn any_of(items: Vec<Comparison>, ty: &ScalarType) -> Comparison {
-    let texts = items.into_iter().filter_map(|item| match item.operand {
-        Operand::Value(Source::Text(text), _) => Some(Some(text.to_string())),
-        _ => None,
-    });
-    // Compared as text forms, which are equal exactly when the arrays are.
-    let text = ScalarType::builtin("text");
-    let literal = Source::Text(array_literal(texts).into());
-    let inner = Comparison { operator: Operator::In, operand: Operand::Value(literal, list_of(&text)) };
-    let _ = ty;
-    Comparison { operator: Operator::Cast, operand: Operand::Cast(text, vec![inner]) }
+fn any_of(items: Vec<Comparison>) -> Comparison {
+    Comparison { operator: Operator::In, operand: Operand::Any(items) }
 }

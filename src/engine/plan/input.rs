@@ -59,8 +59,7 @@ impl<'a> Input<'a> {
             Self::Json(value) => match value {
                 Value::Null => "null",
                 Value::Bool(_) => "a boolean",
-                Value::Number(number) if number.is_f64() => "a float",
-                Value::Number(_) => "an integer",
+                Value::Number(_) => "a number",
                 Value::String(_) => "a string",
                 Value::Array(_) => "a list",
                 Value::Object(_) => "an object",
@@ -95,6 +94,23 @@ impl<'a> Input<'a> {
         match self {
             Self::Ast(ast::Value::Enum(name)) => Some(name.as_str()),
             Self::Json(Value::String(text)) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// A resolved integer of the document, or any number of a variable.
+    pub fn whole_number(self) -> Option<serde_json::Number> {
+        match self {
+            Self::Ast(ast::Value::Int(number)) => serde_json::from_str(number.as_str()).ok(),
+            Self::Json(Value::Number(number)) => Some(number.clone()),
+            _ => None,
+        }
+    }
+
+    /// A resolved string.
+    pub fn text(self) -> Option<&'a str> {
+        match self {
+            Self::Ast(ast::Value::String(text)) | Self::Json(Value::String(text)) => Some(text),
             _ => None,
         }
     }

@@ -23,6 +23,7 @@ mod roots;
 mod select;
 mod shape;
 mod stream;
+mod usage;
 
 use std::sync::Arc;
 

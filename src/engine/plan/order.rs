@@ -144,8 +144,8 @@ impl<'a> Context<'a> {
     /// An ordering as an expression over the row under an alias. Rows that the role may not see order as null.
     pub fn order_expr(&mut self, target: &OrderTarget, table: TableId, alias: Alias) -> Expr {
         match target {
-            OrderTarget::Column(column) => self.column(table, *column, alias),
-            OrderTarget::Computed(computed) => self.computed(table, *computed, &[], Expr::Whole(alias)),
+            OrderTarget::Column(column) => self.shown(table, *column, alias),
+            OrderTarget::Computed(computed) => self.shown_computed(table, *computed, alias),
             OrderTarget::Related(relationship, inner) => {
                 let (there, other, mut select) = self.related(table, *relationship, alias);
                 select.outputs = vec![(self.order_expr(inner, other, there), None)];
@@ -154,7 +154,7 @@ impl<'a> Context<'a> {
             }
             OrderTarget::Aggregate(relationship, function, column) => {
                 let (there, other, mut select) = self.related(table, *relationship, alias);
-                let arguments = column.map(|column| self.column(other, column, there)).into_iter().collect();
+                let arguments = column.map(|column| self.shown(other, column, there)).into_iter().collect();
                 select.outputs = vec![(Expr::Aggregate(function, false, arguments, None), None)];
                 Expr::Scalar(Box::new(select))
             }
@@ -162,7 +162,7 @@ impl<'a> Context<'a> {
                 let Some((there, other, mut select)) = self.computed_rows(table, *computed, alias) else {
                     return Expr::Fixed("NULL");
                 };
-                let arguments = column.map(|column| self.column(other, column, there)).into_iter().collect();
+                let arguments = column.map(|column| self.shown(other, column, there)).into_iter().collect();
                 select.outputs = vec![(Expr::Aggregate(function, false, arguments, None), None)];
                 Expr::Scalar(Box::new(select))
             }

@@ -1,5 +1,6 @@
 //! Selections of rows: the statement and the shape of its answer.
 
+use super::coerce::integer;
 use super::collect::Selected;
 use super::context::Context;
 use super::input::{Input, mismatch};
@@ -94,18 +95,22 @@ impl<'a> Context<'a> {
 
     /// A limit.
     pub fn limit(&self, value: Input<'a>, path: &str) -> Result<u64> {
-        let json = value.json(self.variables, path)?;
-        json.as_u64()
-            .filter(|limit| i32::try_from(*limit).is_ok())
-            .ok_or_else(|| mismatch(path, "a non-negative 32-bit integer", "Int", value))
+        let refused = || mismatch(path, "a non-negative 32-bit integer", "Int", value);
+        let number = value.whole_number().filter(|number| number.as_f64() >= Some(0.0)).ok_or_else(refused)?;
+        let limit = integer(&number, 0, i64::from(i32::MAX), path)?;
+        u64::try_from(limit).map_err(|_| refused())
     }
 
     fn offset(&self, value: Input<'a>, path: &str) -> Result<Source> {
-        let json = value.json(self.variables, path)?;
-        let text = match &json {
-            serde_json::Value::Number(number) if !number.is_f64() => number.to_string(),
-            serde_json::Value::String(text) if text.parse::<i64>().is_ok() => text.clone(),
-            _ => return Err(mismatch(path, "a 64-bit integer", "Int", value)),
+        let text = match (value.whole_number(), value.text()) {
+            (Some(number), _) => integer(&number, i64::MIN, i64::MAX, path)?.to_string(),
+            (None, Some(text)) if text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<i64>().is_ok() => {
+                text.to_owned()
+            }
+            _ => {
+                let expected = "a 32-bit integer, or a 64-bit integer represented as a string";
+                return Err(mismatch(path, expected, "Int", value));
+            }
         };
         Ok(Source::Text(text.into()))
     }
@@ -132,7 +137,7 @@ impl<'a> Context<'a> {
         for item in &args.order {
             order.push(Order { expr: self.order_expr(&item.target, table, base), direction: item.direction });
         }
-        let distinct: Vec<Expr> = args.distinct.iter().map(|&column| self.column(table, column, base)).collect();
+        let distinct: Vec<Expr> = args.distinct.iter().map(|&column| self.shown(table, column, base)).collect();
         if order.is_empty() {
             order.extend(distinct.iter().map(|expr| Order { expr: expr.clone(), direction: "ASC" }));
         }
@@ -269,21 +274,9 @@ impl<'a> Context<'a> {
         outputs: &mut Vec<Expr>,
     ) -> Result<Shape> {
         let info = &self.table(table).columns[column];
-        let expr = self.guarded_column(table, column, alias);
-        let expr = self.at_path(expr, selected)?;
+        let shown = self.shown(table, column, alias);
+        let expr = self.at_path(shown, selected)?;
         Ok(self.output(expr, info.oid, &info.ty, outputs))
-    }
-
-    /// A column as the role sees it.
-    fn guarded_column(&mut self, table: TableId, column: usize, alias: Alias) -> Expr {
-        let expr = self.column(table, column, alias);
-        match self.rule(table).guards.get(column) {
-            Some(Some(guard)) => {
-                let condition = self.condition(guard, table, alias, alias);
-                Expr::Case(vec![(condition, expr)], None)
-            }
-            _ => expr,
-        }
     }
 
     /// A column as the role sees it, whole, as an output.
@@ -295,7 +288,7 @@ impl<'a> Context<'a> {
         outputs: &mut Vec<Expr>,
     ) -> Shape {
         let info = &self.table(table).columns[column];
-        let expr = self.guarded_column(table, column, alias);
+        let expr = self.shown(table, column, alias);
         self.output(expr, info.oid, &info.ty, outputs)
     }
 

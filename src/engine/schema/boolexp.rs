@@ -18,6 +18,10 @@ pub enum BoolExp {
     Not(Box<BoolExp>),
     /// A column compares.
     Column(usize, Comparison),
+    /// A column compares as the role sees it: null where an inherited role sees the row but not this value.
+    Cell(usize, Comparison),
+    /// A computed field compares as the role sees it.
+    ComputedCell(usize, Comparison),
     /// A computed field compares.
     Computed(usize, Vec<(usize, Source)>, Comparison),
     /// A related row exists for which it holds.
@@ -90,6 +94,8 @@ pub enum Operand {
     None,
     /// Comparisons of the value cast to text (jsonb `_cast`).
     Cast(ScalarType, Vec<Comparison>),
+    /// Comparisons of which one must hold.
+    Any(Vec<Comparison>),
     /// Distance with a spatial value: value, distance, and whether a sphere is used.
     Distance(Source, Source, Option<Source>),
 }

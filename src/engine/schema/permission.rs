@@ -84,7 +84,7 @@ impl Reader<'_> {
             .and_then(|table| serde_json::from_value(table).map_err(|error| error.to_string()))?;
         let table = *self.model.by_name.get(&name).ok_or_else(|| format!("the table {name} is not tracked"))?;
         let inner = match value.get("_where") {
-            Some(inner) => Reader { model: self.model, root: table }.expression(table, inner)?,
+            Some(inner) => self.expression(table, inner)?,
             None => BoolExp::TRUE,
         };
         Ok(BoolExp::Exists(table, Box::new(inner)))

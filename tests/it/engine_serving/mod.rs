@@ -4,6 +4,7 @@ mod actions;
 mod conformance;
 mod console;
 mod events;
+mod hostile;
 mod joins;
 mod kept;
 mod live;

@@ -215,7 +215,12 @@ impl Chance {
             2 => {
                 let numbers: Vec<usize> =
                     (0..here.columns.len()).filter(|&place| here.columns[place].kind == Kind::Int).collect();
-                Exp::Columns(self.one(&numbers), self.one(&[Op::Eq, Op::Lt, Op::Gt]), false, self.one(&numbers))
+                Exp::Columns(
+                    self.one(&numbers),
+                    self.one(&[Op::Eq, Op::Neq, Op::Lt, Op::Gt, Op::Lte]),
+                    false,
+                    self.one(&numbers),
+                )
             }
             _ => self.comparison(model, table, None),
         }
@@ -229,6 +234,9 @@ impl Chance {
         let column = &columns[place];
         if self.percent(15) {
             return Exp::Compare(place, Op::IsNull, self.percent(50).into());
+        }
+        if visible.is_none() && self.percent(10) {
+            return Exp::Compare(place, self.one(&[Op::Eq, Op::Neq]), Value::Null);
         }
         let tenant = usize::from(self.percent(50));
         if column.kind == Kind::Json {

@@ -109,16 +109,14 @@ impl<'m> Reference<'m> {
             Exp::And(parts) => every(parts.iter().map(|part| self.truth(part, at, client))),
             Exp::Or(parts) => some(parts.iter().map(|part| self.truth(part, at, client))),
             Exp::Not(inner) => not(self.truth(inner, at, client)),
+            // Only a permission compares with null: it asks whether there is a value.
+            Exp::Compare(column, Op::Eq, Value::Null) => at.row[*column].is_null().then_some(true),
+            Exp::Compare(column, Op::Neq, Value::Null) => (!at.row[*column].is_null()).then_some(true),
             Exp::Compare(column, op, value) => {
                 compare(&at.row[*column], *op, &self.operand(at.table, *column, value, client))
             }
             Exp::Columns(column, op, root, other) => {
-                let right = if *root { &at.root[*other] } else { &at.row[*other] };
-                match (op, at.row[*column].is_null() && right.is_null()) {
-                    // Equality of columns holds when both are null.
-                    (Op::Eq, true) => Some(true),
-                    _ => compare(&at.row[*column], *op, right),
-                }
+                compare(&at.row[*column], *op, if *root { &at.root[*other] } else { &at.row[*other] })
             }
             Exp::Related(place, inner) => {
                 Some(all(relation(*place), self.related(at.table, *place, at.row), inner, Some(at.root)) > 0)
@@ -127,7 +125,7 @@ impl<'m> Reference<'m> {
                 let found = all(relation(*place), self.related(at.table, *place, at.row), inner, Some(at.root));
                 Some(found as i64 >= *count)
             }
-            Exp::Exists(table, inner) => Some(all(*table, self.rows(*table), inner, None) > 0),
+            Exp::Exists(table, inner) => Some(all(*table, self.rows(*table), inner, Some(at.root)) > 0),
         }
     }
 

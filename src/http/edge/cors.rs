@@ -5,16 +5,23 @@ use tower_http::cors::{AllowCredentials, AllowOrigin, CorsLayer};
 
 use crate::config::Live;
 
+/// The entry that admits every origin.
+const ALL: &[u8] = b"*";
+
 /// A layer for the listed origins (`server.cors_origins`); `*` admits all, without credentials.
 pub(super) fn layer(live: &Live) -> CorsLayer {
     let (origins, credentials) = (live.clone(), live.clone());
     CorsLayer::new()
         .allow_origin(AllowOrigin::predicate(move |origin, _| {
             let config = origins.get();
-            config.server.cors_origins.iter().any(|entry| entry == "*" || entry.as_bytes() == origin.as_bytes())
+            let listed = &config.server.cors_origins;
+            names(listed, ALL) || names(listed, origin.as_bytes())
         }))
-        .allow_credentials(AllowCredentials::predicate(move |_, _| {
-            !credentials.get().server.cors_origins.iter().any(|entry| entry == "*")
+        // Judged by the origin too: the list may change between the two questions.
+        .allow_credentials(AllowCredentials::predicate(move |origin, _| {
+            let config = credentials.get();
+            let listed = &config.server.cors_origins;
+            !names(listed, ALL) && names(listed, origin.as_bytes())
         }))
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
         .allow_headers(
@@ -36,4 +43,8 @@ pub(super) fn layer(live: &Live) -> CorsLayer {
             header::RETRY_AFTER,
         ])
         .max_age(std::time::Duration::from_secs(600))
+}
+
+fn names(listed: &[String], origin: &[u8]) -> bool {
+    listed.iter().any(|entry| entry.as_bytes() == origin)
 }

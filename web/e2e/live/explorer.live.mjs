@@ -5,26 +5,12 @@
 // Opens the API's own address, signs in, sends a query, follows a subscription while a store is created beside it, and
 // deletes that store. SCREENSHOT=<file.png> keeps a picture of the followed subscription, CHROMIUM_PATH is the browser.
 import { strict as assert } from "node:assert"
-import { chromium } from "playwright-core"
-
-function required(name) {
-  const value = process.env[name]
-  if (!value) {
-    console.error(`${name} is not set`)
-    process.exit(2)
-  }
-  return value
-}
+import { open, required, say } from "./browser.mjs"
 
 const baseUrl = required("BASE_URL").replace(/\/$/, "")
 const email = required("EMAIL")
 const password = required("PASSWORD")
 const storeName = process.env.STORE_NAME ?? "Explored Shop"
-const begun = Date.now()
-
-function say(text) {
-  console.log(`${((Date.now() - begun) / 1000).toFixed(1).padStart(7)}s  ${text}`)
-}
 
 async function graphql(query, token) {
   const response = await fetch(`${baseUrl}/v1/graphql`, {
@@ -37,24 +23,10 @@ async function graphql(query, token) {
   return data
 }
 
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM_PATH ?? "/usr/bin/chromium",
-  args: [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-  ],
-})
-const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, colorScheme: "dark" })
-const page = await context.newPage()
-page.setDefaultTimeout(20_000)
-const faults = []
-page.on("pageerror", (error) => faults.push(String(error)))
-page.on("console", (message) => {
-  if (message.type() === "error") faults.push(message.text())
-})
+const { browser, page, faults } = await open(
+  { viewport: { width: 1280, height: 800 }, colorScheme: "dark" },
+  20_000,
+)
 
 const answer = page.locator(".graphiql-response")
 const run = page.getByRole("button", { name: /Execute query/ })

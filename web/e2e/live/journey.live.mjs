@@ -7,16 +7,7 @@
 // STORE_NAME names the store (My Shop), TIMEOUT_SECONDS bounds the provisioning (300), SCREENSHOT=<file.png> keeps a
 // picture of the page while a step runs, SCREENSHOT_READY=<file.png> one of the ready store, CHROMIUM_PATH is the browser.
 import { strict as assert } from "node:assert"
-import { chromium } from "playwright-core"
-
-function required(name) {
-  const value = process.env[name]
-  if (!value) {
-    console.error(`${name} is not set`)
-    process.exit(2)
-  }
-  return value
-}
+import { open, required, say } from "./browser.mjs"
 
 const baseUrl = required("BASE_URL").replace(/\/$/, "")
 const email = required("EMAIL")
@@ -24,44 +15,23 @@ const password = required("PASSWORD")
 const storeName = process.env.STORE_NAME ?? "My Shop"
 const provisioning = Number(process.env.TIMEOUT_SECONDS ?? 300) * 1000
 const quick = 15_000
-const begun = Date.now()
 
-function say(text) {
-  console.log(`${((Date.now() - begun) / 1000).toFixed(1).padStart(7)}s  ${text}`)
-}
-
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM_PATH ?? "/usr/bin/chromium",
-  args: [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-  ],
-})
-const context = await browser.newContext({
-  viewport: { width: 1280, height: 900 },
-  colorScheme: process.env.COLOR_SCHEME === "light" ? "light" : "dark",
-})
-const page = await context.newPage()
-page.setDefaultTimeout(quick)
+const { browser, page, faults } = await open(
+  {
+    viewport: { width: 1280, height: 900 },
+    colorScheme: process.env.COLOR_SCHEME === "light" ? "light" : "dark",
+  },
+  quick,
+)
 
 const loads = []
 const listQueries = []
-const faults = []
 page.on("request", (request) => {
   if (request.isNavigationRequest() && request.frame() === page.mainFrame()) loads.push(request.url())
   const body = request.postData() ?? ""
   if (/\bstores\s*\(/.test(body) || new URL(request.url()).pathname.startsWith("/api/stores")) {
     listQueries.push(request.url())
   }
-})
-page.on("pageerror", (error) => faults.push(String(error)))
-page.on("console", (message) => {
-  if (message.type() === "error") faults.push(message.text())
 })
 
 async function enter() {

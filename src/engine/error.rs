@@ -164,6 +164,11 @@ impl GraphqlError {
         self
     }
 
+    /// The database's own code (SQLSTATE), where its details are kept for admins.
+    pub fn status_code(&self) -> Option<&str> {
+        self.internal.as_ref()?.pointer("/error/status_code")?.as_str()
+    }
+
     /// The HTTP status for endpoints that use one.
     pub fn http_status(&self) -> u16 {
         self.status.unwrap_or_else(|| self.code.http_status())

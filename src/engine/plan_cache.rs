@@ -27,7 +27,7 @@ pub struct PlanCache {
 struct Entry {
     role: String,
     backend: bool,
-    query: String,
+    query: Arc<str>,
     operation: Option<String>,
     /// Names of the variables that were given, and whether each was null.
     given: Vec<(String, bool)>,

@@ -154,7 +154,7 @@ impl Engine {
             true => Ok(()),
             false => Err(EngineError::Inconsistent(found.to_vec())),
         };
-        self.replace_metadata_when(metadata, accept).await.map(|state| state.inconsistencies.clone())
+        self.replace_metadata_when(metadata, accept).await.map(|state| state.inconsistencies.to_vec())
     }
 
     /// Replaces the metadata as a whole if `accept` agrees to what does not fit; gives the state then in force.
@@ -182,6 +182,7 @@ impl Engine {
         }
         let state = Arc::new(state);
         inner.state.store(state.clone());
+        inner.executor.tables_changed();
         Ok(state)
     }
 
@@ -198,6 +199,7 @@ impl Engine {
         let state = build(&inner.pool, &inner.callers, Arc::new(kept.metadata), versions, &inner.rules).await?;
         let state = Arc::new(state);
         inner.state.store(state.clone());
+        inner.executor.tables_changed();
         Ok(Some(state))
     }
 
@@ -243,7 +245,7 @@ async fn build(
     let mut state = State::new(versions, metadata, catalog, model, inconsistencies, remotes, rules.clone());
     if !state.metadata.query_collections.is_empty() {
         let faults = collections::faults(&state.metadata, state.schema(ADMIN, true));
-        state.inconsistencies.extend(faults);
+        state.inconsistencies = state.inconsistencies.iter().cloned().chain(faults).collect();
     }
     Ok(state)
 }

@@ -3,8 +3,6 @@
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
-use serde_json::{Map, Value};
-
 use super::catalog::Catalog;
 use super::error::{ErrorCode, GraphqlError, Result};
 use super::metadata::{Limit, Metadata};
@@ -28,7 +26,7 @@ pub struct State {
     /// Both resolved together.
     pub model: Model,
     /// What did not fit.
-    pub inconsistencies: Vec<Inconsistency>,
+    pub inconsistencies: Arc<[Inconsistency]>,
     pub(super) remotes: Vec<RemoteTypes>,
     rules: Arc<Rules>,
     /// By role, with and without mutations for backends; each is built when it is first asked for.
@@ -70,7 +68,7 @@ impl State {
             metadata,
             catalog,
             model,
-            inconsistencies,
+            inconsistencies: inconsistencies.into(),
             remotes,
             rules,
             schemas,
@@ -168,7 +166,6 @@ impl State {
 /// Binds a compiled operation to a request.
 pub(super) fn bind(compiled: &Compiled, session: &Session, request: &Request) -> Result<Planned> {
     let binder = Binder::new(session, &request.variables);
-    let variables: Arc<Map<String, Value>> = Arc::new(request.variables.clone());
     let mut roots = Vec::with_capacity(compiled.roots.len());
     for (key, field) in &compiled.roots {
         let values = match field {
@@ -187,7 +184,7 @@ pub(super) fn bind(compiled: &Compiled, session: &Session, request: &Request) ->
             key: key.clone(),
             field: field.clone(),
             values,
-            variables: variables.clone(),
+            variables: request.variables.clone(),
             joins: compiled.joins.clone(),
         });
     }

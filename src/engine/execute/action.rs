@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Executor, errors, fetch, value};
+use super::{Executor, errors, value};
 use crate::engine::callers::RequestContext;
 use crate::engine::error::{GraphqlError, Result};
 use crate::engine::plan::{ActionField, ActionFields, ActionForm, ActionPlan, ActionShape, Binder, RelatedRows};
@@ -119,7 +119,7 @@ impl Executor {
         let variables = context.variables.as_deref().unwrap_or(&variables);
         let binder = Binder { cursor: &cursor, ..Binder::new(&context.session, variables) };
         let values = binder.bind(&rows.query.params)?;
-        let found = fetch(&self.pool, &rows.query.sql, &values, "$").await?;
+        let found = self.read(&rows.query, &values).await?;
         self.writer.answer(out, &rows.query.answer, &found).map_err(errors::malformed)
     }
 }

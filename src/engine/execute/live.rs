@@ -1,10 +1,10 @@
 //! Refreshes many subscribers of one plan with one statement.
 
 use bytes::Bytes;
+use sqlx::Arguments;
 use sqlx::postgres::PgArguments;
-use sqlx::{Arguments, AssertSqlSafe, SqlSafeStr};
 
-use super::write::{Cells, elements};
+use super::write::{Cells, Elements};
 use super::{Executor, errors};
 use crate::engine::error::Result;
 use crate::engine::plan::{Answer, LivePlan, Values};
@@ -29,19 +29,17 @@ pub struct Refreshed {
 /// Of the database; one member's bad value fails all, so callers try members one by one then.
 pub async fn refresh(executor: &Executor, plan: &LivePlan, members: &[&Member]) -> Result<Vec<Refreshed>> {
     let places: Vec<i32> = (0..members.len()).map(|place| place as i32).collect();
-    let mut arguments = PgArguments::default();
-    let fail = |error| errors::database(sqlx::Error::Encode(error), "$");
-    arguments.add(places).map_err(fail)?;
-    for index in 0..plan.params.len() {
-        let column: Vec<Option<&str>> =
-            members.iter().map(|member| member.get(index).and_then(Option::as_deref)).collect();
-        arguments.add(column).map_err(fail)?;
-    }
-    let statement = AssertSqlSafe(plan.sql.clone()).into_sql_str();
-    let rows = sqlx::query_with(statement, arguments)
-        .fetch_all(&executor.pool)
-        .await
-        .map_err(|error| errors::database(error, "$"))?;
+    let arguments = || {
+        let mut arguments = PgArguments::default();
+        arguments.add(places).map_err(sqlx::Error::Encode)?;
+        for index in 0..plan.params.len() {
+            let column: Vec<Option<&str>> =
+                members.iter().map(|member| member.get(index).and_then(Option::as_deref)).collect();
+            arguments.add(column).map_err(sqlx::Error::Encode)?;
+        }
+        Ok(arguments)
+    };
+    let rows = executor.once(&plan.sql, arguments).await.map_err(|error| errors::database(error, "$"))?;
     let empty: &[u8] = match plan.answer {
         Answer::List(_) => b"[]",
         Answer::First(_) => b"null",
@@ -52,7 +50,10 @@ pub async fn refresh(executor: &Executor, plan: &LivePlan, members: &[&Member]) 
         let cells = Cells::of_row(row).map_err(errors::malformed)?;
         let place = cells.bytes(0).and_then(|bytes| <[u8; 4]>::try_from(bytes).ok()).map(i32::from_be_bytes);
         let Some(slot) = place.and_then(|place| answers.get_mut(usize::try_from(place).ok()?)) else { continue };
-        let records = cells.bytes(1).map(elements).transpose().map_err(errors::malformed)?.unwrap_or_default();
+        let records: Vec<&[u8]> = match cells.bytes(1) {
+            Some(bytes) => Elements::of(bytes).and_then(Iterator::collect).map_err(errors::malformed)?,
+            None => Vec::new(),
+        };
         let mut out = Vec::with_capacity(256);
         executor.writer.records(&mut out, &plan.answer, &records).map_err(errors::malformed)?;
         let cursor = match (plan.cursor.is_empty(), records.last()) {

@@ -1,6 +1,7 @@
 //! Runs planned operations: statements with binary results, JSON written straight from them.
 
 mod action;
+mod connections;
 mod errors;
 mod explain;
 mod join;
@@ -21,6 +22,7 @@ use sqlx::{Arguments, AssertSqlSafe, PgConnection, PgPool, SqlSafeStr};
 use super::callers::RequestContext;
 use super::error::{ErrorCode, GraphqlError, Result};
 use super::plan::{ActionPlan, CompiledRoot, Planned, Query, Root, Values};
+use connections::{Connections, Lease, OUTDATED, lost, outdated};
 use write::Writer;
 
 pub use live::{Member, Refreshed, refresh};
@@ -39,13 +41,24 @@ pub struct Response {
 #[derive(Clone)]
 pub struct Executor {
     pool: PgPool,
+    connections: Connections,
     writer: Writer,
 }
 
 impl Executor {
     /// An executor; with `stringify`, numbers that JavaScript would round are strings.
     pub fn new(pool: PgPool, stringify: bool) -> Self {
-        Self { pool, writer: Writer { stringify } }
+        Self { connections: Connections::like(&pool), pool, writer: Writer { stringify } }
+    }
+
+    /// Has statements prepared anew: tables may have changed.
+    pub fn tables_changed(&self) {
+        self.connections.prepare_anew();
+    }
+
+    /// Closes the connections that nobody uses, and the others when they come back.
+    pub fn close(&self) {
+        self.connections.close();
     }
 
     /// Runs a query or a mutation and writes its root fields in the order of the selection.
@@ -69,13 +82,21 @@ impl Executor {
     async fn query(&self, context: &RequestContext, roots: &[Root]) -> Result<Response> {
         let mut out = Vec::with_capacity(1024);
         let mut set_cookies = Vec::new();
+        let mut kept: Vec<(usize, Vec<PgRow>)> = Vec::new();
         out.push(b'{');
         for (index, root) in roots.iter().enumerate() {
             begin(&mut out, index, &root.key);
             match &root.field {
                 CompiledRoot::Query(query) => {
-                    let rows = fetch(&self.pool, &query.sql, &root.values, "$").await?;
+                    let rows = self.read(query, &root.values).await?;
                     self.writer.answer(&mut out, &query.answer, &rows).map_err(errors::malformed)?;
+                    if roots.iter().any(|other| matches!(other.field, CompiledRoot::Shared(of, _) if of == index)) {
+                        kept.push((index, rows));
+                    }
+                }
+                CompiledRoot::Shared(of, answer) => {
+                    let rows = kept.iter().find(|(index, _)| index == of).map_or(&[][..], |(_, rows)| rows.as_slice());
+                    self.writer.answer(&mut out, answer, rows).map_err(errors::malformed)?;
                 }
                 other => self.outside(context, other, &mut out, &mut set_cookies).await?,
             }
@@ -89,25 +110,7 @@ impl Executor {
         let mut answers: Vec<Vec<u8>> = vec![Vec::new(); roots.len()];
         let writes = |root: &Root| matches!(root.field, CompiledRoot::Mutation(_) | CompiledRoot::Query(_));
         if roots.iter().any(writes) {
-            let mut transaction = self.pool.begin().await.map_err(|error| errors::database(error, "$"))?;
-            let session = context.session.to_json();
-            sqlx::query("select set_config('hasura.user', $1, true)")
-                .bind(session)
-                .execute(&mut *transaction)
-                .await
-                .map_err(|error| errors::database(error, "$"))?;
-            for (root, answer) in roots.iter().zip(&mut answers) {
-                match &root.field {
-                    CompiledRoot::Mutation(plan) => {
-                        mutation::run(&mut transaction, self.writer, plan, root, context, answer).await?;
-                    }
-                    CompiledRoot::Query(query) => {
-                        self.on(&mut transaction, query, &root.values, answer).await?;
-                    }
-                    _ => {}
-                }
-            }
-            transaction.commit().await.map_err(|error| errors::database(error, "$"))?;
+            self.writing(context, roots, &mut answers).await?;
         }
         let mut set_cookies = Vec::new();
         for (root, answer) in roots.iter().zip(&mut answers) {
@@ -123,6 +126,97 @@ impl Executor {
         }
         out.push(b'}');
         Ok(Response { data: out.into(), set_cookies })
+    }
+
+    /// The root fields of a mutation that the database answers, in one transaction. When this is broken off the
+    /// connection is closed, and the database rolls back.
+    async fn writing(&self, context: &RequestContext, roots: &[Root], answers: &mut [Vec<u8>]) -> Result<()> {
+        match self.attempt(context, roots, answers).await {
+            Err(error) if error.status_code() == Some(OUTDATED) => {
+                self.connections.prepare_anew();
+                answers.iter_mut().for_each(Vec::clear);
+                self.attempt(context, roots, answers).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    async fn attempt(&self, context: &RequestContext, roots: &[Root], answers: &mut [Vec<u8>]) -> Result<()> {
+        let fail = |error| errors::database(error, "$");
+        let mut lease = self.begun().await.map_err(fail)?;
+        let outcome = self.written(lease.connection(), context, roots, answers).await;
+        let end = if outcome.is_ok() { "COMMIT" } else { "ROLLBACK" };
+        let ended = sqlx::raw_sql(end).execute(lease.connection()).await;
+        lease.ended(&ended);
+        outcome.and(ended.map(drop).map_err(fail))
+    }
+
+    /// A connection in a transaction. Nothing was done on one that turns out to be lost, so another is taken then.
+    async fn begun(&self) -> sqlx::Result<Lease> {
+        let mut lease = self.connections.take().await?;
+        match sqlx::raw_sql("BEGIN").execute(lease.connection()).await {
+            Err(error) if lost(&error) => {
+                self.connections.forget_idle();
+                lease = self.connections.take().await?;
+                sqlx::raw_sql("BEGIN").execute(lease.connection()).await?;
+            }
+            begun => drop(begun?),
+        }
+        Ok(lease)
+    }
+
+    async fn written(
+        &self,
+        connection: &mut PgConnection,
+        context: &RequestContext,
+        roots: &[Root],
+        answers: &mut [Vec<u8>],
+    ) -> Result<()> {
+        sqlx::query("select set_config('hasura.user', $1, true)")
+            .bind(context.session.to_json())
+            .execute(&mut *connection)
+            .await
+            .map_err(|error| errors::database(error, "$"))?;
+        for (root, answer) in roots.iter().zip(answers) {
+            match &root.field {
+                CompiledRoot::Mutation(plan) => {
+                    mutation::run(connection, self.writer, plan, root, context, answer).await?;
+                }
+                CompiledRoot::Query(query) => self.on(connection, query, &root.values, answer).await?,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs a statement that reads. When its connection was lost it runs once more on a fresh one, unless it calls
+    /// functions, which may do more than read.
+    async fn read(&self, query: &Query, values: &Values) -> Result<Vec<PgRow>> {
+        let outcome = match self.once(&query.sql, || texts(values)).await {
+            Err(error) if lost(&error) && !query.calls_functions => {
+                tracing::warn!(event = "engine.connection_lost", %error);
+                self.connections.forget_idle();
+                self.once(&query.sql, || texts(values)).await
+            }
+            Err(error) if outdated(&error) => {
+                self.connections.prepare_anew();
+                self.once(&query.sql, || texts(values)).await
+            }
+            outcome => outcome,
+        };
+        outcome.map_err(|error| errors::database(error, "$"))
+    }
+
+    /// Runs a statement on a connection of its own.
+    async fn once(
+        &self,
+        sql: &Arc<str>,
+        arguments: impl FnOnce() -> sqlx::Result<PgArguments>,
+    ) -> sqlx::Result<Vec<PgRow>> {
+        let mut lease = self.connections.take().await?;
+        let outcome = statement(lease.connection(), sql, arguments()?).await;
+        lease.ended(&outcome);
+        outcome
     }
 
     async fn on(&self, connection: &mut PgConnection, query: &Query, values: &Values, out: &mut Vec<u8>) -> Result<()> {
@@ -149,7 +243,7 @@ impl Executor {
                 set_cookies.extend(answer.set_cookies);
                 self.action_output(context, plan, &answer.body, out).await?;
             }
-            CompiledRoot::Query(_) | CompiledRoot::Mutation(_) | CompiledRoot::Live(_) => {}
+            CompiledRoot::Query(_) | CompiledRoot::Shared(..) | CompiledRoot::Mutation(_) | CompiledRoot::Live(_) => {}
         }
         Ok(())
     }
@@ -172,18 +266,23 @@ fn json(out: &mut Vec<u8>, value: &Value) {
     out.extend_from_slice(value.to_string().as_bytes());
 }
 
-/// Runs a statement with its values as texts. Statements are kept prepared on each connection.
-async fn fetch<'c>(
-    executor: impl sqlx::Executor<'c, Database = sqlx::Postgres>,
-    sql: &str,
-    values: &[Option<String>],
-    path: &str,
-) -> Result<Vec<PgRow>> {
+/// Runs a statement with its values as texts, on a connection.
+async fn fetch(connection: &mut PgConnection, sql: &Arc<str>, values: &Values, path: &str) -> Result<Vec<PgRow>> {
+    let fail = |error| errors::database(error, path);
+    statement(connection, sql, texts(values).map_err(fail)?).await.map_err(fail)
+}
+
+/// Runs a statement. Statements are kept prepared on each connection.
+async fn statement(connection: &mut PgConnection, sql: &Arc<str>, arguments: PgArguments) -> sqlx::Result<Vec<PgRow>> {
+    // The text comes from the printer of `sql`: names are quoted there, and values are bound.
+    sqlx::query_with(AssertSqlSafe(sql.clone()).into_sql_str(), arguments).fetch_all(connection).await
+}
+
+/// Values as arguments of a statement.
+fn texts(values: &Values) -> sqlx::Result<PgArguments> {
     let mut arguments = PgArguments::default();
     for value in values {
-        arguments.add(value.as_deref()).map_err(|error| errors::database(sqlx::Error::Encode(error), path))?;
+        arguments.add(value.as_deref()).map_err(sqlx::Error::Encode)?;
     }
-    // The text comes from the printer of `sql`: names are quoted there, and values are bound.
-    let statement = AssertSqlSafe(sql.to_owned()).into_sql_str();
-    sqlx::query_with(statement, arguments).fetch_all(executor).await.map_err(|error| errors::database(error, path))
+    Ok(arguments)
 }

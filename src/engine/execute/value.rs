@@ -4,8 +4,11 @@ use super::write::Malformed;
 
 type Result<T> = std::result::Result<T, Malformed>;
 
-/// Microseconds from 1970 to 2000, where PostgreSQL's time begins.
-const EPOCH: i64 = 946_684_800_000_000;
+/// Days from 1970 to 2000, where PostgreSQL's time begins.
+const EPOCH: i64 = 10_957;
+/// Microseconds of a day.
+const DAY: i64 = 86_400_000_000;
+const HEX: &[u8; 16] = b"0123456789abcdef";
 
 fn array<const N: usize>(bytes: &[u8]) -> Result<[u8; N]> {
     bytes.try_into().map_err(|_| Malformed)
@@ -99,21 +102,23 @@ pub fn string(out: &mut Vec<u8>, bytes: &[u8]) {
 }
 
 fn hex(out: &mut Vec<u8>, byte: u8) {
-    for digit in [byte >> 4, byte & 15] {
-        out.push(if digit < 10 { b'0' + digit } else { b'a' + digit - 10 });
-    }
+    out.extend([byte >> 4, byte & 15].map(|digit| HEX[usize::from(digit)]));
 }
 
 fn uuid(out: &mut Vec<u8>, bytes: &[u8]) -> Result<()> {
     let bytes: [u8; 16] = array(bytes)?;
-    out.push(b'"');
+    let mut text = [b'"'; 38];
+    let mut place = 1;
     for (index, byte) in bytes.into_iter().enumerate() {
         if matches!(index, 4 | 6 | 8 | 10) {
-            out.push(b'-');
+            text[place] = b'-';
+            place += 1;
         }
-        hex(out, byte);
+        text[place] = HEX[usize::from(byte >> 4)];
+        text[place + 1] = HEX[usize::from(byte & 15)];
+        place += 2;
     }
-    out.push(b'"');
+    out.extend_from_slice(&text);
     Ok(())
 }
 
@@ -247,8 +252,11 @@ fn calendar(out: &mut Vec<u8>, days: i64) -> bool {
     let year = year_of_era + era * 400 + i64::from(month <= 2);
     let before = year <= 0;
     let year = if before { 1 - year } else { year };
-    let digits = format!("{year:04}");
-    out.extend_from_slice(digits.as_bytes());
+    if year < 10_000 {
+        four(out, year as i16);
+    } else {
+        integer(out, year);
+    }
     out.push(b'-');
     two(out, month);
     out.push(b'-');
@@ -264,9 +272,13 @@ fn time(out: &mut Vec<u8>, microseconds: i64) {
     out.push(b':');
     two(out, seconds % 60);
     if fraction != 0 {
-        let digits = format!("{fraction:06}");
         out.push(b'.');
-        out.extend_from_slice(digits.trim_end_matches('0').as_bytes());
+        let (mut rest, mut place) = (fraction, 100_000);
+        while rest > 0 {
+            out.push(b'0' + (rest / place) as u8);
+            rest %= place;
+            place /= 10;
+        }
     }
 }
 
@@ -278,12 +290,10 @@ fn timestamp(out: &mut Vec<u8>, microseconds: i64, zone: &str) {
     if matches!(microseconds, i64::MIN | i64::MAX) {
         return infinite(out, microseconds == i64::MIN);
     }
-    let since = i128::from(microseconds) + i128::from(EPOCH);
-    let (days, rest) = (since.div_euclid(86_400_000_000), since.rem_euclid(86_400_000_000));
     out.push(b'"');
-    let before = calendar(out, days as i64);
+    let before = calendar(out, microseconds.div_euclid(DAY) + EPOCH);
     out.push(b'T');
-    time(out, rest as i64);
+    time(out, microseconds.rem_euclid(DAY));
     out.extend_from_slice(zone.as_bytes());
     if before {
         out.extend_from_slice(b" BC");
@@ -296,7 +306,7 @@ fn date(out: &mut Vec<u8>, days: i32) {
         return infinite(out, days == i32::MIN);
     }
     out.push(b'"');
-    if calendar(out, i64::from(days) + EPOCH / 86_400_000_000) {
+    if calendar(out, i64::from(days) + EPOCH) {
         out.extend_from_slice(b" BC");
     }
     out.push(b'"');

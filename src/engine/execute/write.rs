@@ -1,5 +1,6 @@
 //! Writes rows of the wire's binary format as JSON, by the shape that planning made.
 
+use smallvec::SmallVec;
 use sqlx::postgres::{PgRow, PgValueFormat};
 use sqlx::{Column, Row, ValueRef};
 
@@ -21,12 +22,12 @@ impl std::error::Error for Malformed {}
 type Result<T> = std::result::Result<T, Malformed>;
 
 /// The values of a row or record: type and bytes, or null.
-pub struct Cells<'a>(Vec<(u32, Option<&'a [u8]>)>);
+pub struct Cells<'a>(SmallVec<[(u32, Option<&'a [u8]>); 16]>);
 
 impl<'a> Cells<'a> {
     /// The values of a row.
     pub fn of_row(row: &'a PgRow) -> Result<Self> {
-        let mut cells = Vec::with_capacity(row.len());
+        let mut cells = SmallVec::with_capacity(row.len());
         for index in 0..row.len() {
             let raw = row.try_get_raw(index).map_err(|_| Malformed)?;
             let oid = row.column(index).type_info().oid().map_or(0, |oid| oid.0);
@@ -46,7 +47,7 @@ impl<'a> Cells<'a> {
     pub fn of_record(bytes: &'a [u8]) -> Result<Self> {
         let mut reader = Reader(bytes);
         let count = reader.count()?;
-        let mut cells = Vec::with_capacity(count);
+        let mut cells = SmallVec::new();
         for _ in 0..count {
             let oid = reader.i32()? as u32;
             cells.push((oid, reader.value()?));
@@ -97,21 +98,33 @@ impl<'a> Reader<'a> {
 }
 
 /// The elements of a one-dimensional array.
-pub fn elements(bytes: &[u8]) -> Result<Vec<&[u8]>> {
-    let mut reader = Reader(bytes);
-    let dimensions = reader.i32()?;
-    reader.take(8)?;
-    if dimensions == 0 {
-        return Ok(Vec::new());
+pub struct Elements<'a> {
+    reader: Reader<'a>,
+    left: usize,
+}
+
+impl<'a> Elements<'a> {
+    /// The elements of an array.
+    pub fn of(bytes: &'a [u8]) -> Result<Self> {
+        let mut reader = Reader(bytes);
+        let dimensions = reader.i32()?;
+        reader.take(8)?;
+        if dimensions == 0 {
+            return Ok(Self { reader, left: 0 });
+        }
+        let left = reader.count()?;
+        reader.take(4)?;
+        Ok(Self { reader, left })
     }
-    let count = reader.count()?;
-    reader.take(4)?;
-    // Each element takes four bytes at least, so a wrong count cannot ask for much memory.
-    let mut elements = Vec::with_capacity(count.min(bytes.len() / 4));
-    for _ in 0..count {
-        elements.push(reader.value()?.ok_or(Malformed)?);
+}
+
+impl<'a> Iterator for Elements<'a> {
+    type Item = Result<&'a [u8]>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.left = self.left.checked_sub(1)?;
+        Some(self.reader.value().and_then(|value| value.ok_or(Malformed)))
     }
-    Ok(elements)
 }
 
 /// Writes values as JSON.
@@ -150,17 +163,22 @@ impl Writer {
                 Some(record) => self.shape(out, shape, &Cells::of_record(record)?),
                 None => null(out),
             },
-            Answer::List(shape) => self.list(out, shape, records),
+            Answer::List(shape) => self.list(out, shape, records.iter().map(|record| Ok(*record))),
         }
     }
 
-    fn list(&self, out: &mut Vec<u8>, shape: &Shape, records: &[&[u8]]) -> Result<()> {
+    fn list<'a>(
+        &self,
+        out: &mut Vec<u8>,
+        shape: &Shape,
+        records: impl Iterator<Item = Result<&'a [u8]>>,
+    ) -> Result<()> {
         out.push(b'[');
-        for (index, record) in records.iter().enumerate() {
+        for (index, record) in records.enumerate() {
             if index > 0 {
                 out.push(b',');
             }
-            self.shape(out, shape, &Cells::of_record(record)?)?;
+            self.shape(out, shape, &Cells::of_record(record?)?)?;
         }
         out.push(b']');
         Ok(())
@@ -209,7 +227,7 @@ impl Writer {
                 Ok(())
             }
             Shape::Rows(place, item) => match cells.bytes(*place) {
-                Some(bytes) => self.list(out, item, &elements(bytes)?),
+                Some(bytes) => self.list(out, item, Elements::of(bytes)?),
                 None => {
                     out.extend_from_slice(b"[]");
                     Ok(())
@@ -220,7 +238,8 @@ impl Writer {
                 None => null(out),
             },
             Shape::First(place, item) => {
-                match cells.bytes(*place).map(elements).transpose()?.unwrap_or_default().first() {
+                let first = cells.bytes(*place).map(Elements::of).transpose()?.and_then(|mut records| records.next());
+                match first.transpose()? {
                     Some(record) => self.shape(out, item, &Cells::of_record(record)?),
                     None => null(out),
                 }

@@ -3,10 +3,9 @@
 use super::collect::Selected;
 use super::context::Context;
 use super::input::Input;
-use super::select::{Args, Rows, native_oid};
+use super::select::{Args, Rows, limit, native_oid};
 use super::shape::{Shape, key};
 use crate::engine::error::Result;
-use crate::engine::schema::boolexp::Source;
 use crate::engine::schema::model::{ComputedReturn, TableId};
 use crate::engine::schema::scalar::ScalarType;
 use crate::engine::schema::types::FieldKind;
@@ -47,23 +46,39 @@ impl<'a> Context<'a> {
         let mut base = self.alias();
         let select = self.aggregate_base(rows, args, &mut base);
         let mut outputs = Vec::new();
-        let mut shape = Vec::new();
-        let ty = selected.field.map(|field| self.schema.ty(field.ty.base()).name.clone()).unwrap_or_default();
-        for field in fields {
-            let value = match field.field.map(|field| &field.kind) {
-                None => Shape::Constant(format!("\"{ty}\"")),
-                Some(FieldKind::Nodes) => {
-                    let under = self.under(field)?;
-                    let (expr, shape) = self.array(rows, args, &under)?;
-                    outputs.push(expr);
-                    Shape::Rows(outputs.len() - 1, Box::new(shape))
-                }
-                Some(_) => self.aggregate_fields(table, base, field, &mut outputs)?,
-            };
-            shape.push((key(field.key), value));
+        let mut shape = self.aggregate_object(table, base, selected, fields, &mut outputs)?;
+        for (field, (_, value)) in fields.iter().zip(&mut shape) {
+            if let Some(FieldKind::Nodes) = field.field.map(|field| &field.kind) {
+                let under = self.under(field)?;
+                let (expr, shape) = self.array(rows, args, &under)?;
+                outputs.push(expr);
+                *value = Shape::Rows(outputs.len() - 1, Box::new(shape));
+            }
         }
         let outputs = outputs.into_iter().map(|expr| (expr, None)).collect();
         Ok((Select { outputs, ..select }, Shape::Object(None, shape)))
+    }
+
+    /// The fields of an aggregate over the rows under an alias; `nodes` is left null.
+    pub(super) fn aggregate_object(
+        &mut self,
+        table: TableId,
+        base: Alias,
+        selected: &Selected<'a>,
+        fields: &[Selected<'a>],
+        outputs: &mut Vec<Expr>,
+    ) -> Result<Vec<(String, Shape)>> {
+        let ty = selected.field.map(|field| self.schema.ty(field.ty.base()).name.clone()).unwrap_or_default();
+        let mut shape = Vec::with_capacity(fields.len());
+        for field in fields {
+            let value = match field.field.map(|field| &field.kind) {
+                None => Shape::Constant(format!("\"{ty}\"")),
+                Some(FieldKind::Nodes) => Shape::Constant("null".to_owned()),
+                Some(_) => self.aggregate_fields(table, base, field, outputs)?,
+            };
+            shape.push((key(field.key), value));
+        }
+        Ok(shape)
     }
 
     /// The rows that are aggregated. The role's row limit does not count here.
@@ -97,7 +112,7 @@ impl<'a> Context<'a> {
             outputs: vec![(Expr::Whole(inner), Some("_row".to_owned()))],
             distinct: args.distinct.iter().map(|&column| self.shown(table, column, inner)).collect(),
             order,
-            limit: args.limit.map(|limit| self.bind(Source::Text(limit.to_string().into()), &bigint)),
+            limit: args.limit.map(limit),
             offset: args.offset.as_ref().map(|offset| self.bind(offset.clone(), &bigint)),
             ..select
         };

@@ -16,6 +16,7 @@ mod input;
 mod introspect;
 mod join;
 mod jsonpath;
+mod merge;
 mod mutation;
 mod order;
 mod remote;
@@ -48,13 +49,15 @@ pub use stream::{Cursor, LivePlan};
 #[derive(Debug, Clone, PartialEq)]
 pub struct Query {
     /// The statement, with `$n` for bound values.
-    pub sql: String,
+    pub sql: Arc<str>,
     /// Where bound values come from.
     pub params: Vec<Source>,
     /// What its rows become.
     pub answer: Answer,
     /// Tables that it reads.
     pub tables: Vec<QualifiedName>,
+    /// Whether it calls functions, which may do more than read.
+    pub calls_functions: bool,
 }
 
 /// An operation before it is bound to a request.
@@ -89,6 +92,8 @@ pub enum Kind {
 pub enum CompiledRoot {
     /// It reads the database.
     Query(Arc<Query>),
+    /// It is answered from the row of another root field's statement, by that field's place.
+    Shared(usize, Arc<Answer>),
     /// It reads the database again and again.
     Live(Arc<LivePlan>),
     /// It writes to the database.

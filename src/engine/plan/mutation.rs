@@ -49,7 +49,7 @@ pub enum Writes {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Write {
     /// The statement.
-    pub sql: String,
+    pub sql: std::sync::Arc<str>,
     /// Where bound values come from.
     pub params: Vec<Source>,
 }
@@ -149,7 +149,7 @@ impl<'a> Context<'a> {
 
     /// A statement with its values.
     fn write(&mut self, statement: &Statement) -> Write {
-        Write { sql: print(statement, Parameters::Direct), params: std::mem::take(&mut self.params) }
+        Write { sql: print(statement, Parameters::Direct).into(), params: std::mem::take(&mut self.params) }
     }
 
     /// What a statement returns: check, row, values.

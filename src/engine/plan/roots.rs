@@ -65,6 +65,9 @@ pub fn compile(planner: &Planner<'_>, request: &Request) -> Result<Compiled> {
         let root = planner.root(&collector, &operation, kind, field)?;
         roots.push((field.key.to_owned(), root));
     }
+    if kind == Kind::Query {
+        super::merge::merge(planner, &collector, &selected, &mut roots)?;
+    }
     let joins = Some(collector.joins.take()).filter(|joins| !joins.is_empty()).map(Arc::from);
     Ok(Compiled { kind, roots, inspected: operation.variables.inspected(), joins })
 }
@@ -222,10 +225,11 @@ impl<'a> Context<'a> {
     /// A statement with everything that its execution needs.
     pub(super) fn query(&mut self, select: Select, answer: Answer) -> Query {
         Query {
-            sql: print(&Statement::Select(select), Parameters::Direct),
+            sql: print(&Statement::Select(select), Parameters::Direct).into(),
             params: std::mem::take(&mut self.params),
             answer,
             tables: self.table_names(),
+            calls_functions: self.calls_functions,
         }
     }
 

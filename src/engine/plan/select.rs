@@ -41,6 +41,11 @@ pub struct Rows<'r> {
     pub permitted: bool,
 }
 
+/// A limit as a number of the statement, not a bound value: the database plans for few rows then.
+pub fn limit(rows: u64) -> Expr {
+    Expr::Number(i64::try_from(rows).unwrap_or(i64::MAX))
+}
+
 /// Nothing ties the rows of a root field.
 pub fn untied(_: &mut Context<'_>, _: Alias) -> Vec<Expr> {
     Vec::new()
@@ -142,7 +147,7 @@ impl<'a> Context<'a> {
             order.extend(distinct.iter().map(|expr| Order { expr: expr.clone(), direction: "ASC" }));
         }
         let bigint = ScalarType::builtin("int8");
-        let limit = limit.map(|limit| self.bind(Source::Text(limit.to_string().into()), &bigint));
+        let limit = limit.map(self::limit);
         let offset = args.offset.as_ref().map(|offset| self.bind(offset.clone(), &bigint));
         let cut = limit.is_some() || offset.is_some() || !distinct.is_empty();
         let plain =

@@ -22,7 +22,7 @@ use crate::engine::sql::{Expr, From, Join, Origin, Parameters, Select, Statement
 pub struct LivePlan {
     /// The statement for many subscribers: arrays of text, one for each bound value, after an array of places.
     /// Its rows are the place, the answer's records, and of a stream the cursor after the last row.
-    pub sql: String,
+    pub sql: std::sync::Arc<str>,
     /// Where a subscriber's values come from.
     pub params: Vec<Source>,
     /// What its records become.
@@ -84,7 +84,7 @@ impl<'a> Context<'a> {
         let joined = collector.reads.borrow();
         self.tables.extend(joined.0.iter().copied());
         LivePlan {
-            sql: print(&Statement::Select(select), Parameters::Columns(members)),
+            sql: print(&Statement::Select(select), Parameters::Columns(members)).into(),
             params,
             answer,
             tables: self.table_names(),

@@ -40,7 +40,7 @@ async fn run(surface: &Surface, identity: &Identity, parts: &Parts, body: &[u8])
     })?;
     let given = if body.is_empty() { serde_json::Value::Null } else { body_json::json(body)? };
     let variables = variables::collect(query, &bound, parts.uri.query().unwrap_or_default(), given)?;
-    let request = Request { query: query.to_owned(), operation_name: None, variables };
+    let request = Request { query: query.into(), operation_name: None, variables: Arc::new(variables) };
     graphql::execute(surface, identity, Arc::new(parts.headers.clone()), &request).await
 }
 

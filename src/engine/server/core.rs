@@ -93,6 +93,7 @@ impl Server {
     pub async fn stop(&self) {
         self.stop.cancel();
         self.surface.stop().await;
+        self.engine.executor().close();
     }
 }
 
@@ -175,7 +176,7 @@ fn current(state: &State) -> Current {
     Current {
         metadata: state.metadata.clone(),
         resource_version: state.resource_version,
-        inconsistencies: state.inconsistencies.clone().into(),
+        inconsistencies: state.inconsistencies.clone(),
     }
 }
 
@@ -236,11 +237,14 @@ impl Core {
     }
 }
 
+/// Values of a request's variables.
+type Variables = Arc<serde_json::Map<String, serde_json::Value>>;
+
 /// What tells the members of a cohort apart.
 struct LiveMember {
     values: Values,
     /// Of a stream: what its values are bound from when the cursor has moved.
-    stream: Option<(Session, serde_json::Map<String, serde_json::Value>)>,
+    stream: Option<(Session, Variables)>,
     /// Of a stream that has moved: where it stands.
     cursor: Option<String>,
     /// Who asks, where something is joined from elsewhere.

@@ -1,5 +1,9 @@
 //! Reading GraphQL requests from JSON, with Hasura's words for what is wrong.
 
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
 use crate::engine::actions::kind;
@@ -17,8 +21,33 @@ pub(crate) enum Requests {
     Batch(Vec<Request>),
 }
 
+/// A request as nearly all are: read without a tree of values between.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Usual {
+    query: String,
+    operation_name: Option<String>,
+    variables: Option<Map<String, Value>>,
+    /// Is judged on the longer way.
+    extensions: Option<IgnoredAny>,
+}
+
+fn usual(body: &[u8]) -> Option<Request> {
+    // An array would be read as the members in order.
+    if body.trim_ascii_start().first() != Some(&b'{') {
+        return None;
+    }
+    let Usual { query, operation_name, variables, extensions: None } = serde_json::from_slice(body).ok()? else {
+        return None;
+    };
+    Some(Request { query: query.into(), operation_name, variables: Arc::new(variables.unwrap_or_default()) })
+}
+
 /// Reads a request body.
 pub(crate) fn read(body: &[u8]) -> Result<Requests> {
+    if let Some(request) = usual(body) {
+        return Ok(Requests::One(Box::new(request)));
+    }
     match json(body)? {
         Value::Array(members) => members
             .into_iter()
@@ -86,7 +115,7 @@ pub(crate) fn one(value: Value, path: &str) -> Result<Request> {
             return Err(parse(format!("{path}.variables"), message));
         }
     };
-    Ok(Request { query, operation_name, variables })
+    Ok(Request { query: query.into(), operation_name, variables: Arc::new(variables) })
 }
 
 /// The answer to persisted queries, which Hasura's community edition does not have.

@@ -71,6 +71,7 @@ impl Surface {
             changes: tokio::sync::Mutex::new(()),
             faults: ArcSwap::from_pointee(Vec::new()),
             rates: Rates::new(options.client_address_header.clone()),
+            callers: Arc::new(outbound.clone()),
             outbound,
             dev_mode: options.dev_mode,
             allow_list: options.allow_list,

@@ -11,7 +11,7 @@ use super::backend::Backend;
 use super::rates::Rates;
 use crate::engine::actions::Worker;
 use crate::engine::auth::{Authenticator, Identity};
-use crate::engine::callers::RequestContext;
+use crate::engine::callers::{Callers, RequestContext};
 use crate::engine::error::{GraphqlError, Result};
 use crate::engine::events::Deliverer;
 use crate::engine::outbound::Outbound;
@@ -87,6 +87,8 @@ pub struct Surface {
     pub outbound: Outbound,
     /// How many operations a minute roles may ask for.
     pub rates: Rates,
+    /// The same, as requests carry it.
+    pub callers: Arc<dyn Callers>,
     /// Whether everyone sees the details of internal errors.
     pub dev_mode: bool,
     /// Whether only allowed queries run, for roles other than admin.
@@ -137,9 +139,9 @@ impl Surface {
         RequestContext {
             session: identity.session.clone(),
             headers,
-            variables: Some(Arc::new(request.variables.clone())),
-            query: request.query.as_str().into(),
-            callers: Arc::new(self.outbound.clone()),
+            variables: Some(request.variables.clone()),
+            query: request.query.clone(),
+            callers: self.callers.clone(),
         }
     }
 

@@ -36,10 +36,8 @@ pub async fn ask(engine: &Engine, session: &Session, request: &Request) -> Value
 
 async fn run(engine: &Engine, session: &Session, request: &Request) -> Result<Value, GraphqlError> {
     let planned = engine.state().plan(session, request)?;
-    let context = RequestContext {
-        variables: Some(Arc::new(request.variables.clone())),
-        ..RequestContext::local(session.clone())
-    };
+    let context =
+        RequestContext { variables: Some(request.variables.clone()), ..RequestContext::local(session.clone()) };
     let response = engine.executor().run(&context, &planned).await?;
     Ok(serde_json::from_slice(&response.data).expect("the engine writes JSON"))
 }

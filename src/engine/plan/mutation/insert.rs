@@ -18,7 +18,7 @@ use crate::engine::sql::{Alias, Conflict, Expr, Insert, Parameters, Statement, p
 #[derive(Debug, Clone, PartialEq)]
 pub struct InsertOne {
     /// The statement.
-    pub sql: String,
+    pub sql: Arc<str>,
     /// Where bound values come from; [`Source::Key`] are those that rows before it gave.
     pub params: Vec<Source>,
     /// Rows that come before, whose keys this one takes.
@@ -387,6 +387,6 @@ impl<'a> Context<'a> {
             Statement::Insert(Insert { table: info.name.clone(), alias, columns, rows, conflict, returning });
         let sql = print(&statement, Parameters::Direct);
         let own = std::mem::replace(&mut self.params, params);
-        Ok(InsertOne { sql, params: own, before, after, path: path.to_owned() })
+        Ok(InsertOne { sql: sql.into(), params: own, before, after, path: path.to_owned() })
     }
 }

@@ -144,9 +144,9 @@ impl Manager for Opener {
 
     async fn create(&self) -> sqlx::Result<Kept> {
         let generation = self.generation.load(Ordering::Relaxed);
-        let mut connection = self.pool.acquire().await?.detach();
+        let mut connection = Box::pin(self.pool.acquire()).await?.detach();
         // The pool may have used it for statements of its own.
-        connection.clear_cached_statements().await?;
+        Box::pin(connection.clear_cached_statements()).await?;
         Ok(Kept { connection, generation })
     }
 
@@ -156,11 +156,11 @@ impl Manager for Opener {
             return Err(RecycleError::message("past its time"));
         }
         if metrics.last_used() > FRESH {
-            kept.connection.ping().await?;
+            Box::pin(kept.connection.ping()).await?;
         }
         let generation = self.generation.load(Ordering::Relaxed);
         if kept.generation < generation {
-            kept.connection.clear_cached_statements().await?;
+            Box::pin(kept.connection.clear_cached_statements()).await?;
             kept.generation = generation;
         }
         Ok(())

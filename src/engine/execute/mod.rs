@@ -23,18 +23,28 @@ use super::callers::RequestContext;
 use super::error::{ErrorCode, GraphqlError, Result};
 use super::plan::{ActionPlan, CompiledRoot, Planned, Query, Root, Values};
 use connections::{Connections, Lease, OUTDATED, lost, outdated};
-use write::Writer;
 
 pub use live::{Member, Refreshed, refresh};
 pub use result::asked_id;
+pub use write::{Elements, Malformed, Writer};
 
-/// An answer: the bytes under `data`, and what an action wants set.
+/// The answer to a query or mutation that did not fail.
 #[derive(Debug, Clone, Default)]
 pub struct Response {
-    /// The value of `data`: one JSON object.
-    pub data: Bytes,
-    /// `Set-Cookie` headers of actions.
+    /// All of it, as JSON text: `{"data":{...}}`.
+    pub body: Bytes,
+    /// `Set-Cookie` headers of action webhooks.
     pub set_cookies: Vec<String>,
+}
+
+/// How an answer begins; it ends with the brace that closes this one.
+const BEGIN: &[u8] = b"{\"data\":";
+
+impl Response {
+    /// The value of `data`, as JSON text.
+    pub fn data(&self) -> Bytes {
+        self.body.slice(BEGIN.len().min(self.body.len())..self.body.len().saturating_sub(1))
+    }
 }
 
 /// Runs operations on a pool.
@@ -68,21 +78,23 @@ impl Executor {
     pub async fn run(&self, context: &RequestContext, planned: &Planned) -> Result<Response> {
         let response = match planned {
             Planned::Query(roots) => self.query(context, roots).await?,
-            Planned::Mutation(roots) => self.mutation(context, roots).await?,
+            // Boxed, like all that a plain query does not need: what is awaited in place makes every request's future larger.
+            Planned::Mutation(roots) => Box::pin(self.mutation(context, roots)).await?,
             Planned::Subscription(_) => {
                 let message = "subscriptions are not supported over HTTP, use websockets instead";
                 return Err(GraphqlError::new(ErrorCode::UnexpectedPayload, message));
             }
         };
         let Some(joins) = planned.joins() else { return Ok(response) };
-        let data = self.join(context, joins, response.data.into()).await?;
-        Ok(Response { data: data.into(), ..response })
+        let data = Box::pin(self.join(context, joins, response.data().into())).await?;
+        Ok(Response { body: [BEGIN, data.as_slice(), b"}"].concat().into(), ..response })
     }
 
     async fn query(&self, context: &RequestContext, roots: &[Root]) -> Result<Response> {
         let mut out = Vec::with_capacity(1024);
         let mut set_cookies = Vec::new();
         let mut kept: Vec<(usize, Vec<PgRow>)> = Vec::new();
+        out.extend_from_slice(BEGIN);
         out.push(b'{');
         for (index, root) in roots.iter().enumerate() {
             begin(&mut out, index, &root.key);
@@ -98,11 +110,11 @@ impl Executor {
                     let rows = kept.iter().find(|(index, _)| index == of).map_or(&[][..], |(_, rows)| rows.as_slice());
                     self.writer.answer(&mut out, answer, rows).map_err(errors::malformed)?;
                 }
-                other => self.outside(context, other, &mut out, &mut set_cookies).await?,
+                other => Box::pin(self.outside(context, other, &mut out, &mut set_cookies)).await?,
             }
         }
-        out.push(b'}');
-        Ok(Response { data: out.into(), set_cookies })
+        out.extend_from_slice(b"}}");
+        Ok(Response { body: out.into(), set_cookies })
     }
 
     /// Root fields of a mutation: those of the database first, in one transaction, then the others in order.
@@ -119,13 +131,14 @@ impl Executor {
             }
         }
         let mut out = Vec::with_capacity(1024);
+        out.extend_from_slice(BEGIN);
         out.push(b'{');
         for (index, (root, answer)) in roots.iter().zip(answers).enumerate() {
             begin(&mut out, index, &root.key);
             out.extend_from_slice(&answer);
         }
-        out.push(b'}');
-        Ok(Response { data: out.into(), set_cookies })
+        out.extend_from_slice(b"}}");
+        Ok(Response { body: out.into(), set_cookies })
     }
 
     /// The root fields of a mutation that the database answers, in one transaction. When this is broken off the
@@ -160,7 +173,7 @@ impl Executor {
                 lease = self.connections.take().await?;
                 sqlx::raw_sql("BEGIN").execute(lease.connection()).await?;
             }
-            begun => drop(begun?),
+            begun => begun.map(|_| ())?,
         }
         Ok(lease)
     }
@@ -196,11 +209,11 @@ impl Executor {
             Err(error) if lost(&error) && !query.calls_functions => {
                 tracing::warn!(event = "engine.connection_lost", %error);
                 self.connections.forget_idle();
-                self.once(&query.sql, || texts(values)).await
+                Box::pin(self.once(&query.sql, || texts(values))).await
             }
             Err(error) if outdated(&error) => {
                 self.connections.prepare_anew();
-                self.once(&query.sql, || texts(values)).await
+                Box::pin(self.once(&query.sql, || texts(values))).await
             }
             outcome => outcome,
         };

@@ -21,8 +21,11 @@ impl std::error::Error for Malformed {}
 
 type Result<T> = std::result::Result<T, Malformed>;
 
-/// The values of a row or record: type and bytes, or null.
-pub struct Cells<'a>(SmallVec<[(u32, Option<&'a [u8]>); 16]>);
+/// A value's type, and its bytes unless it is null.
+type Cell<'a> = (u32, Option<&'a [u8]>);
+
+/// The values of a row or record.
+pub struct Cells<'a>(SmallVec<[Cell<'a>; 16]>);
 
 impl<'a> Cells<'a> {
     /// The values of a row.
@@ -144,11 +147,16 @@ impl Writer {
             },
             Answer::List(shape) => {
                 out.push(b'[');
+                let start = out.len();
                 for (index, row) in rows.iter().enumerate() {
                     if index > 0 {
                         out.push(b',');
                     }
                     self.shape(out, shape, &Cells::of_row(row)?)?;
+                    if index == 0 {
+                        // The others will be about as long.
+                        out.reserve((out.len() - start + 1) * rows.len());
+                    }
                 }
                 out.push(b']');
                 Ok(())

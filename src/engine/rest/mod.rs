@@ -25,7 +25,7 @@ pub(crate) async fn answer(surface: &Surface, parts: &Parts, body: &[u8]) -> Res
         Err(error) => return respond::api_error(&error, false),
     };
     match run(surface, &identity, parts, body).await {
-        Ok(answer) => respond::with_cookies(respond::json(200, answer.data), &answer.set_cookies),
+        Ok(answer) => respond::with_cookies(respond::json(200, answer.data()), &answer.set_cookies),
         Err(error) => respond::api_error(&error, surface.shows_internals(Some(&identity.session))),
     }
 }

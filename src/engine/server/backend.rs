@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use serde_json::Value;
 
 use crate::engine::callers::{Pending, RequestContext};
@@ -14,14 +13,7 @@ use crate::engine::session::Session;
 use crate::engine::state::State;
 use crate::engine::subscriptions::Plan;
 
-/// The answer to a query or mutation that did not fail.
-#[derive(Debug, Clone, Default)]
-pub struct Answer {
-    /// The value of `data`, as JSON text.
-    pub data: Bytes,
-    /// `Set-Cookie` headers of action webhooks.
-    pub set_cookies: Vec<String>,
-}
+pub use crate::engine::execute::Response as Answer;
 
 /// The metadata that is in force.
 #[derive(Debug, Clone)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use tokio_util::sync::CancellationToken;
 
-use super::backend::{Accept, Answer, Backend, Current, Outcome};
+use super::backend::{Accept, Backend, Current, Outcome};
 use super::results;
 use super::start::SurfaceError;
 use super::surface::Surface;
@@ -119,7 +119,7 @@ impl Backend for Core {
             if !self.notifies && matches!(planned, Planned::Mutation(_)) {
                 self.feed.send(Change::Everything);
             }
-            Ok(Outcome::Answer(Answer { data: response.data, set_cookies: response.set_cookies }))
+            Ok(Outcome::Answer(response))
         })
     }
 

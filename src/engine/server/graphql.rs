@@ -25,14 +25,14 @@ pub(super) async fn post(surface: &Surface, headers: Arc<HeaderMap>, body: &[u8]
     match request::read(body) {
         Err(error) => failure(surface, session, &error, statuses),
         Ok(Requests::One(request)) => match execute(surface, &identity, headers, &request).await {
-            Ok(answer) => respond::with_cookies(respond::json(200, wrapped(&answer)), &answer.set_cookies),
+            Ok(answer) => respond::with_cookies(respond::json(200, answer.body), &answer.set_cookies),
             Err(error) => failure(surface, session, &error, statuses),
         },
         Ok(Requests::Batch(requests)) => {
             if let Err(error) = check_batch(surface, &identity, requests.len()) {
                 return failure(surface, session, &error, statuses);
             }
-            batch(surface, &identity, headers, &requests).await
+            Box::pin(batch(surface, &identity, headers, &requests)).await
         }
     }
 }
@@ -45,7 +45,7 @@ async fn batch(surface: &Surface, identity: &Identity, headers: Arc<HeaderMap>, 
         }
         match execute(surface, identity, headers.clone(), request).await {
             Ok(answer) => {
-                body.extend_from_slice(&wrapped(&answer));
+                body.extend_from_slice(&answer.body);
                 cookies.extend(answer.set_cookies);
             }
             Err(error) => body.extend_from_slice(error_body(surface, Some(&identity.session), &error).as_bytes()),
@@ -117,15 +117,6 @@ pub(crate) async fn execute(
             Err(GraphqlError::new(ErrorCode::UnexpectedPayload, message))
         }
     }
-}
-
-/// A whole answer: `{"data": ...}`.
-pub(crate) fn wrapped(answer: &Answer) -> Vec<u8> {
-    let mut body = Vec::with_capacity(answer.data.len() + 9);
-    body.extend_from_slice(b"{\"data\":");
-    body.extend_from_slice(&answer.data);
-    body.push(b'}');
-    body
 }
 
 /// A whole failed answer.

@@ -39,5 +39,5 @@ async fn run(engine: &Engine, session: &Session, request: &Request) -> Result<Va
     let context =
         RequestContext { variables: Some(request.variables.clone()), ..RequestContext::local(session.clone()) };
     let response = engine.executor().run(&context, &planned).await?;
-    Ok(serde_json::from_slice(&response.data).expect("the engine writes JSON"))
+    Ok(serde_json::from_slice(&response.data()).expect("the engine writes JSON"))
 }

@@ -144,7 +144,7 @@ impl Operations {
                 self.finish(&id, token, Some(self.protocol.failure(&id, &errors)));
             }
             Ok(Some(Ok(answer))) => {
-                let frame = self.protocol.next(&id, &String::from_utf8_lossy(&graphql::wrapped(&answer)));
+                let frame = self.protocol.next(&id, &String::from_utf8_lossy(&answer.body));
                 self.finish(&id, token, Some(frame));
             }
             Err(error) => self.refuse(&caller.identity, &id, token, &error),

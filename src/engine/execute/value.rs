@@ -73,12 +73,23 @@ fn quoted(out: &mut Vec<u8>, quotes: bool, inner: impl FnOnce(&mut Vec<u8>) -> R
     Ok(())
 }
 
+/// Whether a byte of a string needs an escape.
+fn special(byte: u8) -> bool {
+    byte == b'"' || byte == b'\\' || byte < 0x20
+}
+
 /// A string with the escapes that JSON needs.
 pub fn string(out: &mut Vec<u8>, bytes: &[u8]) {
     out.push(b'"');
+    // Nearly every string is plain, and looking at all of it without a branch is done many bytes at a time.
+    if !bytes.iter().fold(false, |found, &byte| found | special(byte)) {
+        out.extend_from_slice(bytes);
+        out.push(b'"');
+        return;
+    }
     let mut start = 0;
     for (index, &byte) in bytes.iter().enumerate() {
-        if byte != b'"' && byte != b'\\' && byte >= 0x20 {
+        if !special(byte) {
             continue;
         }
         out.extend_from_slice(bytes.get(start..index).unwrap_or_default());

@@ -25,37 +25,50 @@ type Result<T> = std::result::Result<T, Malformed>;
 type Cell<'a> = (u32, Option<&'a [u8]>);
 
 /// The values of a row or record.
+#[derive(Default)]
 pub struct Cells<'a>(SmallVec<[Cell<'a>; 16]>);
 
 impl<'a> Cells<'a> {
     /// The values of a row.
     pub fn of_row(row: &'a PgRow) -> Result<Self> {
-        let mut cells = SmallVec::with_capacity(row.len());
-        for index in 0..row.len() {
-            let raw = row.try_get_raw(index).map_err(|_| Malformed)?;
-            let oid = row.column(index).type_info().oid().map_or(0, |oid| oid.0);
-            if raw.is_null() {
-                cells.push((oid, None));
-                continue;
-            }
-            if raw.format() != PgValueFormat::Binary {
-                return Err(Malformed);
-            }
-            cells.push((oid, Some(raw.as_bytes().map_err(|_| Malformed)?)));
-        }
-        Ok(Self(cells))
+        let mut cells = Self::default();
+        cells.read_row(row)?;
+        Ok(cells)
     }
 
     /// The values of a record.
     pub fn of_record(bytes: &'a [u8]) -> Result<Self> {
-        let mut reader = Reader(bytes);
-        let count = reader.count()?;
-        let mut cells = SmallVec::new();
-        for _ in 0..count {
-            let oid = reader.i32()? as u32;
-            cells.push((oid, reader.value()?));
+        let mut cells = Self::default();
+        cells.read_record(bytes)?;
+        Ok(cells)
+    }
+
+    /// Takes another row of the same statement: its types are those of the row before.
+    fn read_row(&mut self, row: &'a PgRow) -> Result<()> {
+        if self.0.len() != row.len() {
+            self.0.clear();
+            self.0.extend(row.columns().iter().map(|column| (column.type_info().oid().map_or(0, |oid| oid.0), None)));
         }
-        Ok(Self(cells))
+        for (index, (_, bytes)) in self.0.iter_mut().enumerate() {
+            let raw = row.try_get_raw(index).map_err(|_| Malformed)?;
+            *bytes = match (raw.is_null(), raw.format()) {
+                (true, _) => None,
+                (false, PgValueFormat::Binary) => Some(raw.as_bytes().map_err(|_| Malformed)?),
+                (false, PgValueFormat::Text) => return Err(Malformed),
+            };
+        }
+        Ok(())
+    }
+
+    /// Takes another record.
+    fn read_record(&mut self, bytes: &'a [u8]) -> Result<()> {
+        self.0.clear();
+        let mut reader = Reader(bytes);
+        for _ in 0..reader.count()? {
+            let oid = reader.i32()? as u32;
+            self.0.push((oid, reader.value()?));
+        }
+        Ok(())
     }
 
     /// The bytes of a value.
@@ -148,11 +161,13 @@ impl Writer {
             Answer::List(shape) => {
                 out.push(b'[');
                 let start = out.len();
+                let mut cells = Cells::default();
                 for (index, row) in rows.iter().enumerate() {
                     if index > 0 {
                         out.push(b',');
                     }
-                    self.shape(out, shape, &Cells::of_row(row)?)?;
+                    cells.read_row(row)?;
+                    self.shape(out, shape, &cells)?;
                     if index == 0 {
                         // The others will be about as long.
                         out.reserve((out.len() - start + 1) * rows.len());
@@ -182,11 +197,13 @@ impl Writer {
         records: impl Iterator<Item = Result<&'a [u8]>>,
     ) -> Result<()> {
         out.push(b'[');
+        let mut cells = Cells::default();
         for (index, record) in records.enumerate() {
             if index > 0 {
                 out.push(b',');
             }
-            self.shape(out, shape, &Cells::of_record(record?)?)?;
+            cells.read_record(record?)?;
+            self.shape(out, shape, &cells)?;
         }
         out.push(b']');
         Ok(())

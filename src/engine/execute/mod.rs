@@ -299,3 +299,34 @@ fn texts(values: &Values) -> sqlx::Result<PgArguments> {
     }
     Ok(arguments)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::plan::{Answer, Shape};
+    use crate::engine::session::Session;
+
+    #[tokio::test]
+    async fn what_a_plain_query_awaits_is_small() {
+        let pool = sqlx::postgres::PgPoolOptions::new().connect_lazy("postgres://nobody@127.0.0.1:1/none").unwrap();
+        let executor = Executor::new(pool, false);
+        let query = Query {
+            sql: "select 1".into(),
+            params: Vec::new(),
+            answer: Answer::First(Shape::Value(0)),
+            tables: Vec::new(),
+            calls_functions: false,
+        };
+        let context = RequestContext::local(Session::admin());
+        let values = Values::new();
+        let planned = Planned::Query(Vec::new());
+        let sizes = [
+            ("a connection", size_of_val(&executor.connections.take())),
+            ("a statement", size_of_val(&executor.once(&query.sql, || texts(&values)))),
+            ("a query", size_of_val(&executor.read(&query, &values))),
+            ("a request", size_of_val(&executor.run(&context, &planned))),
+        ];
+        // What is large is copied with each request: it belongs into a box that only those who need it fill.
+        assert!(sizes.iter().all(|(_, size)| *size < 2_048), "{sizes:?}");
+    }
+}

@@ -50,8 +50,8 @@ async fn with_request_id(mut request: Request, next: Next) -> Response {
     let id = match request.headers().get(respond::REQUEST_ID) {
         Some(id) => id.clone(),
         None => {
-            let id = HeaderValue::from_str(&uuid::Uuid::new_v4().to_string())
-                .unwrap_or_else(|_| HeaderValue::from_static("-"));
+            let id = uuid::Builder::from_random_bytes(rand::random()).into_uuid();
+            let id = HeaderValue::from_str(&id.to_string()).unwrap_or_else(|_| HeaderValue::from_static("-"));
             request.headers_mut().insert(respond::REQUEST_ID, id.clone());
             id
         }

@@ -1,6 +1,6 @@
 //! The `northstack` binary: see `northstack --help`.
 
-/// A request makes some dozens of small allocations; this one costs half of what the system's does.
+/// A request makes some dozens of small allocations, which the system's own allocator does at a higher cost.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -23,7 +23,12 @@ impl Executor {
             Planned::Query(roots) => {
                 let mut explained = Vec::with_capacity(roots.len());
                 for root in roots {
-                    explained.push(self.explain_field(root).await?);
+                    // A field without a statement of its own is answered by the one that it shares.
+                    let asked = match &root.field {
+                        CompiledRoot::Shared(of, _) => roots.get(*of).unwrap_or(root),
+                        _ => root,
+                    };
+                    explained.push(self.explain_field(&root.key, asked).await?);
                 }
                 Ok(explained.into())
             }
@@ -32,7 +37,7 @@ impl Executor {
         }
     }
 
-    async fn explain_field(&self, root: &Root) -> Result<Value> {
+    async fn explain_field(&self, key: &str, root: &Root) -> Result<Value> {
         match &root.field {
             CompiledRoot::Query(query) => {
                 let mut arguments = PgArguments::default();
@@ -40,9 +45,9 @@ impl Executor {
                     add(&mut arguments, value.as_deref())?;
                 }
                 let plan = self.plan_of(&query.sql, arguments).await?;
-                Ok(json!({"field": root.key, "sql": query.sql, "plan": plan}))
+                Ok(json!({"field": key, "sql": &*query.sql, "plan": plan}))
             }
-            CompiledRoot::Constant(_) => Ok(json!({"field": root.key, "sql": null, "plan": null})),
+            CompiledRoot::Constant(_) => Ok(json!({"field": key, "sql": null, "plan": null})),
             CompiledRoot::Action(_) => Err(refused("query actions cannot be explained")),
             CompiledRoot::Remote(_) => Err(refused("only hasura queries can be explained")),
             _ => Err(refused("only queries can be explained")),

@@ -4,6 +4,7 @@ mod introspected;
 mod permissions;
 mod product;
 mod recorded;
+mod statements;
 mod usage;
 
 use std::sync::Arc;

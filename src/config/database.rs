@@ -44,7 +44,7 @@ pub struct Database {
     pub ssl_mode: SslMode,
     /// PEM file with the authorities that may have signed the server's certificate.
     pub ssl_root_cert: Option<PathBuf>,
-    /// Most connections of this process.
+    /// Most connections of this process; the embedded engine takes as many again for the statements of requests.
     pub max_connections: u32,
     /// Connections kept open, and opened at start.
     pub min_connections: u32,

@@ -9,7 +9,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use deadpool::managed::{Manager, Metrics, Object, Pool, PoolError, QueueMode, RecycleError, RecycleResult, Timeouts};
+use deadpool::managed::{
+    Manager, Metrics, Object, Pool, PoolError, QueueMode, RecycleError, RecycleResult, Timeouts, WeakPool,
+};
 use deadpool::{Runtime, managed};
 use sqlx::{Connection, PgConnection, PgPool};
 
@@ -38,7 +40,12 @@ impl Connections {
             queue_mode: QueueMode::Lifo,
         });
         match builder.runtime(Runtime::Tokio1).build() {
-            Ok(pool) => Self { pool, generation },
+            Ok(pool) => {
+                if let Some(most) = options.get_idle_timeout() {
+                    tokio::spawn(close_idle(pool.weak(), most));
+                }
+                Self { pool, generation }
+            }
             // Only a time-out without a runtime is refused, and there is one.
             Err(error) => unreachable!("{error}"),
         }
@@ -70,6 +77,16 @@ impl Connections {
     /// Closes all; those in use when they come back.
     pub fn close(&self) {
         self.pool.close();
+    }
+}
+
+/// Closes connections that nobody has used for so long, until the pool is gone.
+async fn close_idle(pool: WeakPool<Opener>, most: Duration) {
+    let mut looks = tokio::time::interval(most.max(FRESH));
+    loop {
+        looks.tick().await;
+        let Some(pool) = pool.upgrade() else { return };
+        pool.retain(|_, metrics| metrics.last_used() < most);
     }
 }
 

@@ -188,10 +188,10 @@ fn the_cli_directory_loads_and_is_refused_where_it_asks_too_much() {
     for (file, added, key) in [
         (
             "databases/default/tables/public_author.yaml",
-            "apollo_federation_config:\n  enable: v1\n",
+            "apollo_federation_config: {enable: v1}\n",
             "sources[0].tables[0].apollo_federation_config",
         ),
-        ("network.yaml", "tls_allowlist:\n  - host: a.test\n", "network.tls_allowlist"),
+        ("network.yaml", "tls_allowlist: [{host: a.test}]\n", "network.tls_allowlist"),
     ] {
         let text = fs::read_to_string(root.join(file)).unwrap();
         let before = if file == "network.yaml" { String::new() } else { format!("{}\n", text.trim_end()) };

@@ -11,9 +11,6 @@ use northstack::engine::{EngineOptions, MetadataSource};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use tokio::net::TcpListener;
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn variable(name: &str, default: Option<&str>) -> Result<String, String> {
     let given = std::env::var(name).ok().or(default.map(str::to_owned));
     given.ok_or_else(|| format!("set {name}; see the head of benches/serve.rs"))

@@ -117,9 +117,9 @@ async function watch(card) {
 }
 
 async function inspect(card) {
-  const open = card.getByRole("link", { name: /Open Store/ })
-  const url = await open.getAttribute("href")
-  assert.equal(await open.getAttribute("target"), "_blank")
+  const link = card.getByRole("link", { name: /Open Store/ })
+  const url = await link.getAttribute("href")
+  assert.equal(await link.getAttribute("target"), "_blank")
   assert.match(url ?? "", /^https?:\/\/store-[a-z0-9]{8}\./)
   const admin = await card.getByRole("link", { name: /^Admin/ }).getAttribute("href")
   assert.match(admin ?? "", /wp-admin/)

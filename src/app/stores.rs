@@ -394,6 +394,8 @@ async fn start(
         input: serde_json::to_value(input).map_err(|source| Error::internal("write an operation's input", source))?,
         idempotency: key.cloned(),
         correlation_id: &caller.correlation_id,
+        lane: None,
+        supersedes: false,
     };
     match enqueue(tx, new).await? {
         Enqueued::New(operation) => Ok(StoreOperation { store, operation }),

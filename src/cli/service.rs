@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures::StreamExt;
 use tokio::net::TcpListener;
@@ -53,6 +54,7 @@ pub struct Service {
     tasks: JoinSet<Result<()>>,
     engine: Option<GraphqlEngine>,
     faults: Faults,
+    team_concurrency: Arc<AtomicUsize>,
     /// Follows the configuration file for as long as it lives.
     _reloader: Reloader,
 }
@@ -84,6 +86,7 @@ impl Service {
             Failpoints::Refused => Faults::none(),
         };
         let app = App::new(live.clone(), db, cache, bus)?.with_provisioning(provisioning.clone());
+        let team_concurrency = Arc::new(AtomicUsize::new(config.worker.team_concurrency));
         let mut service = Self {
             roles,
             config,
@@ -93,6 +96,7 @@ impl Service {
             tasks: JoinSet::new(),
             engine: None,
             faults,
+            team_concurrency,
             _reloader: reloader,
         };
         service.follow_configuration(live);
@@ -107,7 +111,7 @@ impl Service {
     pub async fn start(mut self) -> Result<Self> {
         let roles = self.roles;
         if roles.worker {
-            self.work();
+            self.work().await?;
         }
         if roles.api {
             self.listen().await?;
@@ -151,8 +155,16 @@ impl Service {
 }
 
 impl Service {
-    /// What is logged follows the configuration; the use cases and the faces look at it themselves.
+    /// What is logged and how much one team may run follow the configuration; the use cases and the faces look at it
+    /// themselves.
     fn follow_configuration(&mut self, live: Live) {
+        let (mut changes, limit, stop) = (live.clone(), Arc::clone(&self.team_concurrency), self.stop.clone());
+        self.tasks.spawn(async move {
+            while let Some(config) = stop.run_until_cancelled(changes.changed()).await {
+                limit.store(config.worker.team_concurrency, Ordering::Relaxed);
+            }
+            Ok(())
+        });
         let stop = self.stop.clone();
         self.tasks.spawn(async move {
             telemetry::follow(live, stop).await;
@@ -182,10 +194,11 @@ impl Service {
     }
 
     /// Starts the runner of operations, the reconcilers, and the bridge from events to rows.
-    fn work(&mut self) {
+    async fn work(&mut self) -> Result<()> {
         let config = &self.config;
         let options = workflow::Options {
             concurrency: config.worker.concurrency,
+            team_concurrency: Arc::clone(&self.team_concurrency),
             lease: config.worker.lease,
             heartbeat: config.worker.lease / 3,
             poll: config.worker.poll,
@@ -195,6 +208,7 @@ impl Service {
         };
         let Provisioning { flows, nudge, .. } = &self.provisioning;
         let runner = Runner::new(self.app.db.pool().clone(), flows.clone(), nudge.clone(), options);
+        runner.check_versions().await?;
         let stop = self.stop.clone();
         self.tasks.spawn(async move {
             runner.run(stop).await;
@@ -210,6 +224,7 @@ impl Service {
             bridge::run(db, bus, stop).await;
             Ok(())
         });
+        Ok(())
     }
 
     /// Starts the listeners of the API and of the portal.

@@ -13,6 +13,9 @@ use super::Problems;
 pub struct Worker {
     /// Operations that one process runs at once.
     pub concurrency: usize,
+    /// Operations of one team at once, over all processes, so that one team cannot keep the others waiting.
+    #[schemars(extend("x-live" = true))]
+    pub team_concurrency: usize,
     /// How long a claim on an operation holds without renewal.
     #[serde(with = "humantime_serde")]
     #[schemars(with = "String")]
@@ -39,6 +42,7 @@ impl Default for Worker {
     fn default() -> Self {
         Self {
             concurrency: 16,
+            team_concurrency: 8,
             lease: Duration::from_secs(30),
             poll: Duration::from_secs(5),
             lease_sweep: Duration::from_secs(30),
@@ -51,6 +55,7 @@ impl Default for Worker {
 impl Worker {
     pub(super) fn check(&self, problems: &mut Problems) {
         problems.range("worker.concurrency", self.concurrency, 1..=1_000);
+        problems.range("worker.team_concurrency", self.team_concurrency, 1..=1_000);
         problems.positive("worker.poll", self.poll);
         for (field, value) in [
             ("worker.lease_sweep", self.lease_sweep),

@@ -3,12 +3,15 @@
 
 pub mod alerts;
 pub mod audit;
+pub mod claims;
 pub mod error;
 pub mod events;
 pub mod idempotency;
+pub mod lanes;
 pub mod leases;
 pub mod migrate;
 pub mod operations;
+pub mod signals;
 pub mod steps;
 pub mod stores;
 pub mod teams;

@@ -1,4 +1,4 @@
-//! Durable operations: enqueue, claim under a lease, fenced writes, retry and cancellation.
+//! Durable operations: enqueue, fenced writes, retry and cancellation. [`super::claims`] hands them to workers.
 //!
 //! Leases and due times are the database's own (`now()`): no worker's clock is trusted. A worker's write names the
 //! operation's id, the generation under which it was claimed and its own name; a write whose lease was taken over
@@ -11,6 +11,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::error::while_doing;
+use super::lanes;
 use crate::domain::Result;
 
 /// An operation to be inserted.
@@ -36,6 +37,8 @@ pub struct Insert<'a> {
     pub idempotency_digest: Option<&'a str>,
     /// The request's correlation id.
     pub correlation_id: &'a str,
+    /// The lane with the operation's turn in it, from [`super::lanes::take_turn`].
+    pub lane: Option<(&'a str, i64)>,
 }
 
 /// An operation as its worker and its readers see it.
@@ -71,6 +74,10 @@ pub struct Operation {
     pub error_message: Option<String>,
     /// Digest of the request that made it, where it had an idempotency key.
     pub idempotency_digest: Option<String>,
+    /// The lane in which one operation at a time is worked on.
+    pub lane: Option<String>,
+    /// Whether it waits for its turn in the lane.
+    pub lane_blocked: bool,
 }
 
 /// One claim of one operation: what every write of its worker must name.
@@ -84,13 +91,14 @@ pub struct Lease {
     pub holder: String,
 }
 
-/// Inserts an operation, due at once. `None` when the same user used the idempotency key before.
+/// Inserts an operation, due at once, or in a lane when [`super::lanes::pass_on`] says so. `None` when the same user used the idempotency key before.
 pub async fn insert(db: impl PgExecutor<'_>, new: &Insert<'_>) -> Result<Option<Uuid>> {
     sqlx::query_scalar!(
         "insert into operations
            (kind, flow_version, team_id, subject_type, subject_id, requested_by, input, idempotency_key,
-            idempotency_digest, correlation_id)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+            idempotency_digest, correlation_id, lane, lane_turn, lane_blocked, available_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $11::text is not null,
+                 case when $11::text is null then now() else 'infinity' end)
          on conflict (requested_by, idempotency_key) where idempotency_key is not null do nothing
          returning id",
         new.kind,
@@ -103,6 +111,8 @@ pub async fn insert(db: impl PgExecutor<'_>, new: &Insert<'_>) -> Result<Option<
         new.idempotency_key,
         new.idempotency_digest,
         new.correlation_id,
+        new.lane.map(|(lane, _)| lane),
+        new.lane.map_or(0, |(_, turn)| turn),
     )
     .fetch_optional(db)
     .await
@@ -114,7 +124,8 @@ pub async fn find(db: impl PgExecutor<'_>, id: Uuid) -> Result<Option<Operation>
     sqlx::query_as!(
         Operation,
         "select id, kind, flow_version, status, team_id, subject_type, subject_id, requested_by, input, correlation_id,
-                direction, generation, cancel_requested_at, error_message, idempotency_digest
+                direction, generation, cancel_requested_at, error_message, idempotency_digest,
+                lane, lane_blocked
          from operations where id = $1",
         id
     )
@@ -141,7 +152,8 @@ pub async fn lock_newest(db: &mut PgConnection, subject_type: &str, subject: Uui
     sqlx::query_as!(
         Operation,
         "select id, kind, flow_version, status, team_id, subject_type, subject_id, requested_by, input, correlation_id,
-                direction, generation, cancel_requested_at, error_message, idempotency_digest
+                direction, generation, cancel_requested_at, error_message, idempotency_digest,
+                lane, lane_blocked
          from operations where subject_type = $1 and subject_id = $2
          order by created_at desc, id desc limit 1 for update",
         subject_type,
@@ -158,7 +170,8 @@ pub async fn lock_open(db: &mut PgConnection, subject_type: &str, subject: Uuid)
     sqlx::query_as!(
         Operation,
         "select id, kind, flow_version, status, team_id, subject_type, subject_id, requested_by, input, correlation_id,
-                direction, generation, cancel_requested_at, error_message, idempotency_digest
+                direction, generation, cancel_requested_at, error_message, idempotency_digest,
+                lane, lane_blocked
          from operations
          where subject_type = $1 and subject_id = $2 and status in ('queued', 'running', 'waiting')
          order by created_at, id for update",
@@ -182,90 +195,6 @@ pub async fn count_other_open(db: impl PgExecutor<'_>, subject_type: &str, subje
     .fetch_one(db)
     .await
     .map_err(while_doing("count a subject's open operations"))
-}
-
-/// Claims up to `limit` due operations of the known flows: nobody else gets them until `lease` has passed.
-///
-/// An operation whose lease lapsed is due again, so the same statement takes over from a worker that died.
-pub async fn claim(
-    db: impl PgExecutor<'_>,
-    holder: &str,
-    lease: Duration,
-    known: &[(String, i32)],
-    limit: i64,
-) -> Result<Vec<Operation>> {
-    let (kinds, versions): (Vec<String>, Vec<i32>) = known.iter().cloned().unzip();
-    sqlx::query_as!(
-        Operation,
-        "with due as (
-           select id from operations
-           where status in ('queued', 'running', 'waiting') and available_at <= now()
-             and exists (
-               select 1 from unnest($3::text[], $4::integer[]) known (kind, version)
-               where known.kind = operations.kind and known.version = operations.flow_version)
-           order by available_at, id
-           limit $5
-           for update skip locked
-         )
-         update operations o set
-           generation = o.generation + 1,
-           lease_holder = $1,
-           lease_expires_at = now() + make_interval(secs => $2),
-           available_at = now() + make_interval(secs => $2),
-           status = case when o.status = 'waiting' then 'waiting' else 'running' end,
-           started_at = coalesce(o.started_at, now())
-         from due
-         where o.id = due.id
-         returning o.id, o.kind, o.flow_version, o.status, o.team_id, o.subject_type, o.subject_id, o.requested_by,
-                   o.input, o.correlation_id, o.direction, o.generation, o.cancel_requested_at, o.error_message,
-                   o.idempotency_digest",
-        holder,
-        lease.as_secs_f64(),
-        &kinds,
-        &versions,
-        limit
-    )
-    .fetch_all(db)
-    .await
-    .map_err(while_doing("claim operations"))
-}
-
-/// How long until the next open operation is due; zero when one is due already.
-pub async fn next_due(db: impl PgExecutor<'_>, known: &[(String, i32)]) -> Result<Option<Duration>> {
-    let (kinds, versions): (Vec<String>, Vec<i32>) = known.iter().cloned().unzip();
-    let seconds = sqlx::query_scalar!(
-        "select extract(epoch from min(available_at) - now())::float8
-         from operations
-         where status in ('queued', 'running', 'waiting')
-           and exists (
-             select 1 from unnest($1::text[], $2::integer[]) known (kind, version)
-             where known.kind = operations.kind and known.version = operations.flow_version)",
-        &kinds,
-        &versions
-    )
-    .fetch_one(db)
-    .await
-    .map_err(while_doing("find the next due operation"))?;
-    Ok(seconds.map(|seconds| Duration::from_secs_f64(seconds.max(0.0))))
-}
-
-/// Open operations that need a flow or a version of one that is not among the known: (kind, version, how many).
-pub async fn unknown(db: impl PgExecutor<'_>, known: &[(String, i32)]) -> Result<Vec<(String, i32, i64)>> {
-    let (kinds, versions): (Vec<String>, Vec<i32>) = known.iter().cloned().unzip();
-    let rows = sqlx::query!(
-        "select kind, flow_version, count(*) as \"count!\" from operations
-         where status in ('queued', 'running', 'waiting')
-           and not exists (
-             select 1 from unnest($1::text[], $2::integer[]) known (kind, version)
-             where known.kind = operations.kind and known.version = operations.flow_version)
-         group by kind, flow_version order by kind, flow_version",
-        &kinds,
-        &versions
-    )
-    .fetch_all(db)
-    .await
-    .map_err(while_doing("look for operations of unknown flows"))?;
-    Ok(rows.into_iter().map(|row| (row.kind, row.flow_version, row.count)).collect())
 }
 
 /// Extends a lease; answers whether the operation's end was asked for meanwhile. `None` when the lease was lost.
@@ -309,16 +238,17 @@ pub async fn mark_running(db: &mut PgConnection, id: Uuid) -> Result<()> {
         .map(drop)
 }
 
-/// Gives the lease back and parks the operation for `delay`; an operation whose end was asked for is due at once.
-pub async fn park(db: &mut PgConnection, id: Uuid, delay: Duration) -> Result<()> {
+/// Gives the lease back and parks the operation for `delay`, or for as long as nobody wakes it. It is due at once when
+/// its end was asked for, or a signal came since it was claimed.
+pub async fn park(db: &mut PgConnection, id: Uuid, delay: Option<Duration>) -> Result<()> {
     sqlx::query!(
         "update operations set
            status = 'waiting', lease_holder = null, lease_expires_at = null,
-           available_at = case when cancel_requested_at is not null and direction = 'forward' then now()
-                               else now() + make_interval(secs => $2) end
+           available_at = case when woken or (cancel_requested_at is not null and direction = 'forward') then now()
+                               else coalesce(now() + make_interval(secs => $2), 'infinity') end
          where id = $1",
         id,
-        delay.as_secs_f64()
+        delay.map(|delay| delay.as_secs_f64())
     )
     .execute(db)
     .await
@@ -331,7 +261,8 @@ pub async fn release(db: &mut PgConnection, id: Uuid) -> Result<()> {
     sqlx::query!(
         "update operations set
            status = case when status = 'running' then 'queued' else status end,
-           lease_holder = null, lease_expires_at = null, available_at = now()
+           lease_holder = null, lease_expires_at = null,
+           available_at = case when lane_blocked then 'infinity' else now() end
          where id = $1",
         id
     )
@@ -365,13 +296,14 @@ pub struct Ending<'a> {
     pub stuck_reason: Option<&'a str>,
 }
 
-/// Ends an operation and gives its lease back.
+/// Ends an operation, gives its lease back, and lets the next of its lane have its turn.
 pub async fn finish(db: &mut PgConnection, id: Uuid, ending: &Ending<'_>) -> Result<()> {
-    sqlx::query!(
+    let lane = sqlx::query_scalar!(
         "update operations set
            status = $2, output = coalesce($3, output), error_code = $4, error_message = $5, stuck_reason = $6,
            finished_at = now(), lease_holder = null, lease_expires_at = null
-         where id = $1",
+         where id = $1
+         returning lane",
         id,
         ending.status,
         ending.output,
@@ -379,27 +311,46 @@ pub async fn finish(db: &mut PgConnection, id: Uuid, ending: &Ending<'_>) -> Res
         ending.error_message,
         ending.stuck_reason
     )
-    .execute(db)
+    .fetch_optional(&mut *db)
     .await
-    .map_err(while_doing("finish an operation"))
-    .map(drop)
+    .map_err(while_doing("finish an operation"))?
+    .flatten();
+    match lane {
+        Some(lane) => lanes::pass_on(db, &lane).await,
+        None => Ok(()),
+    }
 }
 
-/// Queues a failed operation again. False when it is not failed (any more).
+/// Queues a failed operation again, at the end of its lane. False when it is not failed (any more).
 pub async fn requeue(db: &mut PgConnection, id: Uuid, direction: &str) -> Result<bool> {
+    let failed = sqlx::query_scalar!("select lane from operations where id = $1 and status = 'failed' for update", id)
+        .fetch_optional(&mut *db)
+        .await
+        .map_err(while_doing("lock a failed operation"))?;
+    let Some(lane) = failed else { return Ok(false) };
+    let turn = match &lane {
+        Some(lane) => lanes::take_turn(db, lane).await?,
+        None => 0,
+    };
     sqlx::query!(
         "update operations set
            status = 'queued', direction = $2, error_code = null, error_message = null, stuck_reason = null,
            cancel_requested_at = case when $2 = 'forward' then null else coalesce(cancel_requested_at, now()) end,
-           finished_at = null, available_at = now(), lease_holder = null, lease_expires_at = null
-         where id = $1 and status = 'failed'",
+           finished_at = null, lease_holder = null, lease_expires_at = null,
+           lane_turn = $3, lane_blocked = lane is not null,
+           available_at = case when lane is null then now() else 'infinity' end
+         where id = $1",
         id,
-        direction
+        direction,
+        turn
     )
-    .execute(db)
+    .execute(&mut *db)
     .await
-    .map_err(while_doing("queue an operation again"))
-    .map(|done| done.rows_affected() == 1)
+    .map_err(while_doing("queue an operation again"))?;
+    if let Some(lane) = &lane {
+        lanes::pass_on(db, lane).await?;
+    }
+    Ok(true)
 }
 
 /// Asks for the end of one open operation. False when it is not open (any more).
@@ -415,17 +366,4 @@ pub async fn request_cancel(db: &mut PgConnection, id: Uuid) -> Result<bool> {
     .await
     .map_err(while_doing("ask for the end of an operation"))
     .map(|done| done.rows_affected() == 1)
-}
-
-/// Lets every lease lapse now, as time would: the operations are due, and their workers do not know. For tests and for
-/// an operator who knows that the workers are dead.
-pub async fn lapse(db: impl PgExecutor<'_>) -> Result<u64> {
-    sqlx::query!(
-        "update operations set lease_expires_at = now(), available_at = now()
-         where status in ('queued', 'running', 'waiting') and lease_holder is not null"
-    )
-    .execute(db)
-    .await
-    .map_err(while_doing("let leases lapse"))
-    .map(|done| done.rows_affected())
 }

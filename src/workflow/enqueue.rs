@@ -6,7 +6,8 @@ use sqlx::{PgConnection, PgExecutor};
 use uuid::Uuid;
 
 use super::flow::Flow;
-use crate::db::{idempotency, operations, steps};
+use super::flow::Transition;
+use crate::db::{idempotency, lanes, operations, steps};
 use crate::domain::{Code, Error, Result};
 
 /// An operation to be enqueued.
@@ -28,6 +29,11 @@ pub struct NewOperation<'a> {
     pub idempotency: Option<Idempotency<'a>>,
     /// The request's correlation id.
     pub correlation_id: &'a str,
+    /// One operation of a lane is worked on at a time, in order of creation: `application/<id>`. A failed one does not
+    /// hold the lane; one that waits does.
+    pub lane: Option<String>,
+    /// Ends the operations of the same kind in the lane that nobody has begun: this one takes their place.
+    pub supersedes: bool,
 }
 
 /// A caller's idempotency key with the digest of what it stands for.
@@ -55,9 +61,15 @@ pub enum Enqueued {
 
 /// Inserts an operation and its steps, all pending, in the caller's transaction. Nudge after the commit.
 ///
+/// A lane is held until the transaction ends: let it be short.
+///
 /// # Errors
 /// `idempotency-conflict` when the key was used before with another request.
 pub async fn enqueue(db: &mut PgConnection, new: NewOperation<'_>) -> Result<Enqueued> {
+    let turn = match &new.lane {
+        Some(lane) => Some((lane.as_str(), lanes::take_turn(&mut *db, lane).await?)),
+        None => None,
+    };
     let insert = operations::Insert {
         kind: new.flow.kind,
         flow_version: new.flow.version,
@@ -69,6 +81,7 @@ pub async fn enqueue(db: &mut PgConnection, new: NewOperation<'_>) -> Result<Enq
         idempotency_key: new.idempotency.as_ref().map(|it| it.key),
         idempotency_digest: new.idempotency.as_ref().map(|it| it.digest.as_str()),
         correlation_id: new.correlation_id,
+        lane: turn,
     };
     if let Some(id) = operations::insert(&mut *db, &insert).await? {
         let (names, titles): (Vec<_>, Vec<_>) =
@@ -77,12 +90,28 @@ pub async fn enqueue(db: &mut PgConnection, new: NewOperation<'_>) -> Result<Enq
         if let (Some(user), Some(idempotency)) = (new.requested_by, &new.idempotency) {
             keep(db, user, idempotency, id).await?;
         }
+        if let Some(lane) = &new.lane {
+            if new.supersedes {
+                supersede(&mut *db, lane, new.flow, id).await?;
+            }
+            lanes::pass_on(&mut *db, lane).await?;
+        }
         return Ok(Enqueued::New(id));
     }
     let (Some(user), Some(idempotency)) = (new.requested_by, new.idempotency) else {
         return Err(Error::new(Code::Conflict, "the operation could not be inserted; try again"));
     };
     before(&mut *db, user, &idempotency).await?.ok_or_else(in_use)
+}
+
+/// Ends what waits in the lane for the same as the new operation does, and tells the flow's observer of each.
+async fn supersede(db: &mut PgConnection, lane: &str, flow: &Flow, by: Uuid) -> Result<()> {
+    for older in lanes::lock_unbegun(&mut *db, lane, flow.kind, by).await? {
+        lanes::supersede(&mut *db, older.id, by, "a newer request took the place of this one before it began").await?;
+        (flow.observer)(&mut *db, &older, Transition::Superseded { by }).await?;
+        tracing::info!(operation_id = %older.id, %by, flow = flow.kind, "operation.superseded");
+    }
+    Ok(())
 }
 
 /// Keeps what a user's idempotency key stands for: a request that got this operation.

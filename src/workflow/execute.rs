@@ -56,6 +56,9 @@ impl Execution {
         if self.operation.direction == "undo" {
             return self.undo(&rows).await;
         }
+        if self.operation.lane_blocked {
+            return self.out_of_turn(&rows).await;
+        }
         let mut results = results(&rows);
         for (step, row) in self.flow.steps.iter().zip(&mut rows) {
             if matches!(row.status.as_str(), "succeeded" | "skipped") {
@@ -91,6 +94,16 @@ impl Execution {
         self.journal.cancelled() && self.flow.cancellable
     }
 
+    /// Somebody asked for the end of an operation that waits for its turn in a lane: it ends without a beginning.
+    async fn out_of_turn(&self, rows: &[Row]) -> Result<Stop, Stop> {
+        let begun = rows.iter().any(|row| row.status != "pending");
+        if !begun || self.flow.cancellable {
+            return self.turn_back().await;
+        }
+        self.kept(self.journal.release().await)?;
+        Ok(Stop::Released)
+    }
+
     async fn turn_back(&self) -> Result<Stop, Stop> {
         let without_undo: Vec<i32> =
             (0..).zip(&self.flow.steps).filter(|(_, step)| step.undo.is_none()).map(|(ordinal, _)| ordinal).collect();
@@ -121,10 +134,14 @@ impl Execution {
             Ok(Progress::Wait { detail, poll }) => match overdue(step, &context, &detail) {
                 Some(error) => self.failed(step, row, "failed", &error).await,
                 None => {
-                    self.kept(self.journal.park(row.ordinal, "waiting", 0, &detail, poll).await)?;
+                    self.kept(self.journal.park(row.ordinal, "waiting", 0, &detail, Some(poll)).await)?;
                     Err(Stop::Parked)
                 }
             },
+            Ok(Progress::Park { detail, wake }) => {
+                self.kept(self.journal.park(row.ordinal, "waiting", 0, &detail, wake).await)?;
+                Err(Stop::Parked)
+            }
             Err(error) => self.again_or(step, row, &context, ("waiting", "failed"), error).await,
         }
     }
@@ -220,7 +237,7 @@ impl Execution {
         }
         let pause = self.backoff.after(context.attempt);
         let detail = format!("try {} of {tries} failed: {}; trying again", context.attempt, error.message());
-        self.kept(self.journal.park(row.ordinal, waiting, context.attempt, &detail, pause).await)?;
+        self.kept(self.journal.park(row.ordinal, waiting, context.attempt, &detail, Some(pause)).await)?;
         Err(Stop::Parked)
     }
 

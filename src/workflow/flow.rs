@@ -10,10 +10,11 @@ use futures::future::BoxFuture;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use sqlx::PgConnection;
+use uuid::Uuid;
 
 use super::journal::{Fenced, Journal};
 use crate::db::operations::Operation;
-use crate::domain::{Error, Result};
+use crate::domain::{Code, Error, Result};
 
 /// What one try of a step came to.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,6 +27,15 @@ pub enum Progress {
         detail: String,
         /// When to look again.
         poll: Duration,
+    },
+    /// The step waits for a signal: no task and no poll is held until one comes, the operation's end is asked for, or
+    /// `wake` has passed. The step is then called again, and looks for itself. The time counts from the park, survives
+    /// restarts, and is not held against the step's deadline.
+    Park {
+        /// What is waited for, for people: `waits for promotion`.
+        detail: String,
+        /// When to look again without a signal.
+        wake: Option<Duration>,
     },
 }
 
@@ -151,6 +161,11 @@ pub enum Transition<'a> {
     },
     /// The operation was ended on request, and its effects are undone.
     Cancelled,
+    /// A newer operation of the same lane took the place of this one before it began.
+    Superseded {
+        /// The newer one.
+        by: Uuid,
+    },
 }
 
 /// Writes a flow's domain rows in the very transaction that records a transition, so that both or neither happen.
@@ -282,6 +297,14 @@ impl StepContext {
     pub fn result<T: DeserializeOwned>(&self, step: &str) -> Result<T> {
         let value = self.results.get(step).cloned().unwrap_or(Value::Null);
         serde_json::from_value(value).map_err(|source| Error::internal("read an earlier step's result", source))
+    }
+
+    /// What a signal of this name told the operation, if one came: see [`super::signal`]. A step that finds none parks.
+    pub async fn signal<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>> {
+        let Some(payload) = self.journal.signal(name).await? else { return Ok(None) };
+        serde_json::from_value(payload).map(Some).map_err(|source| {
+            Error::new(Code::InvalidInput, format!("the signal {name} is not understood")).caused_by(source)
+        })
     }
 
     /// The number of this try since the world last answered, from 1.

@@ -12,7 +12,7 @@ use sqlx::{PgConnection, PgPool, Postgres, Transaction};
 use super::flow::{Flow, Transition};
 use crate::db::error::{conflicts, while_doing};
 use crate::db::operations::{self, Ending, Lease, Operation};
-use crate::db::{Audit, steps};
+use crate::db::{Audit, signals, steps};
 use crate::domain::{Actor, Code, Error, Result};
 
 /// The journal of one claimed operation.
@@ -130,8 +130,20 @@ impl Journal {
         .await
     }
 
-    /// Records what the step waits for, and gives the operation back until then.
-    pub async fn park(&self, ordinal: i32, status: &str, attempt: u32, detail: &str, delay: Duration) -> Result<()> {
+    /// What a signal of this name said, if it came.
+    pub async fn signal(&self, name: &str) -> Result<Option<Value>> {
+        again(|| signals::find(&self.pool, self.operation.id, name)).await
+    }
+
+    /// Records what the step waits for, and gives the operation back until then, or until it is woken.
+    pub async fn park(
+        &self,
+        ordinal: i32,
+        status: &str,
+        attempt: u32,
+        detail: &str,
+        delay: Option<Duration>,
+    ) -> Result<()> {
         let attempt = i32::try_from(attempt).unwrap_or(i32::MAX);
         again(async || {
             let mut tx = self.open().await?;

@@ -16,6 +16,7 @@ mod execute;
 mod journal;
 mod retry;
 mod runner;
+mod signal;
 mod undo;
 
 pub use enqueue::{Enqueued, Idempotency, NewOperation, before, digest, enqueue, keep};
@@ -23,3 +24,4 @@ pub use faults::Faults;
 pub use flow::{Flow, Limits, Progress, Registry, Step, StepContext, Transition};
 pub use nudge::Nudge;
 pub use runner::{Options, Runner};
+pub use signal::{Signalled, signal};

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use sqlx::PgPool;
@@ -15,8 +16,9 @@ use super::flow::Registry;
 use super::journal::Journal;
 use super::nudge::Nudge;
 use super::retry::Backoff;
-use crate::db::operations::{self, Operation};
-use crate::domain::Result;
+use crate::db::claims::{self, Claim};
+use crate::db::operations::Operation;
+use crate::domain::{Code, Error, Result};
 
 /// How a runner works.
 #[derive(Debug, Clone)]
@@ -25,6 +27,8 @@ pub struct Options {
     pub holder: String,
     /// Operations at once.
     pub concurrency: usize,
+    /// Operations of one team at once, whoever works on them. Shared, so that it may change while the runner works.
+    pub team_concurrency: Arc<AtomicUsize>,
     /// How long a claim holds without renewal.
     pub lease: Duration,
     /// How often a claim is renewed.
@@ -47,6 +51,7 @@ impl Default for Options {
         Self {
             holder: format!("worker-{}", uuid::Uuid::new_v4().simple()),
             concurrency: 16,
+            team_concurrency: Arc::new(AtomicUsize::new(usize::MAX)),
             lease: Duration::from_secs(30),
             heartbeat: Duration::from_secs(10),
             poll: Duration::from_secs(5),
@@ -77,10 +82,31 @@ impl Runner {
         Self(Arc::new(Shared { pool, registry, known, nudge, options }))
     }
 
+    /// Refuses to work beside open operations whose flow, or version of it, is not among the registered.
+    ///
+    /// # Errors
+    /// `conflict`, naming each flow with its version and how many operations need it.
+    pub async fn check_versions(&self) -> Result<()> {
+        let unknown = self.unknown().await?;
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        let needed: Vec<String> =
+            unknown.iter().map(|(flow, version, open)| format!("{flow} version {version} ({open} open)")).collect();
+        Err(Error::new(
+            Code::Conflict,
+            format!(
+                "open operations need flows that this release does not have: {}; let a release that has them finish \
+                 them, or abandon them with `northstack admin operations abandon`",
+                needed.join(", ")
+            ),
+        ))
+    }
+
     /// Open operations that need a flow, or a version of one, that this runner does not have: (kind, version, how
     /// many). They are not claimed, and stay as they are for a worker that knows them.
     pub async fn unknown(&self) -> Result<Vec<(String, i32, i64)>> {
-        operations::unknown(&self.0.pool, &self.0.known).await
+        claims::unknown(&self.0.pool, &self.0.known).await
     }
 
     /// Works until `stop` is cancelled. Then it claims nothing more, lets running steps come to their end for the
@@ -125,13 +151,15 @@ impl fmt::Debug for Runner {
 impl Shared {
     /// Claims what is due and there is room for; answers how long to sleep if nothing wakes us.
     async fn claim(self: &Arc<Self>, working: &mut JoinSet<Stop>, stop: &CancellationToken) -> Duration {
-        let Options { holder, lease, poll, concurrency, .. } = &self.options;
+        let Options { holder, lease, poll, concurrency, team_concurrency, .. } = &self.options;
         let room = concurrency.saturating_sub(working.len());
         if room == 0 {
             return *poll;
         }
         let limit = i64::try_from(room).unwrap_or(i64::MAX);
-        match operations::claim(&self.pool, holder, *lease, &self.known, limit).await {
+        let per_team = i64::try_from(team_concurrency.load(Ordering::Relaxed)).unwrap_or(i64::MAX);
+        let asked = Claim { holder, lease: *lease, known: &self.known, limit, per_team };
+        match claims::claim(&self.pool, &asked).await {
             Ok(claimed) => {
                 let full = claimed.len() == room;
                 for operation in claimed {
@@ -146,7 +174,7 @@ impl Shared {
                 return Duration::from_secs(1).min(*poll);
             }
         }
-        match operations::next_due(&self.pool, &self.known).await {
+        match claims::next_due(&self.pool, &self.known, per_team).await {
             Ok(Some(due)) => due.clamp(Duration::from_millis(5), *poll),
             Ok(None) => *poll,
             Err(_) => Duration::from_secs(1).min(*poll),

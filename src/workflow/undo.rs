@@ -53,10 +53,14 @@ impl Execution {
             Ok(Progress::Wait { detail, poll }) => match overdue(step, &context, &detail) {
                 Some(error) => self.failed(step, row, "undo_failed", &error).await,
                 None => {
-                    self.kept(self.journal.park(row.ordinal, "undoing", 0, &detail, poll).await)?;
+                    self.kept(self.journal.park(row.ordinal, "undoing", 0, &detail, Some(poll)).await)?;
                     Err(Stop::Parked)
                 }
             },
+            Ok(Progress::Park { detail, wake }) => {
+                self.kept(self.journal.park(row.ordinal, "undoing", 0, &detail, wake).await)?;
+                Err(Stop::Parked)
+            }
             Err(error) => self.again_or(step, row, &context, ("undoing", "undo_failed"), error).await,
         }
     }

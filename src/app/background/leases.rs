@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::findings::{Changes, Finding, Kind, reconcile};
 use crate::app::App;
 use crate::db::upkeep::{self, Stuck};
+use crate::db::{Audit, lanes};
 use crate::domain::Result;
 
 /// An operation that was due this long ago, and that nobody has claimed, is reported: no worker runs, or none knows its
@@ -41,6 +42,11 @@ pub async fn sweep(app: &App) -> Result<Swept> {
     let released = upkeep::sweep_lapsed(pool).await?;
     if released > 0 {
         tracing::warn!(released, "leases_lapsed");
+    }
+    let audit = Audit::system(None);
+    let passed_on = app.db.transaction(&audit, async |mut tx| lanes::repair(&mut tx).await).await?;
+    if passed_on > 0 {
+        tracing::error!(passed_on, "lanes_without_a_front");
     }
     for (status, open) in upkeep::open_by_status(pool).await? {
         // A count of operations is far below 2^52.

@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 use super::faults::{Faults, Injected, Moment, Point};
 use super::flow::{Flow, Registry};
-use crate::db::{operations, steps};
+use crate::db::{claims, operations, steps};
 use crate::domain::{Code, Error};
 
 pub use disturb::disturb;
@@ -188,7 +188,7 @@ async fn finish_by_another(bench: &impl Bench, operation: Uuid, end: &str, case:
 }
 
 async fn lapse(bench: &impl Bench, case: &str) {
-    operations::lapse(&bench.pool()).await.unwrap_or_else(|error| panic!("{case}: {}", error.chain()));
+    claims::lapse(&bench.pool()).await.unwrap_or_else(|error| panic!("{case}: {}", error.chain()));
 }
 
 /// Waits until an operation has ended and gives its status.

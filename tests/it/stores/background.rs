@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{Namespace, Service as KubernetesService};
 use northstack::app::background::{Changes, Reconciler, check_stores, find_orphans, once, sweep_leases};
+use northstack::db::claims::{self, Claim};
 use northstack::db::operations;
 use northstack::workflow::flows::store;
 use northstack::workflow::testing::Bench;
@@ -113,7 +114,8 @@ async fn a_dead_workers_lease_is_given_back_and_stuck_operations_are_reported() 
     let (app, pool) = (&town.service.app, town.pool());
     let made = town.create("My Shop").await;
     let known = town.registry().known();
-    let claimed = operations::claim(&pool, "a-worker", Duration::ZERO, &known, 1).await.unwrap();
+    let claim = Claim { holder: "a-worker", lease: Duration::ZERO, known: &known, limit: 1, per_team: 8 };
+    let claimed = claims::claim(&pool, &claim).await.unwrap();
     let generation = claimed[0].generation;
     let swept = sweep_leases(app).await.unwrap();
     assert_eq!((swept.released, swept.unclaimed), (1, Changes::default()));

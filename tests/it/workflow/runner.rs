@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::toy::{Toy, World, flow};
 
 /// Waits until `holds`, for at most ten seconds.
-async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+pub(super) async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     let begun = Instant::now();
     while !holds().await {
         assert!(begun.elapsed() < Duration::from_secs(10), "{what}");
@@ -101,6 +101,8 @@ async fn an_unknown_version_is_reported_and_left_alone() {
     let known = toy.enqueue(1).await;
     let runner = Runner::new(toy.pool(), toy.registry(), Nudge::default(), Options::default());
     assert_eq!(runner.unknown().await.unwrap(), [("toy.make".to_owned(), 7, 1)]);
+    let refused = runner.check_versions().await.unwrap_err();
+    assert!(refused.message().contains("toy.make version 7 (1 open)"), "{refused}");
     let worker = Worker::start(&toy, Faults::none());
     assert_eq!(ended(&toy, known).await, "succeeded");
     worker.stop().await;

@@ -125,6 +125,8 @@ impl Toy {
             input: json!({ "label": "fragile" }),
             idempotency: None,
             correlation_id: "toy-request",
+            lane: None,
+            supersedes: false,
         }
     }
 

@@ -44,6 +44,8 @@ async fn created(db: &mut PgConnection, operation: &Operation, transition: Trans
             }
             stores::log(db, store, step, error.message(), Severity::Error).await
         }
+        // Stores have no lanes.
+        Transition::Superseded { .. } => Ok(()),
         Transition::Cancelled => {
             stores::log(db, store, "cancelled", "The creation was stopped", Severity::Warning).await?;
             // A deletion that waits for this says itself when all is gone.
@@ -69,6 +71,6 @@ async fn deleted(db: &mut PgConnection, operation: &Operation, transition: Trans
             stores::fail(db, store, StoreStatus::Deleting, error.message()).await?;
             stores::log(db, store, step, error.message(), Severity::Error).await
         }
-        Transition::Cancelled => Ok(()),
+        Transition::Cancelled | Transition::Superseded { .. } => Ok(()),
     }
 }

@@ -1,0 +1,1 @@
+drop index if exists operations_lane_queue_idx;

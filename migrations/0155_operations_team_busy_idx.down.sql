@@ -1,0 +1,1 @@
+drop index if exists operations_team_busy_idx;

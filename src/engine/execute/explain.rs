@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::{Arguments, AssertSqlSafe, Row, SqlSafeStr};
 
-use super::{Executor, errors};
+use super::{Executor, errors, texts};
 use crate::engine::error::{ErrorCode, GraphqlError, Result};
 use crate::engine::plan::{CompiledRoot, Planned, Root, Values};
 use crate::engine::session::Session;
@@ -40,10 +40,7 @@ impl Executor {
     async fn explain_field(&self, key: &str, root: &Root) -> Result<Value> {
         match &root.field {
             CompiledRoot::Query(query) => {
-                let mut arguments = PgArguments::default();
-                for value in &root.values {
-                    add(&mut arguments, value.as_deref())?;
-                }
+                let arguments = texts(&root.values).map_err(|error| errors::database(error, "$"))?;
                 let plan = self.plan_of(&query.sql, arguments).await?;
                 Ok(json!({"field": key, "sql": &*query.sql, "plan": plan}))
             }

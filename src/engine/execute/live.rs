@@ -31,7 +31,7 @@ pub async fn refresh(executor: &Executor, plan: &LivePlan, members: &[&Member]) 
     let places: Vec<i32> = (0..members.len()).map(|place| place as i32).collect();
     let arguments = || {
         let mut arguments = PgArguments::default();
-        arguments.add(places).map_err(sqlx::Error::Encode)?;
+        arguments.add(&places).map_err(sqlx::Error::Encode)?;
         for index in 0..plan.params.len() {
             let column: Vec<Option<&str>> =
                 members.iter().map(|member| member.get(index).and_then(Option::as_deref)).collect();
@@ -39,7 +39,7 @@ pub async fn refresh(executor: &Executor, plan: &LivePlan, members: &[&Member]) 
         }
         Ok(arguments)
     };
-    let rows = executor.once(&plan.sql, arguments).await.map_err(|error| errors::database(error, "$"))?;
+    let rows = executor.reading(&plan.sql, plan.calls_functions, arguments).await?;
     let empty: &[u8] = match plan.answer {
         Answer::List(_) => b"[]",
         Answer::First(_) => b"null",

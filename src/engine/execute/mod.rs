@@ -202,18 +202,27 @@ impl Executor {
         Ok(())
     }
 
-    /// Runs a statement that reads. When its connection was lost it runs once more on a fresh one, unless it calls
-    /// functions, which may do more than read.
     async fn read(&self, query: &Query, values: &Values) -> Result<Vec<PgRow>> {
-        let outcome = match self.once(&query.sql, || texts(values)).await {
-            Err(error) if lost(&error) && !query.calls_functions => {
+        self.reading(&query.sql, query.calls_functions, || texts(values)).await
+    }
+
+    /// Runs a statement that reads. When its connection was lost it runs once more on a fresh one, unless it calls
+    /// functions, which may do more than read; so does one whose tables have changed since it was prepared.
+    async fn reading(
+        &self,
+        sql: &Arc<str>,
+        calls_functions: bool,
+        arguments: impl Fn() -> sqlx::Result<PgArguments>,
+    ) -> Result<Vec<PgRow>> {
+        let outcome = match self.once(sql, arguments()).await {
+            Err(error) if lost(&error) && !calls_functions => {
                 tracing::warn!(event = "engine.connection_lost", %error);
                 self.connections.forget_idle();
-                Box::pin(self.once(&query.sql, || texts(values))).await
+                Box::pin(self.once(sql, arguments())).await
             }
             Err(error) if outdated(&error) => {
                 self.connections.prepare_anew();
-                Box::pin(self.once(&query.sql, || texts(values))).await
+                Box::pin(self.once(sql, arguments())).await
             }
             outcome => outcome,
         };
@@ -221,13 +230,10 @@ impl Executor {
     }
 
     /// Runs a statement on a connection of its own.
-    async fn once(
-        &self,
-        sql: &Arc<str>,
-        arguments: impl FnOnce() -> sqlx::Result<PgArguments>,
-    ) -> sqlx::Result<Vec<PgRow>> {
+    async fn once(&self, sql: &Arc<str>, arguments: sqlx::Result<PgArguments>) -> sqlx::Result<Vec<PgRow>> {
+        let arguments = arguments?;
         let mut lease = self.connections.take().await?;
-        let outcome = statement(lease.connection(), sql, arguments()?).await;
+        let outcome = statement(lease.connection(), sql, arguments).await;
         lease.ended(&outcome);
         outcome
     }
@@ -322,7 +328,7 @@ mod tests {
         let planned = Planned::Query(Vec::new());
         let sizes = [
             ("a connection", size_of_val(&executor.connections.take())),
-            ("a statement", size_of_val(&executor.once(&query.sql, || texts(&values)))),
+            ("a statement", size_of_val(&executor.once(&query.sql, texts(&values)))),
             ("a query", size_of_val(&executor.read(&query, &values))),
             ("a request", size_of_val(&executor.run(&context, &planned))),
         ];

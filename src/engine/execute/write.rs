@@ -143,6 +143,9 @@ impl<'a> Iterator for Elements<'a> {
     }
 }
 
+/// Most bytes that are set aside for the rows that follow the first.
+const MOST_SET_ASIDE: usize = 1024 * 1024;
+
 /// Writes values as JSON.
 #[derive(Debug, Clone, Copy)]
 pub struct Writer {
@@ -169,8 +172,8 @@ impl Writer {
                     cells.read_row(row)?;
                     self.shape(out, shape, &cells)?;
                     if index == 0 {
-                        // The others will be about as long.
-                        out.reserve((out.len() - start + 1) * rows.len());
+                        // The others will be about as long, unless the first is a giant.
+                        out.reserve((out.len() - start + 1).saturating_mul(rows.len()).min(MOST_SET_ASIDE));
                     }
                 }
                 out.push(b']');

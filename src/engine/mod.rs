@@ -35,6 +35,7 @@ mod state;
 mod store;
 pub mod subscriptions;
 pub mod transform;
+mod tries;
 
 pub use callers::{ActionAnswer, ActionCall, Callers, NoCallers, Pending, RemoteCall, RequestContext};
 pub use error::{ErrorCode, GraphqlError};

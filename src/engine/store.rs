@@ -8,9 +8,9 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 use sqlx::PgPool;
 
-use super::events::is_race;
 use super::metadata::{LoadError, Metadata};
 use super::start::EngineError;
+use super::tries;
 
 /// The table, as errors name it.
 const TABLE: &str = "hdb_catalog.hdb_metadata";
@@ -46,33 +46,19 @@ pub(super) struct Kept {
 impl Store {
     /// A store in the database of a pool; makes its tables where they are missing.
     pub async fn open(pool: PgPool) -> sqlx::Result<Self> {
-        // Two instances that start together may both find a thing missing; the second try finds it there.
-        let mut tries = 0;
-        loop {
-            tries += 1;
-            match sqlx::raw_sql(TABLES).execute(&pool).await {
-                Ok(_) => return Ok(Self { pool }),
-                Err(error) if tries < 4 && is_race(&error) => {}
-                Err(error) => return Err(error),
-            }
-        }
+        tries::shared(async || sqlx::raw_sql(TABLES).execute(&pool).await).await?;
+        Ok(Self { pool })
     }
 
     /// Applies what a start was given, if it is not what was last applied; gives what is in force then.
     pub async fn begin(&self, given: Metadata) -> Result<Kept, EngineError> {
         let document = given.to_document().to_string();
         let digest = hex::encode(Sha256::digest(&document));
-        let mut tries = 0;
-        loop {
-            tries += 1;
-            match self.apply(&document, &digest).await {
-                Ok(Some(resource_version)) => return Ok(Kept { metadata: given, resource_version }),
-                Ok(None) => {
-                    let missing = || EngineError::Database(sqlx::Error::RowNotFound);
-                    return self.load(0).await?.ok_or_else(missing);
-                }
-                Err(error) if tries < 4 && is_race(&error) => {}
-                Err(error) => return Err(error.into()),
+        match tries::shared(async || self.apply(&document, &digest).await).await? {
+            Some(resource_version) => Ok(Kept { metadata: given, resource_version }),
+            None => {
+                let missing = || EngineError::Database(sqlx::Error::RowNotFound);
+                self.load(0).await?.ok_or_else(missing)
             }
         }
     }

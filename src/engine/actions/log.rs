@@ -7,9 +7,9 @@ use uuid::Uuid;
 
 use super::headers::forwarded;
 use crate::engine::callers::RequestContext;
-use crate::engine::events::is_race;
 use crate::engine::metadata::{Action, QualifiedName};
 use crate::engine::session::Session;
+use crate::engine::tries;
 
 const TABLES: &str = "
 create schema if not exists hdb_catalog;
@@ -43,25 +43,19 @@ pub fn table() -> QualifiedName {
 /// # Errors
 /// What the database said.
 pub async fn prepare(pool: &PgPool) -> sqlx::Result<()> {
-    let mut tries = 0;
-    loop {
+    tries::shared(async || {
         let made: bool = sqlx::query_scalar(
             "select to_regclass('hdb_catalog.hdb_action_log_open_idx') is not null and exists (select from pg_attribute \
              where attrelid = to_regclass('hdb_catalog.hdb_action_log') and attname = 'locked')",
         )
         .fetch_one(pool)
         .await?;
-        if made {
-            return Ok(());
+        if !made {
+            sqlx::raw_sql(TABLES).execute(pool).await?;
         }
-        tries += 1;
-        match sqlx::raw_sql(TABLES).execute(pool).await {
-            Ok(_) => return Ok(()),
-            // Another instance makes it at the same moment; the next try finds it there.
-            Err(error) if tries < 4 && is_race(&error) => {}
-            Err(error) => return Err(error),
-        }
-    }
+        Ok(())
+    })
+    .await
 }
 
 /// Stores a call; gives its id. Of the client's headers only those are kept that go along, and never `x-hasura-*`.

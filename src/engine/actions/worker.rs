@@ -20,6 +20,7 @@ use super::{DEFAULT_TIMEOUT, Request, invoke, log, output};
 use crate::engine::error::{GraphqlError, Result};
 use crate::engine::metadata::{Action, CustomTypes, Metadata};
 use crate::engine::outbound::Outbound;
+use crate::engine::tries;
 
 /// How often the log is looked at when nothing nudges, as in Hasura.
 const POLL: Duration = Duration::from_secs(1);
@@ -211,15 +212,7 @@ impl Worker {
     async fn make(&self, call: Claimed) {
         let answer = self.ask(&call).await;
         // What cannot be written now is made again when the claim ends.
-        for attempt in 0..4u32 {
-            match self.record(call.id, &answer).await {
-                Ok(()) => break,
-                Err(error) => {
-                    tracing::warn!(error = %error, attempt, "answer of an asynchronous action not written");
-                    tokio::time::sleep(Duration::from_millis(100 << attempt)).await;
-                }
-            }
-        }
+        tries::outcome("asynchronous actions", async || self.record(call.id, &answer).await).await;
         self.in_flight.lock().unwrap_or_else(PoisonError::into_inner).remove(&call.id);
     }
 

@@ -2,6 +2,8 @@
 
 use sqlx::{AssertSqlSafe, PgPool};
 
+use crate::engine::tries;
+
 /// Makes schema, tables and functions where they are missing; safe to repeat and to run from several instances.
 ///
 /// `notifies` says whether the database has LISTEN/NOTIFY: then each captured event nudges the deliverer.
@@ -11,27 +13,12 @@ use sqlx::{AssertSqlSafe, PgPool};
 pub async fn prepare(pool: &PgPool, notifies: bool) -> sqlx::Result<()> {
     let notify = if notifies { "perform pg_notify('northstack_events', trigger_name);" } else { "" };
     let functions = FUNCTIONS.replace("/* notify */", notify);
-    // Two instances that start together may both find a thing missing; the second try finds it there.
-    let mut tries = 0;
-    loop {
-        tries += 1;
-        let made = async {
-            sqlx::raw_sql(TABLES).execute(pool).await?;
-            sqlx::raw_sql(AssertSqlSafe(functions.clone())).execute(pool).await
-        };
-        match made.await {
-            Ok(_) => return Ok(()),
-            Err(error) if tries < 4 && is_race(&error) => continue,
-            Err(error) => return Err(error),
-        }
-    }
-}
-
-/// Whether another instance made the same object at the same moment.
-pub(in crate::engine) fn is_race(error: &sqlx::Error) -> bool {
-    error.as_database_error().and_then(|error| error.code()).is_some_and(|code| {
-        matches!(code.as_ref(), "23505" | "42P06" | "42P07" | "42710" | "42723" | "XX000" | "40001" | "40P01")
+    tries::shared(async || {
+        sqlx::raw_sql(TABLES).execute(pool).await?;
+        sqlx::raw_sql(AssertSqlSafe(functions.clone())).execute(pool).await?;
+        Ok(())
     })
+    .await
 }
 
 const TABLES: &str = r#"

@@ -12,7 +12,6 @@ mod send;
 mod triggers;
 
 pub use admin::{EventAdminError, event_by_id, event_logs, invocation_logs, invoke, redeliver};
-pub(in crate::engine) use catalog::is_race;
 pub use catalog::prepare;
 pub use deliver::{Deliverer, DelivererOptions};
 pub(in crate::engine) use payload::{LoggedHeader, LoggedRequest, Reply};

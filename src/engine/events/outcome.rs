@@ -3,6 +3,8 @@
 use sqlx::PgPool;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::engine::tries;
+
 /// Most outcomes that one statement writes.
 const BATCH: usize = 200;
 
@@ -39,15 +41,7 @@ pub(super) enum Next {
 pub(super) async fn write(pool: PgPool, mut outcomes: mpsc::Receiver<Outcome>) {
     let mut batch = Vec::with_capacity(BATCH);
     while outcomes.recv_many(&mut batch, BATCH).await > 0 {
-        for attempt in 0..4u32 {
-            match write_batch(&pool, &batch).await {
-                Ok(()) => break,
-                Err(error) => {
-                    tracing::warn!(error = %error, attempt, "event outcomes not written");
-                    tokio::time::sleep(std::time::Duration::from_millis(100 << attempt)).await;
-                }
-            }
-        }
+        tries::outcome("events", async || write_batch(&pool, &batch).await).await;
         for outcome in batch.drain(..) {
             // The deliverer may have been stopped meanwhile.
             let _ = outcome.done.send(());

@@ -4,22 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::{AssertSqlSafe, PgPool, Row};
 
-use super::catalog::is_race;
 use crate::engine::metadata::{Columns, EventTrigger, QualifiedName, Source, TriggerOperation};
+use crate::engine::tries;
 
 /// Makes the triggers of a source equal to its metadata; what is right already is not touched.
 ///
 /// # Errors
 /// What the database said, such as a column that does not exist.
 pub async fn install(pool: &PgPool, source: &Source) -> sqlx::Result<()> {
-    let mut tries = 0;
-    loop {
-        tries += 1;
-        match install_once(pool, source).await {
-            Err(error) if tries < 4 && is_race(&error) => continue,
-            done => return done,
-        }
-    }
+    tries::shared(async || install_once(pool, source).await).await
 }
 
 async fn install_once(pool: &PgPool, source: &Source) -> sqlx::Result<()> {

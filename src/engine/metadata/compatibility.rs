@@ -13,7 +13,7 @@ const KEPT: &[Row] = &[
     ),
     (
         "custom_types.enums[*].values[*].is_deprecated",
-        "kept for export; introspection shows no value of an enum as deprecated, as Hasura's does not",
+        "kept for export; introspection shows no value of an enum as deprecated",
     ),
     ("sources[*].configuration.extensions_schema", "the engine installs no extensions"),
     ("`comment` of relationships, permissions, actions' permissions, collections", "notes, kept for export"),

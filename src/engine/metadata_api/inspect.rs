@@ -8,6 +8,7 @@ use crate::engine::error::{ErrorCode, GraphqlError, Result};
 use crate::engine::metadata::QualifiedName;
 use crate::engine::server::Surface;
 use crate::engine::state::State;
+use crate::engine::tries;
 
 /// Runs the command if it is one of these.
 pub(super) async fn run(surface: &Surface, command: &Command) -> Option<Result<Value>> {
@@ -129,16 +130,7 @@ insert into hdb_catalog.hdb_version (version, upgraded_on) values ('48', now()) 
 ";
 
 async fn prepare(surface: &Surface) -> sqlx::Result<()> {
-    let mut tries = 0;
-    loop {
-        tries += 1;
-        match sqlx::raw_sql(TABLE).execute(surface.backend.pool()).await {
-            Ok(_) => return Ok(()),
-            // Another instance makes it at the same moment; the next try finds it there.
-            Err(error) if tries < 4 && crate::engine::events::is_race(&error) => {}
-            Err(error) => return Err(error),
-        }
-    }
+    tries::shared(async || sqlx::raw_sql(TABLE).execute(surface.backend.pool()).await.map(drop)).await
 }
 
 async fn catalog_state(surface: &Surface) -> sqlx::Result<Value> {

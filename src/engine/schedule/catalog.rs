@@ -2,26 +2,20 @@
 
 use sqlx::PgPool;
 
-use crate::engine::events::is_race;
+use crate::engine::tries;
 
 /// Makes the tables where they are missing; safe to repeat and to run from several instances.
 ///
 /// # Errors
 /// What the database said.
 pub async fn prepare(pool: &PgPool) -> sqlx::Result<()> {
-    let mut tries = 0;
-    loop {
-        if exist(pool).await? {
-            return Ok(());
+    tries::shared(async || {
+        if !exist(pool).await? {
+            sqlx::raw_sql(TABLES).execute(pool).await?;
         }
-        tries += 1;
-        match sqlx::raw_sql(TABLES).execute(pool).await {
-            Ok(_) => return Ok(()),
-            // Another instance makes them at the same moment; the next try finds them there.
-            Err(error) if tries < 4 && is_race(&error) => {}
-            Err(error) => return Err(error),
-        }
-    }
+        Ok(())
+    })
+    .await
 }
 
 /// Whether the tables are there.

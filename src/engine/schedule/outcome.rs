@@ -4,6 +4,7 @@ use sqlx::{AssertSqlSafe, PgPool};
 use time::OffsetDateTime;
 
 use super::admin::Kind;
+use crate::engine::tries;
 
 /// One try as the log keeps it.
 #[derive(Debug, Clone)]
@@ -28,15 +29,7 @@ pub(super) enum Next {
 /// Writes an outcome. What cannot be written is tried again while the claim holds; then the event is delivered once
 /// more, never lost.
 pub(super) async fn write(pool: &PgPool, kind: Kind, id: &str, log: Option<&Log>, next: Next, now: OffsetDateTime) {
-    for attempt in 0..4u32 {
-        match try_write(pool, kind, id, log, next, now).await {
-            Ok(()) => return,
-            Err(error) => {
-                tracing::warn!(error = %error, attempt, "outcome of a scheduled event not written");
-                tokio::time::sleep(std::time::Duration::from_millis(100 << attempt)).await;
-            }
-        }
-    }
+    tries::outcome("scheduled events", async || try_write(pool, kind, id, log, next, now).await).await;
 }
 
 async fn try_write(

@@ -6,7 +6,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::{FromRequestParts, Request, State};
-use axum::http::{HeaderValue, Method};
+use axum::http::{HeaderMap, HeaderValue, Method};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::{any, get};
@@ -100,6 +100,15 @@ async fn read(surface: &Surface, body: Body) -> Result<axum::body::Bytes, Respon
     })
 }
 
+/// Headers and body of a request that must be a POST.
+async fn posted(surface: &Surface, request: Request) -> Result<(HeaderMap, axum::body::Bytes), Response> {
+    if request.method() != Method::POST {
+        return Err(respond::api_error(&wrong_method(), false));
+    }
+    let (parts, body) = request.into_parts();
+    Ok((parts.headers, read(surface, body).await?))
+}
+
 async fn metadata_endpoint(State(surface): State<Arc<Surface>>, request: Request) -> Response {
     api(surface, request, metadata_api::Endpoint::Metadata).await
 }
@@ -109,15 +118,11 @@ async fn query_endpoint(State(surface): State<Arc<Surface>>, request: Request) -
 }
 
 async fn api(surface: Arc<Surface>, request: Request, endpoint: metadata_api::Endpoint) -> Response {
-    if request.method() != Method::POST {
-        return respond::api_error(&wrong_method(), false);
-    }
-    let (parts, body) = request.into_parts();
-    let body = match read(&surface, body).await {
-        Ok(body) => body,
+    let (headers, body) = match posted(&surface, request).await {
+        Ok(posted) => posted,
         Err(response) => return response,
     };
-    let identity = match surface.authenticator.authenticate(&parts.headers).await {
+    let identity = match surface.authenticator.authenticate(&headers).await {
         Ok(identity) => identity,
         Err(error) => return respond::api_error(&error, false),
     };
@@ -128,15 +133,11 @@ async fn api(surface: Arc<Surface>, request: Request, endpoint: metadata_api::En
 }
 
 async fn explain_endpoint(State(surface): State<Arc<Surface>>, request: Request) -> Response {
-    if request.method() != Method::POST {
-        return respond::api_error(&wrong_method(), false);
-    }
-    let (parts, body) = request.into_parts();
-    let body = match read(&surface, body).await {
-        Ok(body) => body,
+    let (headers, body) = match posted(&surface, request).await {
+        Ok(posted) => posted,
         Err(response) => return response,
     };
-    match explain::answer(&surface, &parts.headers, &body).await {
+    match explain::answer(&surface, &headers, &body).await {
         Ok(value) => respond::value(&value),
         Err(error) => respond::api_error(&error, true),
     }

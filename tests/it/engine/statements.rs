@@ -1,6 +1,7 @@
 //! How statements reach the database: merged where one scan serves several fields, and again where a connection or a
 //! table is no longer what it was.
 
+use northstack::engine::execute::refresh;
 use northstack::engine::plan::{CompiledRoot, Planned};
 use northstack::engine::{Engine, Request, Session};
 use serde_json::{Value, json};
@@ -149,4 +150,24 @@ async fn a_refused_mutation_holds_no_lock() {
     let weight: String = sqlx::query_scalar(free).fetch_one(engine.pool()).await.unwrap();
     assert_eq!(weight, "1.5");
     assert_eq!(ask(&engine, &Session::admin(), &refused).await["data"], Value::Null);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn live_queries_outlast_lost_connections_and_changed_tables() {
+    let engine = parcels().await;
+    let document = Request::new("subscription { parcel(where: {id: {_eq: 3}}) { weight } }");
+    let Planned::Subscription(root) = engine.state().plan(&Session::admin(), &document).unwrap() else {
+        panic!("a subscription")
+    };
+    let CompiledRoot::Live(plan) = &root.field else { panic!("a live query") };
+    let read = async || {
+        let refreshed = refresh(engine.executor(), plan, &[&root.values]).await;
+        serde_json::from_slice::<Value>(&refreshed.unwrap().remove(0).data).unwrap()
+    };
+    assert_eq!(read().await, json!([{"weight": 1.5}]));
+    cut(&engine).await;
+    assert_eq!(read().await, json!([{"weight": 1.5}]));
+    let change = "alter table parcel drop weight, add weight text not null default 'heavy'";
+    sqlx::raw_sql(change).execute(engine.pool()).await.unwrap();
+    assert_eq!(read().await, json!([{"weight": "heavy"}]));
 }

@@ -47,20 +47,7 @@ async fn sql(rig: &Rig, sql: &'static str) {
 
 /// `(delivered, error, tries)` of all events, oldest first, once none is under way.
 async fn settled(rig: &Rig) -> Vec<(bool, bool, i32)> {
-    let wait = async {
-        loop {
-            let open: i64 =
-                sqlx::query_scalar("select count(*) from hdb_catalog.event_log where not delivered and not error")
-                    .fetch_one(&rig.pool)
-                    .await
-                    .unwrap();
-            if open == 0 {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(20), wait).await.expect("events settle in time");
+    rig.events_settle().await;
     sqlx::query_as("select delivered, error, tries from hdb_catalog.event_log order by sequence")
         .fetch_all(&rig.pool)
         .await

@@ -61,6 +61,24 @@ pub fn empty_metadata() -> Value {
 }
 
 impl Rig {
+    /// Waits until no captured event is under way.
+    async fn events_settle(&self) {
+        let wait = async {
+            loop {
+                let open: i64 =
+                    sqlx::query_scalar("select count(*) from hdb_catalog.event_log where not delivered and not error")
+                        .fetch_one(&self.pool)
+                        .await
+                        .unwrap();
+                if open == 0 {
+                    return;
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(std::time::Duration::from_secs(20), wait).await.expect("events settle in time");
+    }
+
     /// Starts an engine over a new database.
     pub async fn start(setup: Setup<'_>) -> Self {
         let pool = PgPool::connect_with(empty_database().await).await.unwrap();

@@ -63,20 +63,7 @@ async fn rig(service: &Service, trigger: Value) -> Rig {
 }
 
 async fn log(rig: &Rig) -> Value {
-    let wait = async {
-        loop {
-            let open: i64 =
-                sqlx::query_scalar("select count(*) from hdb_catalog.event_log where not delivered and not error")
-                    .fetch_one(&rig.pool)
-                    .await
-                    .unwrap();
-            if open == 0 {
-                return;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(std::time::Duration::from_secs(20), wait).await.expect("events settle in time");
+    rig.events_settle().await;
     sqlx::query_scalar(
         "select json_build_object('delivered', delivered, 'error', error, 'tries', tries, 'log', (select \
          coalesce(json_agg(json_build_array(i.status, i.request, i.response) order by i.created_at), '[]') \

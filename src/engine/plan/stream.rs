@@ -142,8 +142,10 @@ impl<'a> Context<'a> {
         let Some(OrderTarget::Column(column)) = args.order.first().map(|item| &item.target) else {
             return Err(GraphqlError::unexpected("a stream without a cursor"));
         };
-        let Some(from) = &select.from else { return Err(GraphqlError::unexpected("a stream without rows")) };
-        let value = Expr::Cast(Box::new(self.column(table, *column, from.alias)), "text".to_owned());
+        let Some(alias) = select.from.as_ref().map(|from| from.alias) else {
+            return Err(GraphqlError::unexpected("a stream without rows"));
+        };
+        let value = Expr::Cast(Box::new(self.shown(table, *column, alias)), "text".to_owned());
         let mut values: Vec<Expr> = std::mem::take(&mut select.outputs).into_iter().map(|(expr, _)| expr).collect();
         values.push(value);
         select.outputs = vec![(Expr::Row(values), None)];
@@ -192,7 +194,12 @@ impl<'a> Context<'a> {
         let info = &self.table(table).columns[*column];
         let operand = Operand::Value(Source::Cursor(place), info.ty.clone());
         let operator = if descending { Operator::Lt } else { Operator::Gt };
-        let after = BoolExp::Column(*column, Comparison { operator, operand });
+        let comparison = Comparison { operator, operand };
+        // A row whose value an inherited role does not see has no place in the stream.
+        let after = match self.rule(table).guards.get(*column) {
+            Some(Some(_)) => BoolExp::Cell(*column, comparison),
+            _ => BoolExp::Column(*column, comparison),
+        };
         args.filter = Some(args.filter.take().unwrap_or(BoolExp::TRUE).and(after));
         let direction = if descending { "DESC NULLS LAST" } else { "ASC NULLS LAST" };
         args.order = vec![OrderItem { target: OrderTarget::Column(*column), direction }];

@@ -204,6 +204,40 @@ async fn streams_send_every_row_once_and_in_order() {
 }
 
 #[tokio::test]
+async fn a_stream_neither_sends_nor_orders_by_what_an_inherited_role_does_not_see() {
+    let permission = |role: &str, columns: Value, filter: Value| json!({"role": role, "permission": {"columns": columns, "filter": filter}});
+    let mut metadata = empty_metadata();
+    metadata["sources"][0]["tables"] = json!([{"table": "box", "select_permissions": [
+        permission("low", json!(["id", "a"]), json!({"id": {"_lt": 3}})),
+        permission("high", json!(["id", "b"]), json!({"id": {"_gt": 2}})),
+    ]}]);
+    metadata["inherited_roles"] = json!([{"role_name": "both", "role_set": ["low", "high"]}]);
+    let sql = "create table box (id int primary key, a int, b int);\
+        insert into box values (1, 1, 40), (2, 1, 10), (3, 7, 30), (4, null, 20);";
+    let rig = Rig::start(Setup { sql, metadata: Some(metadata), ..Setup::default() }).await;
+    let mut client = Client::connect(&rig, Some("graphql-transport-ws"), &[]).await;
+    let headers = json!({"x-hasura-admin-secret": SECRET, "x-hasura-role": "both"});
+    client.say(json!({"type": "connection_init", "payload": {"headers": headers}})).await;
+    client.hear().await;
+    // Of both roles' rows `b` is seen on the last two alone: the first two have no place in its order.
+    client.subscribe("1", "subscription { box_stream(batch_size: 1, cursor: {initial_value: {b: 0}}) { id b } }").await;
+    assert_eq!(client.data().await, json!({"box_stream": [{"id": 4, "b": 20}]}));
+    assert_eq!(client.data().await, json!({"box_stream": [{"id": 3, "b": 30}]}));
+    sqlx::raw_sql("update box set b = 50 where id = 2; insert into box values (5, null, 60)")
+        .execute(&rig.pool)
+        .await
+        .unwrap();
+    assert_eq!(client.data().await, json!({"box_stream": [{"id": 5, "b": 60}]}));
+    client
+        .subscribe(
+            "2",
+            "subscription { box_stream(batch_size: 9, cursor: {initial_value: {b: 35}, ordering: DESC}) { id } }",
+        )
+        .await;
+    assert_eq!(client.data().await, json!({"box_stream": [{"id": 3}, {"id": 4}]}));
+}
+
+#[tokio::test]
 async fn a_stopped_subscription_is_silent_and_its_id_free() {
     let rig = rig().await;
     let mut client = Client::admin(&rig).await;

@@ -1,6 +1,7 @@
 //! The allow list: which operations roles other than admin may run.
 
 use apollo_compiler::ast::{Definition, Document, Selection};
+use serde_json::json;
 
 use super::surface::Surface;
 use crate::engine::error::{ErrorCode, GraphqlError, Result};
@@ -13,11 +14,15 @@ pub(super) fn check(surface: &Surface, session: &Session, request: &Request) -> 
     if !surface.allow_list || session.is_admin() {
         return Ok(());
     }
-    let refused = || GraphqlError::new(ErrorCode::ValidationFailed, "query is not allowed");
-    let wanted = normalised(&request.query).ok_or_else(refused)?;
+    let malformed = || GraphqlError::validation("$.query", "not a valid graphql query");
+    let wanted = normalised(&request.query).ok_or_else(malformed)?;
     let current = surface.backend.current();
     let allowed = queries(&current.metadata, session.role()).any(|query| normalised(query).as_ref() == Some(&wanted));
-    if allowed { Ok(()) } else { Err(refused()) }
+    if allowed {
+        return Ok(());
+    }
+    let internal = json!({"message": "query is not in any of the allowlists"});
+    Err(GraphqlError::new(ErrorCode::ValidationFailed, "query is not allowed").with_internal(internal))
 }
 
 fn queries<'m>(metadata: &'m Metadata, role: &'m str) -> impl Iterator<Item = &'m str> {

@@ -1,6 +1,7 @@
 //! The engine behind its routes: real sockets, a real database, a webhook service.
 
 mod actions;
+mod batches;
 mod conformance;
 mod console;
 mod events;

@@ -9,8 +9,9 @@ use super::input::{Input, mismatch};
 use crate::engine::error::{GraphqlError, Result};
 use crate::engine::schema::boolexp::{AggregatePredicate, BoolExp, Comparison, Operand, Operator, Source};
 use crate::engine::schema::model::{ColumnInfo, ComputedReturn, TableId};
+use crate::engine::schema::names;
 use crate::engine::schema::permission::{array_literal, list_of, operand_type, variable};
-use crate::engine::schema::scalar::ScalarType;
+use crate::engine::schema::scalar::{ScalarType, cast_target};
 use crate::engine::schema::types::{InputField, InputKind, TypeId, TypeKind};
 
 impl<'a> Context<'a> {
@@ -261,10 +262,10 @@ impl<'a> Context<'a> {
                 }
                 Operator::Cast => {
                     let Some(value) = self.present(value, base, &path)? else { continue };
-                    let text = ScalarType::builtin("text");
+                    let to = ScalarType::builtin(cast_target(&scalar.database));
                     for (name, field, value) in self.fields(value, base, &path)? {
-                        let inner = self.comparisons(value, field.ty.base(), &text, None, &format!("{path}.{name}"))?;
-                        let operand = Operand::Cast(text.clone(), inner);
+                        let inner = self.comparisons(value, field.ty.base(), &to, None, &format!("{path}.{name}"))?;
+                        let operand = Operand::Cast(to.clone(), inner);
                         comparisons.push(Comparison { operator: Operator::Cast, operand });
                     }
                     continue;
@@ -371,15 +372,16 @@ impl<'a> Context<'a> {
     /// A value of an enum table.
     pub fn enum_text(&self, input: Input<'a>, table: TableId, path: &str) -> Result<String> {
         let info = self.table(table);
-        let ty = format!("{}_enum", info.graphql_name);
-        let ty = self.schema.types.named(&ty).map_or(ty.as_str(), |ty| ty.name.as_str());
+        let camel = self.model.camel_case;
+        let ty = names::affixed(&names::joined_type(&info.graphql_name, "enum", camel), &self.model.type_affixes);
+        let ty = ty.as_str();
         let value = input.resolve(self.variables, path)?.unwrap_or(Input::Json(&Value::Null));
         let name = value.enum_value().ok_or_else(|| mismatch(path, "an enum value", ty, value))?;
-        let values = info.enum_values.iter().flatten();
-        let mut known: Vec<String> = values.map(|(value, _)| value.clone()).collect();
-        if known.iter().any(|value| value == name) {
-            return Ok(name.to_owned());
+        let values = || info.enum_values.iter().flatten().map(|(value, _)| value);
+        if let Some(value) = values().find(|value| names::enum_value(value, camel) == name) {
+            return Ok(value.clone());
         }
+        let mut known: Vec<String> = values().map(|value| names::enum_value(value, camel)).collect();
         known.sort();
         let known: Vec<String> = known.iter().map(|value| format!("'{value}'")).collect();
         let message = format!("expected one of the values [{}] for type '{ty}', but found '{name}'", known.join(", "));

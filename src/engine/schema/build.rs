@@ -54,7 +54,8 @@ pub(super) enum Key {
     EnumTable(TableId),
     Comparison(String, bool, String),
     EnumComparison(TableId),
-    Cast,
+    /// What values of a type may be cast to, to be compared.
+    Cast(&'static str),
     OrderDirection,
     CursorOrdering,
     FunctionArguments(usize),
@@ -239,7 +240,7 @@ impl<'a> Builder<'a> {
                     false => format!("{scalar}{array}_comparison_exp"),
                 }
             }
-            Key::Cast => self.cased("jsonb_cast_exp"),
+            Key::Cast(from) => self.cased(&format!("{from}_cast_exp")),
             Key::OrderDirection => self.cased("order_by"),
             Key::CursorOrdering => self.cased("cursor_ordering"),
             Key::FunctionArguments(function) => self.model.functions[*function].args_type.clone(),
@@ -291,7 +292,7 @@ impl<'a> Builder<'a> {
             Key::EnumTable(table) => self.enum_table(*table),
             Key::EnumComparison(table) => self.enum_comparison(*table),
             Key::Comparison(scalar, list, database) => self.comparison(scalar, *list, database),
-            Key::Cast => self.cast(),
+            Key::Cast(from) => self.cast(from),
             Key::OrderDirection => order_direction(self.model.camel_case),
             Key::CursorOrdering => cursor_ordering(),
             Key::FunctionArguments(function) => {

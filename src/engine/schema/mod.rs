@@ -11,7 +11,7 @@ mod inherit;
 mod introspection;
 pub mod join;
 pub mod model;
-mod names;
+pub(crate) mod names;
 pub mod permission;
 pub mod remote;
 mod resolve;

@@ -19,6 +19,11 @@ pub fn field(name: &str, camel: bool) -> String {
     if camel { camel_case(name, false) } else { name.to_owned() }
 }
 
+/// A value of an enum table: as in the database, or in upper case.
+pub fn enum_value(value: &str, camel: bool) -> String {
+    if camel { value.to_uppercase() } else { value.to_owned() }
+}
+
 /// A root field that derives from a base name: `base_suffix` or `baseSuffix`.
 pub fn joined(base: &str, suffix: &str, camel: bool) -> String {
     match camel {

@@ -6,6 +6,7 @@ mod product;
 mod recorded;
 mod statements;
 mod usage;
+mod values;
 
 use std::sync::Arc;
 

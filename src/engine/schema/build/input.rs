@@ -5,7 +5,7 @@ use indexmap::IndexMap;
 use super::{Builder, Key, input, text};
 use crate::engine::schema::boolexp::Operator;
 use crate::engine::schema::model::{ArgumentRole, ColumnInfo, ComputedReturn, TableId};
-use crate::engine::schema::scalar::ScalarType;
+use crate::engine::schema::scalar::{ScalarType, cast_target};
 use crate::engine::schema::types::*;
 
 impl Builder<'_> {
@@ -128,7 +128,7 @@ impl Builder<'_> {
             );
         }
         if ty.is_jsonb() {
-            let cast = TypeRef::nullable(self.ty(Key::Cast));
+            let cast = TypeRef::nullable(self.ty(Key::Cast("jsonb")));
             add(self, "_cast", &cast, "");
             add(self, "_contains", &one, "does the column contain the given json value at the top level");
             add(self, "_contained_in", &one, "is the column contained in the given json value");
@@ -154,6 +154,9 @@ impl Builder<'_> {
             add(self, "_matches_fulltext", &fulltext, "does `ltree` match `ltxtquery`?");
         }
         if ty.is_spatial() {
+            let cast = Key::Cast(if database == "geography" { "geography" } else { "geometry" });
+            let cast = TypeRef::nullable(self.ty(cast));
+            add(self, "_cast", &cast, "");
             let within = Key::StDWithin(if database == "geography" { "geography" } else { "geometry" });
             let within = TypeRef::nullable(self.ty(within));
             add(self, "_st_intersects", &one, "does the column spatially intersect the given value");
@@ -213,9 +216,10 @@ impl Builder<'_> {
         (None, TypeKind::Input(fields))
     }
 
-    pub(super) fn cast(&mut self) -> (Option<Text>, TypeKind) {
-        let ty = TypeRef::nullable(self.value_comparison(&ScalarType::builtin("text")));
-        (None, TypeKind::Input(IndexMap::from([("String".to_owned(), input(ty, InputKind::Plain, None))])))
+    pub(super) fn cast(&mut self, from: &str) -> (Option<Text>, TypeKind) {
+        let to = ScalarType::builtin(cast_target(from));
+        let ty = TypeRef::nullable(self.value_comparison(&to));
+        (None, TypeKind::Input(IndexMap::from([(to.name, input(ty, InputKind::Plain, None))])))
     }
 
     pub(super) fn order_by(&mut self, table: TableId) -> (Option<Text>, TypeKind) {

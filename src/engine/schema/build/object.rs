@@ -4,6 +4,7 @@ use indexmap::IndexMap;
 
 use super::{Builder, Key, input, text};
 use crate::engine::schema::model::{ArgumentInfo, ArgumentRole, ComputedReturn, TableId};
+use crate::engine::schema::names;
 use crate::engine::schema::types::*;
 
 impl Builder<'_> {
@@ -158,7 +159,7 @@ impl Builder<'_> {
         let values = values
             .map(|(value, comment)| {
                 let description = comment.clone().filter(|comment| !comment.is_empty()).map(Text::Owned);
-                (value.clone(), EnumMember { description, column: 0 })
+                (names::enum_value(value, self.model.camel_case), EnumMember { description, column: 0 })
             })
             .collect();
         (None, TypeKind::Enum(values))

@@ -13,10 +13,13 @@ use super::auth::Identity;
 use super::error::{ErrorCode, GraphqlError, Result};
 use super::metadata::{Metadata, RestEndpoint};
 use super::request::Request;
-use super::server::{Answer, Surface, graphql, request as body_json, respond};
+use super::server::{Answer, Surface, graphql, respond};
 
 pub use swagger::swagger;
 pub(crate) use template::{ambiguous, check as check_url};
+
+/// The methods that an endpoint may have.
+const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 
 /// Answers a request under `/api/rest/`.
 pub(crate) async fn answer(surface: &Surface, parts: &Parts, body: &[u8]) -> Response {
@@ -32,13 +35,17 @@ pub(crate) async fn answer(surface: &Surface, parts: &Parts, body: &[u8]) -> Res
 
 async fn run(surface: &Surface, identity: &Identity, parts: &Parts, body: &[u8]) -> Result<Answer> {
     let current = surface.backend.current();
+    let method = parts.method.as_str();
+    if !METHODS.contains(&method) {
+        return Err(GraphqlError::new(ErrorCode::BadRequest, format!("Method {method} not supported.")));
+    }
     let path = parts.uri.path();
     let path = path.split_once("/api/rest/").map_or(path, |(_, rest)| rest);
-    let (endpoint, bound) = find(&current.metadata, parts.method.as_str(), path)?;
+    let (endpoint, bound) = find(&current.metadata, method, path)?;
     let query = query_of(&current.metadata, endpoint).ok_or_else(|| {
         GraphqlError::unexpected(format!("the operation of endpoint {:?} does not exist", endpoint.name))
     })?;
-    let given = if body.is_empty() { serde_json::Value::Null } else { body_json::json(body)? };
+    let given = serde_json::from_slice(body).unwrap_or_default();
     let variables = variables::collect(query, &bound, parts.uri.query().unwrap_or_default(), given)?;
     let request = Request { query: query.into(), operation_name: None, variables: Arc::new(variables) };
     graphql::execute(surface, identity, Arc::new(parts.headers.clone()), &request).await

@@ -1,42 +1,61 @@
 //! Variables of an endpoint's operation from path, query string and body.
 
+use std::collections::HashMap;
+
 use apollo_compiler::ast::{Definition, Type};
+use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
-use crate::engine::actions::kind;
 use crate::engine::error::{ErrorCode, GraphqlError, Result};
 
-/// The declared variables with the values that the request gives; the path counts before the query string, and this
-/// before the body. Texts are read by the variable's type, values of the body stay as they are.
+/// The variables that a request gives; the path counts before the body, and this before the query string. Texts are
+/// read by the variable's type, values of the body stay as they are.
+///
+/// # Errors
+/// A variable that the operation does not declare, and a list that stands in path or query string.
 pub(super) fn collect(
     query: &str,
     path: &[(String, String)],
     query_string: &str,
     body: Value,
 ) -> Result<Map<String, Value>> {
-    let mut given = match body {
-        Value::Object(fields) => fields,
-        Value::Null => Map::new(),
-        other => {
-            let message = format!("parsing HashMap failed, expected Object, but encountered {}", kind(&other));
-            return Err(GraphqlError::new(ErrorCode::ParseFailed, message));
-        }
-    };
-    let in_query: Vec<(String, String)> = url::form_urlencoded::parse(query_string.as_bytes())
-        .map(|(name, value)| (name.into_owned(), value.into_owned()))
+    let declared: HashMap<String, Type> = declared(query).into_iter().collect();
+    let mut given: IndexMap<String, Given> = url::form_urlencoded::parse(query_string.as_bytes())
+        .map(|(name, value)| (name.into_owned(), Given::Text(value.into_owned())))
         .collect();
+    // As in Hasura a body that is no object says nothing.
+    if let Value::Object(fields) = body {
+        given.extend(fields.into_iter().map(|(name, value)| (name, Given::Json(value))));
+    }
+    given.extend(path.iter().map(|(name, value)| (name.clone(), Given::Text(value.clone()))));
     let mut variables = Map::new();
-    for (name, ty) in declared(query) {
-        let text = |pairs: &[(String, String)]| {
-            pairs.iter().rev().find(|(key, _)| *key == name).map(|(_, value)| value.clone())
+    for (name, value) in given {
+        let Some(ty) = declared.get(&name) else {
+            // What cannot be a variable's name, such as a cache-breaking number, is none.
+            match apollo_compiler::Name::new(&name) {
+                Ok(_) => return Err(refused(format!("Unexpected variable {name}"))),
+                Err(_) => continue,
+            }
         };
-        if let Some(text) = text(path).or_else(|| text(&in_query)) {
-            variables.insert(name, scalar(&text, &ty));
-        } else if let Some(value) = given.remove(&name) {
-            variables.insert(name, value);
-        }
+        let value = match value {
+            Given::Json(value) => Some(value),
+            Given::Text(text) => scalar(&name, &text, ty)?,
+        };
+        variables.extend(value.map(|value| (name, value)));
     }
     Ok(variables)
+}
+
+/// A value that a request gives.
+enum Given {
+    /// In the path or the query string.
+    Text(String),
+    /// In the body.
+    Json(Value),
+}
+
+fn refused(message: String) -> GraphqlError {
+    GraphqlError::new(ErrorCode::BadRequest, message)
 }
 
 /// The variables that the first operation of a document declares.
@@ -60,25 +79,26 @@ pub(super) fn declared(query: &str) -> Vec<(String, Type)> {
         .unwrap_or_default()
 }
 
-/// A text by the variable's type. What cannot be read stays a string, which the operation then refuses by name.
-fn scalar(text: &str, ty: &Type) -> Value {
-    let read = || serde_json::from_str::<Value>(text).unwrap_or_else(|_| text.into());
+/// A text by the variable's type; nothing for an empty one that may be missing. What cannot be read stays a string,
+/// which the operation then reads or refuses by name.
+fn scalar(name: &str, text: &str, ty: &Type) -> Result<Option<Value>> {
     if ty.is_list() {
-        return read();
+        let message = "List variables are not currently supported in URL or Query parameters.";
+        return Err(refused(format!("{message} (Variable {name}, with value {text:?})")));
     }
-    match ty.inner_named_type().as_str() {
-        "Int" | "Float" | "bigint" | "float8" | "numeric" | "smallint" => match read() {
-            Value::Number(number) => number.into(),
-            _ => text.into(),
-        },
-        "Boolean" if text.is_empty() => true.into(),
-        "Boolean" => match read() {
-            Value::Bool(flag) => flag.into(),
-            _ => text.into(),
-        },
-        "json" | "jsonb" | "geometry" | "geography" => read(),
+    let ty_name = ty.inner_named_type().as_str();
+    if text.is_empty() {
+        return Ok(match ty_name {
+            "Boolean" => Some(true.into()),
+            _ if ty.is_non_null() => Some(text.into()),
+            _ => None,
+        });
+    }
+    Ok(Some(match (ty_name, serde_json::from_str(text)) {
+        ("Boolean" | "Bool", Ok(Value::Bool(flag))) => flag.into(),
+        ("Int" | "Float" | "Number" | "Double" | "float8" | "numeric", Ok(Value::Number(number))) => number.into(),
         _ => text.into(),
-    }
+    }))
 }
 
 #[cfg(test)]
@@ -86,13 +106,38 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    const QUERY: &str =
+        "query Q($id: uuid!, $n: Int = 3, $on: Boolean, $name: String, $ids: [uuid!], $doc: jsonb) { a }";
+
     #[test]
-    fn texts_are_read_by_type_and_only_declared_names_count() {
-        let query = "query Q($id: uuid!, $n: Int = 3, $on: Boolean, $name: String, $ids: [uuid!]) { a }";
+    fn texts_are_read_by_type_and_the_path_counts_before_the_body_before_the_query_string() {
         let path = [("id".to_owned(), "12".to_owned())];
-        let variables =
-            collect(query, &path, "n=5&on=true&name=7&other=x", json!({"ids": ["a"], "n": 9, "more": 1})).unwrap();
-        assert_eq!(Value::Object(variables), json!({"id": "12", "n": 5, "on": true, "name": "7", "ids": ["a"]}));
-        assert!(collect(query, &[], "", json!([1])).is_err());
+        let body = json!({"ids": ["a"], "n": 9, "id": "body"});
+        let variables = collect(QUERY, &path, "n=5&on=true&name=7&1=x&name=8&doc={}", body).unwrap();
+        assert_eq!(
+            Value::Object(variables),
+            json!({"id": "12", "n": 9, "on": true, "name": "8", "ids": ["a"], "doc": "{}"})
+        );
+        let read = |text: &str| collect(QUERY, &[], text, Value::Null).map(Value::Object);
+        assert_eq!(read("on&n=&name"), Ok(json!({"on": true})));
+        assert_eq!(read("n=many&on=1&id="), Ok(json!({"n": "many", "on": "1", "id": ""})));
+        assert_eq!(collect(QUERY, &[], "", json!([1])), Ok(Map::new()));
+    }
+
+    #[test]
+    fn what_is_not_declared_and_lists_in_texts_are_refused() {
+        for (text, body, message) in [
+            ("other=x", Value::Null, "Unexpected variable other"),
+            ("", json!({"more": 1}), "Unexpected variable more"),
+            (
+                "ids=[\"a\"]",
+                Value::Null,
+                "List variables are not currently supported in URL or Query parameters. \
+                 (Variable ids, with value \"[\\\"a\\\"]\")",
+            ),
+        ] {
+            let error = collect(QUERY, &[], text, body).unwrap_err();
+            assert_eq!((error.message.as_str(), error.code), (message, ErrorCode::BadRequest));
+        }
     }
 }

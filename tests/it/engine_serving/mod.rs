@@ -12,6 +12,7 @@ mod live;
 mod recorded;
 mod recorded_remote;
 mod refused;
+mod rest;
 mod schedules;
 mod service;
 mod settings;

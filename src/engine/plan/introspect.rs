@@ -1,21 +1,31 @@
 //! Root fields of introspection: the operation that the schema's document answers.
 
-use std::collections::BTreeSet;
+mod check;
 
-use apollo_compiler::ast::{self, Selection};
+use std::collections::{BTreeMap, BTreeSet};
+
+use apollo_compiler::ast::{self, FragmentDefinition, Selection};
+use apollo_compiler::{Node, name};
 use serde_json::{Map, Value};
 
 use super::collect::Selected;
-use super::document::Operation;
+use super::document::{Operation, included};
+use crate::engine::error::Result;
 
-/// A query of one root field, with the variables that it uses.
-pub fn single_field(operation: &Operation<'_>, selected: &Selected<'_>) -> (String, Map<String, Value>) {
-    let mut uses = Uses { operation, variables: BTreeSet::new(), fragments: BTreeSet::new() };
+pub use check::check;
+
+/// A query of one root field, with the variables that it uses. What directives leave out is not in it.
+///
+/// # Errors
+/// A directive's value that is no boolean.
+pub fn single_field(operation: &Operation<'_>, selected: &Selected<'_>) -> Result<(String, Map<String, Value>)> {
+    let mut uses = Uses { operation, variables: BTreeSet::new(), fragments: BTreeMap::new() };
     for argument in selected.arguments {
         uses.value(&argument.value);
     }
+    let mut under = Vec::new();
     for selections in &selected.under {
-        uses.selections(selections);
+        under.extend(uses.kept(selections)?);
     }
     let mut text = String::from("query");
     let mut variables = Map::new();
@@ -49,63 +59,82 @@ pub fn single_field(operation: &Operation<'_>, selected: &Selected<'_>) -> (Stri
             .collect();
         text.push_str(&format!("({})", list.join(", ")));
     }
-    if !selected.under.is_empty() {
+    if !under.is_empty() {
         text.push_str(" { ");
-        for selection in selected.under.iter().flat_map(|selections| selections.iter()) {
+        for selection in under {
             text.push_str(&selection.serialize().no_indent().to_string());
             text.push(' ');
         }
         text.push('}');
     }
     text.push_str(" }");
-    for name in &uses.fragments {
-        if let Some(fragment) = operation.fragments.get(name.as_str()) {
-            text.push(' ');
-            text.push_str(&fragment.serialize().no_indent().to_string());
-        }
+    for fragment in uses.fragments.values().flatten() {
+        text.push(' ');
+        text.push_str(&fragment.serialize().no_indent().to_string());
     }
-    (text, variables)
+    Ok((text, variables))
 }
 
-/// Variables and fragments that a field uses.
+/// What a field uses.
 struct Uses<'a> {
     operation: &'a Operation<'a>,
     variables: BTreeSet<String>,
-    fragments: BTreeSet<String>,
+    /// Fragments with what is kept of them; nothing while that is still being found.
+    fragments: BTreeMap<String, Option<FragmentDefinition>>,
 }
 
 impl Uses<'_> {
-    fn directives(&mut self, directives: &ast::DirectiveList) {
-        for directive in directives.iter() {
-            for argument in &directive.arguments {
-                self.value(&argument.value);
-            }
-        }
-    }
-
-    fn selections(&mut self, selections: &[Selection]) {
+    /// The selections that directives keep, without these directives; their variables and fragments are noted.
+    fn kept(&mut self, selections: &[Selection]) -> Result<Vec<Selection>> {
+        let mut kept = Vec::with_capacity(selections.len());
         for selection in selections {
-            match selection {
+            let directives = match selection {
+                Selection::Field(field) => &field.directives,
+                Selection::InlineFragment(fragment) => &fragment.directives,
+                Selection::FragmentSpread(spread) => &spread.directives,
+            };
+            if !included(directives, &self.operation.variables, "$")? {
+                continue;
+            }
+            let mut selection = selection.clone();
+            match &mut selection {
                 Selection::Field(field) => {
-                    self.directives(&field.directives);
-                    for argument in &field.arguments {
-                        self.value(&argument.value);
+                    let field = field.make_mut();
+                    field.directives.clear();
+                    field.arguments.iter().for_each(|argument| self.value(&argument.value));
+                    if !field.selection_set.is_empty() {
+                        field.selection_set = self.kept(&field.selection_set)?;
                     }
-                    self.selections(&field.selection_set);
                 }
                 Selection::InlineFragment(fragment) => {
-                    self.directives(&fragment.directives);
-                    self.selections(&fragment.selection_set);
+                    let fragment = fragment.make_mut();
+                    fragment.directives.clear();
+                    fragment.selection_set = self.kept(&fragment.selection_set)?;
                 }
                 Selection::FragmentSpread(spread) => {
-                    self.directives(&spread.directives);
-                    let new = self.fragments.insert(spread.fragment_name.to_string());
-                    if let (true, Some(fragment)) = (new, self.operation.fragments.get(spread.fragment_name.as_str())) {
-                        self.selections(&fragment.selection_set);
-                    }
+                    spread.make_mut().directives.clear();
+                    self.fragment(&spread.fragment_name)?;
                 }
             }
+            kept.push(selection);
         }
+        if kept.is_empty() {
+            kept.push(nothing());
+        }
+        Ok(kept)
+    }
+
+    fn fragment(&mut self, name: &str) -> Result<()> {
+        let Some(fragment) = self.operation.fragments.get(name) else { return Ok(()) };
+        if self.fragments.contains_key(name) {
+            return Ok(());
+        }
+        self.fragments.insert(name.to_owned(), None);
+        let mut fragment = (*fragment).clone();
+        fragment.directives.clear();
+        fragment.selection_set = self.kept(&fragment.selection_set)?;
+        self.fragments.insert(name.to_owned(), Some(fragment));
+        Ok(())
     }
 
     fn value(&mut self, value: &ast::Value) {
@@ -118,4 +147,18 @@ impl Uses<'_> {
             _ => {}
         }
     }
+}
+
+/// A selection that selects nothing, for where everything was left out.
+fn nothing() -> Selection {
+    let value = Node::new(ast::Value::Boolean(true));
+    let argument = Node::new(ast::Argument { name: name!("if"), value });
+    let skip = Node::new(ast::Directive { name: name!("skip"), arguments: vec![argument] });
+    Selection::Field(Node::new(ast::Field {
+        alias: None,
+        name: name!("__typename"),
+        arguments: Vec::new(),
+        directives: ast::DirectiveList(vec![skip]),
+        selection_set: Vec::new(),
+    }))
 }

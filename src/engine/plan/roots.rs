@@ -141,7 +141,9 @@ impl Planner<'_> {
             let message = format!("field '{}' not found in type: 'query_root'", selected.name);
             return Err(GraphqlError::validation(selected.path.clone(), message));
         }
-        let (document, variables) = super::introspect::single_field(operation, selected);
+        let root = &self.schema.ty(self.schema.query).name;
+        super::introspect::check(self.schema.document().parsed(), root, operation, selected)?;
+        let (document, variables) = super::introspect::single_field(operation, selected)?;
         let answer = self.schema.document().introspect(&document, selected.key, &variables)?;
         Ok(CompiledRoot::Constant(Arc::new(answer)))
     }

@@ -46,6 +46,11 @@ impl SchemaDocument {
         self.text.clone()
     }
 
+    /// The schema as it was parsed, with introspection's own types.
+    pub fn parsed(&self) -> &Schema {
+        &self.schema
+    }
+
     /// The fault that keeps the text from being a valid schema, if any.
     pub fn validate(&self) -> Option<String> {
         Schema::parse_and_validate(&self.text, "schema.graphql").err().map(|failed| failed.errors.to_string())

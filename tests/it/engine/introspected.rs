@@ -40,29 +40,39 @@ fn reference(ty: &Value) -> String {
     }
 }
 
-/// Every type, field, argument and value on a line of its own.
+/// Every type, field, argument and value on a line of its own, and so every description.
 fn lines(schema: &Value) -> BTreeSet<String> {
     let mut lines = BTreeSet::new();
     let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    let says = |of: &Value, place: String| {
+        of["description"].as_str().filter(|text| !text.is_empty()).map(|text| format!("{place} \"{text}\""))
+    };
     for ty in list(&schema["types"]) {
         let name = ty["name"].as_str().unwrap();
         if name.starts_with("__") {
             continue;
         }
         lines.insert(format!("{} {name}", ty["kind"].as_str().unwrap()));
+        lines.extend(says(&ty, name.to_owned()));
         for field in list(&ty["fields"]) {
             let own = field["name"].as_str().unwrap();
             lines.insert(format!("{name}.{own}: {}", reference(&field["type"])));
+            lines.extend(says(&field, format!("{name}.{own}")));
             for argument in list(&field["args"]) {
                 let at = argument["name"].as_str().unwrap();
                 lines.insert(format!("{name}.{own}({at}: {})", reference(&argument["type"])));
+                lines.extend(says(&argument, format!("{name}.{own}({at})")));
             }
         }
         for field in list(&ty["inputFields"]) {
-            lines.insert(format!("{name}.{}: {}", field["name"].as_str().unwrap(), reference(&field["type"])));
+            let own = field["name"].as_str().unwrap();
+            lines.insert(format!("{name}.{own}: {}", reference(&field["type"])));
+            lines.extend(says(&field, format!("{name}.{own}")));
         }
         for value in list(&ty["enumValues"]) {
-            lines.insert(format!("{name} = {}", value["name"].as_str().unwrap()));
+            let own = value["name"].as_str().unwrap();
+            lines.insert(format!("{name} = {own}"));
+            lines.extend(says(&value, format!("{name} = {own}")));
         }
     }
     lines
@@ -76,8 +86,8 @@ const DIFFERENCES: &[(&str, &str)] = &[
 ];
 
 const QUERY: &str = "query { __schema { types { kind name description
-    fields { name description args { name type { ...T } } type { ...T } }
-    inputFields { name type { ...T } } enumValues { name } } } }
+    fields { name description args { name description type { ...T } } type { ...T } }
+    inputFields { name description type { ...T } } enumValues { name description } } } }
     fragment T on __Type { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name } } } } }";
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,6 @@
 //! The engine's core against a real database.
 
+mod documents;
 mod introspected;
 mod permissions;
 mod product;

@@ -12,6 +12,7 @@ mod collect;
 mod context;
 pub mod document;
 mod filter;
+mod glance;
 mod input;
 mod introspect;
 mod join;

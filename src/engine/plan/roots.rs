@@ -40,6 +40,9 @@ pub struct Planner<'a> {
 
 /// Compiles a request's operation.
 pub fn compile(planner: &Planner<'_>, request: &Request) -> Result<Compiled> {
+    if let Some(beyond) = super::glance::look(&request.query, planner.limits, planner.bounds.as_ref()) {
+        return Err(beyond.into());
+    }
     let document = Document::parse(&request.query, planner.limits)?;
     let operation = document.operation(request)?;
     let size = Size::of(&operation)?;

@@ -93,7 +93,7 @@ impl Request {
         match value {
             Value::String(text) if form.is_enum => {
                 // A value of the database must not become another part of the request.
-                if !crate::engine::schema::scalar::is_name(text) {
+                if !crate::engine::metadata::is_name(text) {
                     let message = format!("expected an enum value for type '{}', but found {value}", form.ty);
                     return Err(GraphqlError::new(ErrorCode::ValidationFailed, message));
                 }

@@ -112,6 +112,7 @@ impl Metadata {
         if metadata.version != 3 {
             return Err(LoadError::at("version", format!("only version 3 is supported, not {}", metadata.version)));
         }
+        super::names::check(document)?;
         metadata.refuse_duplicates()?;
         super::transforms::check(&metadata)?;
         Ok(metadata)

@@ -144,6 +144,20 @@ fn every_unsupported_key_is_refused_in_a_document() {
 }
 
 #[test]
+fn names_that_graphql_does_not_allow_are_refused() {
+    for key in names::NAMES {
+        let document = key.rsplit(['.', '[']).fold(json!("art- le"), |value, step| match step {
+            "*]" => json!([value]),
+            "*" => json!({ "any": value }),
+            name => json!({ name: value }),
+        });
+        let error = names::check(&document).unwrap_err().to_string();
+        assert!(error.contains(": \"art- le\" is not a valid GraphQL name"), "{key}: {error}");
+        assert!(!error.contains('*'), "{error}");
+    }
+}
+
+#[test]
 fn duplicates_are_refused() {
     let source = json!({"name": "default", "kind": "postgres", "configuration": {"connection_info": {"database_url": ""}},
         "tables": [{"table": "t"}, {"table": {"schema": "public", "name": "t"}}]});

@@ -7,7 +7,7 @@ use serde_json::Value;
 /// Something that metadata may ask and the engine does not do.
 #[derive(Debug, Clone, Copy)]
 pub struct Unsupported {
-    /// The key, with `*` for every index of a list or key of an object.
+    /// The key, with `[*]` for every item of a list and `*` for every value of an object.
     pub key: &'static str,
     /// Why, and what to do instead.
     pub reason: &'static str,
@@ -169,14 +169,21 @@ pub const UNSUPPORTED: &[Unsupported] = &[
 /// The first thing in a document that the engine does not do.
 pub fn find(document: &Value) -> Option<Refused> {
     UNSUPPORTED.iter().find_map(|entry| {
-        let key = search(document, entry.key, String::new(), entry.asks)?;
+        let (key, _) = search(document, entry.key, String::new(), entry.asks)?;
         Some(Refused { key, reason: entry.reason })
     })
 }
 
-fn search(value: &Value, rest: &str, key: String, asks: fn(&Value) -> bool) -> Option<String> {
+/// The first value at a key, with `[*]` for every item of a list and `*` for every value of an object, that is asked
+/// for; with its own key.
+pub(super) fn search<'a>(
+    value: &'a Value,
+    rest: &str,
+    key: String,
+    asks: fn(&Value) -> bool,
+) -> Option<(String, &'a Value)> {
     if rest.is_empty() {
-        return asks(value).then_some(key);
+        return asks(value).then_some((key, value));
     }
     if let Some(rest) = rest.strip_prefix("[*]") {
         let items = value.as_array()?;
@@ -186,5 +193,6 @@ fn search(value: &Value, rest: &str, key: String, asks: fn(&Value) -> bool) -> O
     let end = rest.find(['.', '[']).unwrap_or(rest.len());
     let (name, rest) = rest.split_at(end);
     let separator = if key.is_empty() { "" } else { "." };
-    search(value.get(name)?, rest, format!("{key}{separator}{name}"), asks)
+    let mut found = value.as_object()?.iter().filter(|(own, _)| name == "*" || *own == name);
+    found.find_map(|(own, item)| search(item, rest, format!("{key}{separator}{own}"), asks))
 }

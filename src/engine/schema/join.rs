@@ -228,7 +228,7 @@ impl Resolver<'_> {
     }
 
     fn join(&self, relationship: &RemoteRelationship, left: Lefts<'_>) -> Result<JoinInfo, String> {
-        if !super::scalar::is_name(&relationship.name) {
+        if !crate::engine::metadata::is_name(&relationship.name) {
             return Err(format!("\"{}\" is not a valid GraphQL identifier", relationship.name));
         }
         let (left, to) = match &relationship.definition {

@@ -7,6 +7,7 @@
 pub mod boolexp;
 mod build;
 pub mod collections;
+mod enums;
 mod inherit;
 mod introspection;
 pub mod join;
@@ -20,10 +21,11 @@ pub mod types;
 
 use std::sync::OnceLock;
 
+pub use enums::EnumValues;
 pub use introspection::SchemaDocument;
 pub use model::{Inconsistency, Model};
 pub use remote::RemoteTypes;
-pub use resolve::{EnumValues, resolve};
+pub use resolve::resolve;
 use types::{Field, Type, TypeId, TypeKind, Types};
 
 /// What one role's requests are checked against.

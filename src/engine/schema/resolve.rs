@@ -6,20 +6,18 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::enums::{self, EnumValues};
 use super::model::*;
 use super::names;
 use super::permission;
-use super::scalar::{ScalarType, is_name};
+use super::scalar::ScalarType;
 use super::{boolexp::BoolExp, inherit};
 use crate::engine::catalog::{self, Catalog, Volatility};
 use crate::engine::metadata::{
     self, ArrayUsing, Columns, ExposedAs, FunctionResponse, InsertionOrder, ManualRelationship, Metadata,
-    NamingConvention, ObjectForeignKey, ObjectUsing, QualifiedName, SelectRootField, Source,
+    NamingConvention, ObjectForeignKey, ObjectUsing, QualifiedName, SelectRootField, Source, is_name,
 };
 use crate::engine::session::ADMIN;
-
-/// The values of enum tables, with their comments.
-pub type EnumValues = HashMap<QualifiedName, Vec<(String, Option<String>)>>;
 
 /// Resolves metadata against the catalogue.
 pub fn resolve(metadata: &Metadata, catalog: &Catalog, enums: &EnumValues) -> (Model, Vec<Inconsistency>) {
@@ -60,6 +58,18 @@ const SCALARS: &[&str] = &[
     "inet",
     "money",
 ];
+
+fn not_a_name(name: &str) -> String {
+    format!("\"{name}\" is not a valid GraphQL identifier")
+}
+
+/// Why a table cannot be shown, if it cannot.
+fn unfit(info: &TableInfo, table: &metadata::Table, found: &catalog::Table, enums: &EnumValues) -> Option<String> {
+    if !is_name(&info.graphql_name) {
+        return Some(format!("{}; give it a custom name", not_a_name(&info.graphql_name)));
+    }
+    if table.is_enum { enums::refusal(found, enums.get(&table.table)) } else { None }
+}
 
 struct Resolver<'a> {
     catalog: &'a Catalog,
@@ -103,6 +113,12 @@ impl Resolver<'_> {
                 Some(found) => {
                     let id = self.model.tables.len();
                     let info = self.table(table, found, enums);
+                    if let Some(reason) = unfit(&info, table, found, enums) {
+                        let reason = format!("Inconsistent object: in table \"{}\": {reason}", table.table);
+                        let definition = json!({"name": table.table.name, "schema": table.table.schema});
+                        self.fault("table", format!("table {} in source default", table.table), reason, definition);
+                        continue;
+                    }
                     self.model.tables.push(info);
                     self.model.by_name.insert(table.table.clone(), id);
                     tracked.push((id, table, found));
@@ -240,6 +256,7 @@ impl Resolver<'_> {
         };
         let resolved = match resolved {
             _ if taken => Err(format!("field with name \"{name}\" already exists in table")),
+            _ if !is_name(name) => Err(not_a_name(name)),
             other => other,
         };
         match resolved {
@@ -333,7 +350,7 @@ impl Resolver<'_> {
         function: &catalog::Function,
         row: Option<(&Option<String>, &QualifiedName)>,
         session: &Option<String>,
-    ) -> Vec<ArgumentInfo> {
+    ) -> Result<Vec<ArgumentInfo>, String> {
         let mut row_taken = false;
         function
             .arguments
@@ -356,16 +373,15 @@ impl Resolver<'_> {
                     ArgumentRole::Client
                 };
                 let name = argument.name.clone().filter(|name| !name.is_empty());
-                ArgumentInfo {
-                    field: match &name {
-                        Some(name) => names::field(name, self.model.camel_case),
-                        None => format!("arg_{}", index + 1),
-                    },
-                    name,
-                    ty: ScalarType::of(&argument.ty),
-                    has_default: argument.has_default,
-                    role,
+                let field = match &name {
+                    Some(name) => names::field(name, self.model.camel_case),
+                    None => format!("arg_{}", index + 1),
+                };
+                if role == ArgumentRole::Client && !is_name(&field) {
+                    return Err(format!("the function's argument {}", not_a_name(&field)));
                 }
+                let ty = ScalarType::of(&argument.ty);
+                Ok(ArgumentInfo { field, name, ty, has_default: argument.has_default, role })
             })
             .collect()
     }
@@ -393,10 +409,13 @@ impl Resolver<'_> {
     }
 
     fn computed_field(&self, table: &QualifiedName, field: &metadata::ComputedField) -> Result<ComputedInfo, String> {
+        if !is_name(&field.name) {
+            return Err(not_a_name(&field.name));
+        }
         let definition = &field.definition;
         let function = self.single_function(&definition.function)?;
-        let arguments =
-            self.arguments(function, Some((&definition.table_argument, table)), &definition.session_argument);
+        let row = Some((&definition.table_argument, table));
+        let arguments = self.arguments(function, row, &definition.session_argument)?;
         if !arguments.iter().any(|argument| argument.role == ArgumentRole::Row) {
             let function = &definition.function;
             return Err(format!("the function \"{function}\" takes no row of the table \"{table}\""));
@@ -461,6 +480,9 @@ impl Resolver<'_> {
             .custom_name
             .clone()
             .unwrap_or_else(|| names::table(&function.function, self.model.camel_case));
+        if !is_name(&base) {
+            return Err(format!("{}; give it a custom name", not_a_name(&base)));
+        }
         let roots = configuration.custom_root_fields.clone().unwrap_or_default();
         // Permissions are inferred for functions that only read; one that may write always names its roles.
         let roles = match (volatile || mutation, function.permissions.is_empty()) {
@@ -478,7 +500,7 @@ impl Resolver<'_> {
                 &names::joined_type(&base, "args", self.model.camel_case),
                 &self.model.type_affixes,
             ),
-            arguments: self.arguments(found, None, &configuration.session_argument),
+            arguments: self.arguments(found, None, &configuration.session_argument)?,
             table,
             returns_set: found.returns_set,
             mutation,

@@ -115,11 +115,6 @@ fn name_of(database: &str) -> String {
     database.char_indices().map(|(index, c)| if fits((index, c)) { c } else { '_' }).collect()
 }
 
-/// Whether a name can stand in a GraphQL document.
-pub fn is_name(text: &str) -> bool {
-    !text.is_empty()
-        && text.char_indices().all(|(index, c)| c == '_' || c.is_ascii_alphabetic() || index > 0 && c.is_ascii_digit())
-}
 /// The type to which `_cast` casts values of a type, by their database names.
 pub fn cast_target(from: &str) -> &'static str {
     match from {

@@ -233,3 +233,35 @@ async fn untracking_takes_along_what_depends_only_when_told_to() {
         .unwrap();
     assert_eq!(capturing, 0, "its event trigger captures no more");
 }
+
+#[tokio::test]
+async fn what_graphql_cannot_name_is_refused_with_its_name() {
+    let pool = database().await;
+    sqlx::raw_sql(
+        "create table \"a-b\" (id int primary key);\
+         create table colours (value text primary key, comment text);\
+         insert into colours values ('red', null), ('dark blue', null), ('true', null);",
+    )
+    .execute(&pool)
+    .await
+    .unwrap();
+    let rig = kept(&pool, json!([table("teams"), table("apps")])).await;
+    let headers = [("x-hasura-admin-secret", SECRET)];
+    let relationship = json!({"type": "pg_create_object_relationship", "args": {
+        "table": "apps", "name": "the team", "using": {"foreign_key_constraint_on": "team"}}});
+    let enumerated =
+        json!({"type": "pg_track_table", "args": {"source": "default", "table": "colours", "is_enum": true}});
+    let custom = json!({"type": "pg_track_table", "args": {"source": "default", "table": "colours",
+        "configuration": {"custom_name": "1st"}}});
+    for (command, says) in [
+        (track("a-b"), "\"a-b\" is not a valid GraphQL identifier; give it a custom name"),
+        (relationship, "in relationship \"the team\": \"the team\" is not a valid GraphQL identifier"),
+        (enumerated, "because values \"dark blue\" and \"true\" are not valid GraphQL enum value names"),
+        (custom, "\"1st\" is not a valid GraphQL name"),
+    ] {
+        let (status, answer) = rig.send("POST", "/v1/metadata", &headers, Some(command.to_string())).await;
+        assert_eq!(status, 400, "{command}: {answer}");
+        assert!(answer.to_string().replace("\\\"", "\"").contains(says), "{command}: {answer}");
+    }
+    assert_eq!(tracked(&rig).await, (vec!["teams".to_owned(), "apps".to_owned()], 1), "nothing has changed");
+}

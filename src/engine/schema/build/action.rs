@@ -145,12 +145,9 @@ impl Builder<'_> {
             let id = self.ty(Key::Table(table));
             let kind = FieldKind::ActionRelationship(place, table);
             let field = match relationship.kind {
-                RelationshipType::Object => Field {
-                    description: text("An object relationship"),
-                    arguments: IndexMap::new(),
-                    ty: TypeRef::nullable(id),
-                    kind,
-                },
+                RelationshipType::Object => {
+                    Field { description: None, arguments: IndexMap::new(), ty: TypeRef::nullable(id), kind }
+                }
                 RelationshipType::Array => Field {
                     description: text("An array relationship"),
                     arguments: self.select_arguments(table),

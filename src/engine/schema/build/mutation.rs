@@ -147,6 +147,9 @@ impl<'a> Builder<'a> {
             // An enum needs a value; Hasura names this one.
             let member = EnumMember { description: text("placeholder (do not use)"), column: usize::MAX };
             values.insert("_PLACEHOLDER".to_owned(), member);
+            let why = "(current role has no relevant permissions)";
+            let description = format!("placeholder for update columns of table \"{}\" {why}", info.name);
+            return (text(description), TypeKind::Enum(values));
         }
         (text(format!("update columns of table \"{}\"", info.name)), TypeKind::Enum(values))
     }

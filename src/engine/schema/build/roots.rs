@@ -81,6 +81,7 @@ impl Builder<'_> {
         fields.sort_keys();
         let id = self.ty(Key::Root("mutation_root"));
         self.fill(id, TypeKind::Object(fields, Vec::new()));
+        self.types.list[id].description = text("mutation root");
         Some(id)
     }
 
@@ -99,17 +100,24 @@ impl Builder<'_> {
         let info = self.table(table);
         let id = self.ty(Key::Table(table));
         if shown(SelectRootField::Select) {
-            let description = self.describe(table, "select", format!("fetch data from the table: \"{}\"", info.name));
+            let description = match self.shares_its_name(table, &info.roots.select) {
+                true => text("An array relationship"),
+                false => self.describe(table, "select", format!("fetch data from the table: \"{}\"", info.name)),
+            };
             let arguments = self.select_arguments(table);
             let field = root(description, arguments, TypeRef::list(id, true), RootField::Select(table));
             fields.insert(info.roots.select.clone(), field);
         }
         if shown(SelectRootField::SelectAggregate) && rule.aggregations {
-            let description = self.describe(
-                table,
-                "select_aggregate",
-                format!("fetch aggregated fields from the table: \"{}\"", info.name),
-            );
+            let relationship = info.roots.select_aggregate.strip_suffix("_aggregate");
+            let description = match relationship.is_some_and(|name| self.shares_its_name(table, name)) {
+                true => text("An aggregate relationship"),
+                false => self.describe(
+                    table,
+                    "select_aggregate",
+                    format!("fetch aggregated fields from the table: \"{}\"", info.name),
+                ),
+            };
             let arguments = self.select_arguments(table);
             let ty = TypeRef::required(self.ty(Key::Aggregate(table)));
             fields.insert(
@@ -128,6 +136,17 @@ impl Builder<'_> {
             let field = root(description, arguments, TypeRef::nullable(id), RootField::SelectByPk(table));
             fields.insert(info.roots.select_by_pk.clone(), field);
         }
+    }
+
+    /// Whether an array relationship to a table, from one that the role sees, has a root field's name. Hasura makes
+    /// one field of both, and shows the relationship's description.
+    fn shares_its_name(&self, table: TableId, field: &str) -> bool {
+        self.model
+            .tables
+            .iter()
+            .enumerate()
+            .filter(|(other, _)| self.select(*other).is_some())
+            .any(|(_, other)| other.relationships.iter().any(|it| it.array && it.table == table && it.name == field))
     }
 
     fn key_arguments(&mut self, table: TableId) -> IndexMap<String, InputField> {
@@ -296,7 +315,8 @@ impl Builder<'_> {
                     ),
                     false => function.description.clone().unwrap_or_else(|| {
                         format!(
-                            "execute function \"{}\" which returns \"{}\"",
+                            "execute {}function \"{}\" which returns \"{}\"",
+                            if mutation { "VOLATILE " } else { "" },
                             function.name,
                             self.table(function.table).name
                         )

@@ -92,7 +92,7 @@ impl Names {
     fn check(&self, schema: &Schema) -> Result<(), String> {
         let fields = self.fields.values().flat_map(HashMap::values);
         let all = self.namespace.iter().chain(self.types.values()).chain(fields);
-        if let Some(bad) = all.into_iter().find(|name| !super::super::scalar::is_name(name)) {
+        if let Some(bad) = all.into_iter().find(|name| !crate::engine::metadata::is_name(name)) {
             return Err(format!("\"{bad}\" is not a valid GraphQL identifier"));
         }
         let mut seen: HashMap<&str, &str> = HashMap::new();

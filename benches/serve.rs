@@ -1,6 +1,6 @@
 //! The engine alone over any database, to be measured beside its peers by a load generator of its own.
 //!
-//! `DATABASE_URL=postgres://… METADATA=<directory> LISTEN=127.0.0.1:9102 cargo bench --bench serve`
+//! `DATABASE_URL=postgres://… METADATA=<directory> LISTEN=127.0.0.1:9102 cargo run --release --example serve`
 //!
 //! `ADMIN_SECRET` (default `s`) and `POOL` (connections, default 16) may be given too.
 

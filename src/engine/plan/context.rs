@@ -302,6 +302,11 @@ impl<'a> Context<'a> {
                 let function = if operator == Operator::St3dDWithin { "ST_3DDWithin" } else { "ST_DWithin" };
                 return Expr::Call(function, arguments);
             }
+            Operand::Band(geometry, band) => {
+                let geometry = self.bind(geometry.clone(), &ScalarType::builtin("geometry"));
+                let band = band.as_ref().map(|band| self.bind(band.clone(), &ScalarType::builtin("int4")));
+                return Expr::Call("ST_Intersects", [left, geometry].into_iter().chain(band).collect());
+            }
             Operand::Value(source, ty) => {
                 let ty = match operator {
                     Operator::HasKeysAny | Operator::HasKeysAll => permission::list_of(&ScalarType::builtin("text")),
@@ -363,13 +368,19 @@ fn infix(left: Expr, operator: Operator, right: Expr) -> Expr {
         Operator::StContains => return call("ST_Contains"),
         Operator::StCrosses => return call("ST_Crosses"),
         Operator::StEquals => return call("ST_Equals"),
-        Operator::StIntersects => return call("ST_Intersects"),
+        Operator::StIntersects | Operator::StIntersectsRast => return call("ST_Intersects"),
         Operator::St3dIntersects => return call("ST_3DIntersects"),
         Operator::StOverlaps => return call("ST_Overlaps"),
         Operator::StTouches => return call("ST_Touches"),
         Operator::StWithin => return call("ST_Within"),
         // These never come with a plain value.
-        Operator::IsNull | Operator::IsNotNull | Operator::Cast | Operator::StDWithin | Operator::St3dDWithin => "=",
+        Operator::IsNull
+        | Operator::IsNotNull
+        | Operator::Cast
+        | Operator::StDWithin
+        | Operator::St3dDWithin
+        | Operator::StIntersectsNbandGeom
+        | Operator::StIntersectsGeomNband => "=",
     };
     left.binary(symbol, right)
 }

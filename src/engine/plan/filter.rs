@@ -287,6 +287,18 @@ impl<'a> Context<'a> {
                     }
                     Operand::Distance(from, distance, sphere)
                 }
+                Operator::StIntersectsNbandGeom | Operator::StIntersectsGeomNband => {
+                    let Some(value) = self.present(value, base, &path)? else { continue };
+                    let (mut geometry, mut band) = (Source::Null, None);
+                    for (name, _, value) in self.fields(value, base, &path)? {
+                        let json = value.json(self.variables, &path)?;
+                        match name {
+                            "geommin" => geometry = Source::Text(json.to_string().into()),
+                            _ => band = (!json.is_null()).then(|| Source::Text(json.to_string().into())),
+                        }
+                    }
+                    Operand::Band(geometry, band)
+                }
                 Operator::In | Operator::Nin if scalar.list => {
                     // A list of arrays: PostgreSQL has no array of arrays of different lengths.
                     let Some(value) = self.present(value, base, &path)? else { continue };

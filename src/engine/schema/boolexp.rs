@@ -98,6 +98,8 @@ pub enum Operand {
     Any(Vec<Comparison>),
     /// Distance with a spatial value: value, distance, and whether a sphere is used.
     Distance(Source, Source, Option<Source>),
+    /// A geometry that a raster meets, in one of its bands or in its hull.
+    Band(Source, Option<Source>),
 }
 
 /// Where a bound value comes from. All are sent as text and cast in SQL.
@@ -189,6 +191,9 @@ pub enum Operator {
     StWithin,
     StDWithin,
     St3dDWithin,
+    StIntersectsRast,
+    StIntersectsNbandGeom,
+    StIntersectsGeomNband,
 }
 
 impl Operator {
@@ -239,6 +244,9 @@ impl Operator {
             "st_within" => Self::StWithin,
             "st_d_within" => Self::StDWithin,
             "st_3d_d_within" => Self::St3dDWithin,
+            "st_intersects_rast" => Self::StIntersectsRast,
+            "st_intersects_nband_geom" => Self::StIntersectsNbandGeom,
+            "st_intersects_geom_nband" => Self::StIntersectsGeomNband,
             _ => return None,
         })
     }

@@ -63,6 +63,8 @@ pub(super) enum Key {
     Custom(String),
     AsyncAction(usize),
     StDWithin(&'static str),
+    /// A geometry with a band of a raster: whether the band must be given.
+    RasterBand(bool),
     Remote(usize, String),
     /// What a relationship leaves open of an input object of a remote field, by the argument and the fields to it.
     JoinInput(JoinOwner, usize, Vec<String>),
@@ -253,6 +255,8 @@ impl<'a> Builder<'a> {
                 "geography" => "st_d_within_geography_input".to_owned(),
                 _ => "st_d_within_input".to_owned(),
             },
+            Key::RasterBand(true) => "st_intersects_nband_geom_input".to_owned(),
+            Key::RasterBand(false) => "st_intersects_geom_nband_input".to_owned(),
             Key::Remote(remote, name) => self.remotes[*remote].names.ty(name).to_owned(),
             Key::JoinInput(owner, join, path) => self.join_input_name(owner, *join, path),
             Key::Root(name) => (*name).to_owned(),
@@ -304,6 +308,7 @@ impl<'a> Builder<'a> {
                 self.arguments(&arguments)
             }
             Key::StDWithin(kind) => self.st_d_within(kind),
+            Key::RasterBand(required) => self.raster_band(*required),
             Key::Custom(name) => self.custom(name),
             Key::AsyncAction(action) => self.async_action(*action),
             Key::Remote(remote, name) => self.remote(*remote, name),

@@ -169,6 +169,14 @@ impl Reader<'_> {
                 let sphere = value.get("use_spheroid").map(literal);
                 Comparison { operator, operand: Operand::Distance(literal(from), literal(distance), sphere) }
             }
+            Operator::StIntersectsNbandGeom | Operator::StIntersectsGeomNband => {
+                let geometry = value.get("geommin").ok_or_else(|| format!("{key} needs geommin"))?;
+                let band = value.get("nband").filter(|band| !band.is_null()).map(literal);
+                if band.is_none() && operator == Operator::StIntersectsNbandGeom {
+                    return Err(format!("{key} needs nband"));
+                }
+                Comparison { operator, operand: Operand::Band(literal(geometry), band) }
+            }
             _ => Comparison { operator, operand: Operand::Value(source, operand_type(operator, ty)) },
         })
     }

@@ -117,3 +117,52 @@ async fn places_are_compared_as_the_other_kind_of_place_by_a_cast() {
         assert_eq!(admin(&engine, query, variables).await, first, "{query}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rasters_are_found_by_what_they_meet() {
+    let empty = engine("", &document(json!([]), None)).await;
+    let available: bool =
+        sqlx::query_scalar("select exists (select from pg_available_extensions where name = 'postgis_raster')")
+            .fetch_one(empty.pool())
+            .await
+            .unwrap();
+    if !available {
+        println!("skipped: PostGIS's rasters are not installed beside this database");
+        return;
+    }
+    // Ten by ten, from (0, 10) and from (100, 10); the second's band has values in its lower left pixel only.
+    let setup = "create extension postgis; create extension postgis_raster;
+        create table scans (id int primary key, scan raster);
+        insert into scans
+        select 1, st_addband(st_makeemptyraster(10, 10, 0, 10, 1, -1, 0, 0, 4326), '8BUI'::text, 1, 0)
+        union all
+        select 2, st_setvalue(st_addband(st_makeemptyraster(10, 10, 100, 10, 1, -1, 0, 0, 4326), '8BUI'::text, 0, 0), 1, 1, 10, 7);";
+    let permission =
+        json!({"_st_intersects_nband_geom": {"nband": 1, "geommin": {"type": "Point", "coordinates": [5, 5]}}});
+    let tables = json!([{"table": "scans", "select_permissions": [
+        {"role": "user", "permission": {"columns": ["id"], "filter": {"scan": permission}}}]}]);
+    let engine = engine(setup, &document(tables, None)).await;
+    let raster: String =
+        sqlx::query_scalar("select scan::text from scans where id = 1").fetch_one(engine.pool()).await.unwrap();
+    let point = |x: f64, y: f64| json!({"type": "Point", "coordinates": [x, y]});
+    let ids = |ids: &[i32]| json!({"data": {"scans": ids.iter().map(|id| json!({"id": id})).collect::<Vec<_>>()}});
+    let nband =
+        "query ($g: geometry!) { scans(where: {scan: {_st_intersects_nband_geom: {nband: 1, geommin: $g}}}) { id } }";
+    let hull = "query ($g: geometry!) { scans(where: {scan: {_st_intersects_geom_nband: {geommin: $g}}}) { id } }";
+    let meets = "query ($r: raster) { scans(where: {scan: {_st_intersects_rast: $r}}) { id } }";
+    for (query, variables, found) in [
+        (meets, json!({"r": raster}), &[1][..]),
+        (nband, json!({"g": point(5.0, 5.0)}), &[1]),
+        (nband, json!({"g": point(105.0, 5.0)}), &[]),
+        (nband, json!({"g": point(100.5, 0.5)}), &[2]),
+        (hull, json!({"g": point(105.0, 5.0)}), &[2]),
+    ] {
+        assert_eq!(admin(&engine, query, variables.clone()).await, ids(found), "{query} {variables}");
+    }
+    let user = Session::new("user", [] as [(&str, &str); 0]);
+    let seen = ask(&engine, &user, &Request::new("{ scans { id } }")).await;
+    assert_eq!(seen, ids(&[1]));
+    let refused =
+        admin(&engine, "{ scans(where: {scan: {_st_intersects_nband_geom: {geommin: {}}}}) { id } }", json!({})).await;
+    assert!(refused["errors"][0]["message"].as_str().unwrap().contains("nband"), "{refused}");
+}

@@ -198,7 +198,24 @@ impl Builder<'_> {
                 );
             }
         }
+        if !list && database == "raster" {
+            let band_first = TypeRef::nullable(self.ty(Key::RasterBand(true)));
+            let geometry_first = TypeRef::nullable(self.ty(Key::RasterBand(false)));
+            add(self, "_st_intersects_rast", &one, "");
+            add(self, "_st_intersects_nband_geom", &band_first, "");
+            add(self, "_st_intersects_geom_nband", &geometry_first, "");
+        }
         (text(comparison_description(scalar)), TypeKind::Input(fields))
+    }
+
+    pub(super) fn raster_band(&mut self, required: bool) -> (Option<Text>, TypeKind) {
+        let geometry = TypeRef::required(self.scalar("geometry"));
+        let band = TypeRef::nullable(self.scalar("Int")).with_required(required);
+        let fields = IndexMap::from([
+            ("geommin".to_owned(), input(geometry, InputKind::Plain, None)),
+            ("nband".to_owned(), input(band, InputKind::Plain, None)),
+        ]);
+        (None, TypeKind::Input(fields))
     }
 
     pub(super) fn st_d_within(&mut self, kind: &str) -> (Option<Text>, TypeKind) {

@@ -25,7 +25,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
     let database: PgConnectOptions = variable("DATABASE_URL", None)?.parse()?;
     let connections = variable("POOL", Some("16"))?.parse()?;
-    let pool = PgPoolOptions::new().min_connections(connections).max_connections(connections);
+    let pool = PgPoolOptions::new().max_connections(connections);
     let pool = pool.connect_with(database.options([("jit", "off")])).await?;
     let mut options = EngineOptions::new(pool, MetadataSource::Directory(variable("METADATA", None)?.into()));
     options.admin_secret = Some(variable("ADMIN_SECRET", Some("s"))?.into());

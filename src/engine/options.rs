@@ -121,6 +121,8 @@ pub struct Limits {
     pub batch: usize,
     /// Compiled plans that are kept.
     pub cached_plans: u64,
+    /// What these may take of memory, in bytes, by an estimate from their documents.
+    pub cached_bytes: usize,
 }
 
 impl Default for Limits {
@@ -135,6 +137,7 @@ impl Default for Limits {
             directives: 100,
             batch: 50,
             cached_plans: 4_096,
+            cached_bytes: 64 << 20,
         }
     }
 }

@@ -60,7 +60,7 @@ impl State {
             .iter()
             .flat_map(|role| [false, true].map(|backend| ((role.clone(), backend), OnceLock::new())))
             .collect();
-        let (nobody, plans) = (OnceLock::new(), PlanCache::new(rules.limits.cached_plans));
+        let (nobody, plans) = (OnceLock::new(), PlanCache::new(rules.limits.cached_plans, rules.limits.cached_bytes));
         let Versions { build: version, resource: resource_version } = versions;
         Self {
             version,

@@ -29,7 +29,8 @@ const LEVELS: usize = 500;
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Size {
     depth: usize,
-    nodes: usize,
+    /// Fields after fragments are spread.
+    pub nodes: usize,
     roots: usize,
 }
 

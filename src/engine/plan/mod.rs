@@ -72,6 +72,8 @@ pub struct Compiled {
     pub inspected: Vec<String>,
     /// What is joined to its answer from elsewhere.
     pub joins: Option<Joins>,
+    /// Fields after fragments are spread: what its size goes by.
+    pub nodes: usize,
 }
 
 /// What is joined to an operation's answer from elsewhere, by place.

@@ -72,7 +72,7 @@ pub fn compile(planner: &Planner<'_>, request: &Request) -> Result<Compiled> {
         super::merge::merge(planner, &collector, &selected, &mut roots)?;
     }
     let joins = Some(collector.joins.take()).filter(|joins| !joins.is_empty()).map(Arc::from);
-    Ok(Compiled { kind, roots, inspected: operation.variables.inspected(), joins })
+    Ok(Compiled { kind, roots, inspected: operation.variables.inspected(), joins, nodes: size.nodes })
 }
 
 impl Planner<'_> {

@@ -25,6 +25,11 @@ dev: setup web/dist/index.html ## Install what is missing, build, and run the wh
 test: ## Prove everything: format, lints, unit, integration, browser and crash tests
 	@scripts/test
 
+.PHONY: kill-test
+kill-test: ## Kill workers 200 times at random moments under mixed load (KILLS=..., SEED=...)
+	NORTHSTACK_KILLS=$(or $(KILLS),200) NORTHSTACK_KILL_SEED=$(or $(SEED),20260101) \
+	  cargo test --test it -- --nocapture workflow::processes::kills
+
 .PHONY: build
 build: web/dist/index.html ## Build the release binary and the portal
 	cargo build --release

@@ -47,6 +47,7 @@ impl App {
         let mut replay = Replay {
             subject: history.subject.clone(),
             since: history.since,
+            from_sequence: None,
             until: history.until,
             limit: history.limit,
         };

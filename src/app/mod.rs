@@ -1,9 +1,12 @@
 //! Use cases, one file a resource, called by every face: authorise, then write or start a flow.
 
+pub mod audit;
 pub mod background;
 mod caller;
 mod creation_limits;
+mod dead_letters;
 pub mod events;
+pub mod handlers;
 mod health;
 pub mod identity;
 mod operations;
@@ -13,6 +16,7 @@ mod teams;
 
 pub use caller::Caller;
 pub use creation_limits::CreationLimits;
+pub use dead_letters::DeadLetter;
 pub use health::Check;
 pub use provisioning::Provisioning;
 

@@ -1,6 +1,7 @@
 //! Dead letters: events that no handler could handle, with the reason, until somebody drives them again.
 
 use async_nats::jetstream::Message;
+use async_nats::jetstream::consumer::DeliverPolicy;
 use async_nats::jetstream::message::PublishMessage;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -76,7 +77,7 @@ impl Bus {
     /// The dead letters, oldest first, each with its place among them.
     pub async fn dead_letters(&self, limit: usize) -> Result<Vec<(u64, DeadLetter)>> {
         let stream = self.stream(streams::DEAD_LETTERS).await?;
-        let read = self.read(&stream, "", None, limit, |_| true).await?;
+        let read = self.read(&stream, "", DeliverPolicy::All, limit, |_| true).await?;
         let letters = read.into_iter().filter_map(|message| {
             let letter = serde_json::from_slice(&message.payload).ok()?;
             Some((super::consume::position(&message).ok()?.0, letter))

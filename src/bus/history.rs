@@ -5,7 +5,8 @@ use std::time::Duration;
 use async_nats::jetstream::Message;
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
 use async_nats::jetstream::stream::Stream as NatsStream;
-use futures::TryStreamExt;
+use futures::stream::{BoxStream, SelectAll};
+use futures::{Stream, StreamExt, TryStreamExt};
 use time::OffsetDateTime;
 
 use super::{Bus, Event, streams, subject};
@@ -21,10 +22,44 @@ pub struct Replay {
     pub subject: String,
     /// From when on, by the server's clock; from the beginning without it.
     pub since: Option<OffsetDateTime>,
+    /// From which place in its stream on; the subjects must lie in one stream then.
+    pub from_sequence: Option<u64>,
     /// Until when; until now without it.
     pub until: Option<OffsetDateTime>,
     /// Most events to read.
     pub limit: usize,
+}
+
+impl Replay {
+    /// All kept events of these subjects, up to a number of them.
+    pub fn all(subject: &str, limit: usize) -> Self {
+        Self { subject: subject.to_owned(), since: None, from_sequence: None, until: None, limit }
+    }
+
+    fn policy(&self) -> DeliverPolicy {
+        match (self.from_sequence, self.since) {
+            (Some(start_sequence), _) => DeliverPolicy::ByStartSequence { start_sequence: start_sequence.max(1) },
+            (None, Some(start_time)) => DeliverPolicy::ByStartTime { start_time },
+            (None, None) => DeliverPolicy::All,
+        }
+    }
+
+    /// The streams that keep these subjects, each with the filter that it is asked with.
+    fn sources(&self) -> Result<Vec<(&'static streams::Spec, &str)>> {
+        let kept: Vec<_> = streams::matching(&self.subject)
+            .filter(|spec| !spec.work_queue)
+            .map(|spec| {
+                // A filter wider than the stream is no filter for it.
+                let narrow = spec.subjects.iter().any(|kept| subject::within(&self.subject, kept));
+                (spec, if narrow { self.subject.as_str() } else { "" })
+            })
+            .collect();
+        if self.from_sequence.is_some() && kept.len() != 1 {
+            let message = "a place is one in a stream: name subjects of one stream, such as `deployment.>`";
+            return Err(Error::invalid("subject", message));
+        }
+        Ok(kept)
+    }
 }
 
 /// An event as the server keeps it.
@@ -44,10 +79,7 @@ impl Bus {
     /// Reads kept events, oldest first. Messages that are no events are left out.
     pub async fn get_history(&self, replay: &Replay) -> Result<Vec<Recorded>> {
         let mut found = Vec::new();
-        for spec in streams::matching(&replay.subject).filter(|spec| !spec.work_queue) {
-            // A filter wider than the stream is no filter for it.
-            let narrow = spec.subjects.iter().any(|kept| subject::within(&replay.subject, kept));
-            let filter = if narrow { replay.subject.as_str() } else { "" };
+        for (spec, filter) in replay.sources()? {
             let stream = self.stream(spec.name).await?;
             let wanted = |message: &Message| {
                 subject::within(&message.subject, &replay.subject)
@@ -55,18 +87,13 @@ impl Bus {
             };
             let until = replay.until;
             let messages = self
-                .read(&stream, filter, replay.since, replay.limit, |message| {
+                .read(&stream, filter, replay.policy(), replay.limit, |message| {
                     wanted(message)
                         && until.is_none_or(|until| message.info().is_ok_and(|info| info.published <= until))
                 })
                 .await?;
-            for message in messages {
-                let info =
-                    message.info().map_err(|source| Error::internal("reading where an event comes from", source))?;
-                if let Ok(event) = serde_json::from_slice(&message.payload) {
-                    let (stream, sequence) = (info.stream.to_owned(), info.stream_sequence);
-                    found.push(Recorded { event, stream, sequence, recorded_at: info.published });
-                }
+            for message in &messages {
+                found.extend(recorded(message)?);
             }
         }
         found.sort_by(|a, b| a.recorded_at.cmp(&b.recorded_at).then(a.sequence.cmp(&b.sequence)));
@@ -74,20 +101,47 @@ impl Bus {
         Ok(found)
     }
 
+    /// Events of these subjects, those that are kept first and then those that come, until the stream is dropped. Its
+    /// `until` and `limit` are not heeded. A lost connection is waited out; nothing is left out or doubled by it.
+    pub async fn follow(&self, replay: &Replay) -> Result<impl Stream<Item = Result<Recorded>> + Send + use<>> {
+        let failed = |source: async_nats::Error| Error::unavailable("following events", source);
+        let mut sources: SelectAll<BoxStream<'static, Result<Recorded>>> = SelectAll::new();
+        for (spec, filter) in replay.sources()? {
+            let wanted = pull::OrderedConfig {
+                deliver_policy: replay.policy(),
+                filter_subject: filter.to_owned(),
+                ..pull::OrderedConfig::default()
+            };
+            let consumer = self.stream(spec.name).await?.create_consumer(wanted).await;
+            let messages = consumer.map_err(|source| failed(source.into()))?.messages().await;
+            let messages = messages.map_err(|source| failed(source.into()))?;
+            let subject = replay.subject.clone();
+            let events = messages.filter_map(move |message| {
+                let event = match message {
+                    Ok(message) if subject::within(&message.subject, &subject) => recorded(&message).transpose(),
+                    Ok(_) => None,
+                    Err(source) => Some(Err(Error::unavailable("following events", source))),
+                };
+                std::future::ready(event)
+            });
+            sources.push(events.boxed());
+        }
+        Ok(sources)
+    }
+
     /// Reads up to `limit` kept messages that are `wanted`, without a trace on the server.
     pub(super) async fn read(
         &self,
         stream: &NatsStream,
         filter: &str,
-        since: Option<OffsetDateTime>,
+        deliver_policy: DeliverPolicy,
         limit: usize,
         wanted: impl Fn(&Message) -> bool,
     ) -> Result<Vec<Message>> {
         let failed = |source: async_nats::Error| Error::unavailable("reading kept events", source);
         let consumer = stream
             .create_consumer(pull::Config {
-                deliver_policy: since
-                    .map_or(DeliverPolicy::All, |start_time| DeliverPolicy::ByStartTime { start_time }),
+                deliver_policy,
                 ack_policy: AckPolicy::None,
                 filter_subject: filter.to_owned(),
                 inactive_threshold: Duration::from_secs(30),
@@ -116,4 +170,16 @@ impl Bus {
         }
         Ok(messages)
     }
+}
+
+/// The event of a message; none when it is no event.
+fn recorded(message: &Message) -> Result<Option<Recorded>> {
+    let info = message.info().map_err(|source| Error::internal("reading where an event comes from", source))?;
+    let event = serde_json::from_slice(&message.payload).ok();
+    Ok(event.map(|event| Recorded {
+        event,
+        stream: info.stream.to_owned(),
+        sequence: info.stream_sequence,
+        recorded_at: info.published,
+    }))
 }

@@ -13,6 +13,7 @@ pub mod events;
 mod history;
 mod nudge;
 mod publish;
+pub mod report;
 pub mod streams;
 mod subject;
 

@@ -72,7 +72,8 @@ impl Cache {
         self.bounded("command", async |mut connection| command.query_async(&mut connection).await).await
     }
 
-    /// Sends several commands in one round trip and returns their answers. Keys need [`Cache::key`].
+    /// Sends several commands in one round trip and returns their answers. Keys need [`Cache::key`], and in a cluster
+    /// they have to lie in one slot: a common part in braces, as in `{cart-7}:items`, sees to that.
     pub async fn pipeline<T: FromRedisValue>(&self, pipeline: &Pipeline) -> Result<T> {
         self.bounded("pipeline", async |mut connection| pipeline.query_async(&mut connection).await).await
     }

@@ -2,10 +2,12 @@
 
 mod admin;
 mod api;
+mod audit;
 mod completion;
 mod config;
 mod credentials;
 mod dev;
+mod events;
 mod exit;
 mod graphql;
 pub mod graphql_engine;
@@ -96,6 +98,10 @@ pub enum Command {
     Stores(stores::Stores),
     /// List, show and watch operations
     Operations(operations::Operations),
+    /// Read events again, follow them, and drive those again that no handler could handle
+    Events(events::Events),
+    /// Prove that the audit trail is whole
+    Audit(audit::AuditArgs),
     /// What operators and tests need to know of this binary
     Admin(admin::Admin),
     /// Print a shell's completion script
@@ -120,6 +126,8 @@ impl Command {
             Command::Login(command) => command.run(context).await,
             Command::Stores(command) => command.run(context).await,
             Command::Operations(command) => command.run(context).await,
+            Command::Events(command) => command.run(context).await,
+            Command::Audit(command) => command.run(context).await,
             Command::Admin(command) => command.run(context).await,
             Command::Completion(command) => command.run(),
         }

@@ -12,8 +12,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::graphql_engine::{self, GraphqlEngine};
 use super::telemetry;
-use crate::app::{App, Provisioning, background};
-use crate::bus::{Bus, bridge};
+use crate::app::{App, Provisioning, background, handlers};
+use crate::bus::{Bus, bridge, report};
 use crate::cache::Cache;
 use crate::config::{Config, Live, Loader, Purpose, Reloader};
 use crate::db::{Db, migrate};
@@ -224,6 +224,11 @@ impl Service {
             bridge::run(db, bus, stop).await;
             Ok(())
         });
+        let (app, stop) = (Arc::clone(&self.app), self.stop.clone());
+        self.tasks.spawn(async move {
+            handlers::run(app, stop).await;
+            Ok(())
+        });
         Ok(())
     }
 
@@ -233,6 +238,11 @@ impl Service {
         let engine = graphql_engine::start(&self.config, &self.app).await?;
         let state = AppState::new(Arc::clone(&self.app), Settings::from(&self.app.config), engine.backend())
             .with_metrics(http::install_recorder()?);
+        let (bus, stop) = (self.app.bus.clone(), self.stop.clone());
+        self.tasks.spawn(async move {
+            report::run(bus, stop).await;
+            Ok(())
+        });
         let mut listeners = vec![(server.port, http::router(state.clone()))];
         if server.portal_port != 0 {
             listeners.push((server.portal_port, http::portal(state)));

@@ -150,6 +150,31 @@ pub async fn unknown(db: impl PgExecutor<'_>, known: &[(String, i32)]) -> Result
     Ok(rows.into_iter().map(|row| (row.kind, row.flow_version, row.count)).collect())
 }
 
+/// Who holds leases of open operations.
+pub async fn holders(db: impl PgExecutor<'_>) -> Result<Vec<String>> {
+    sqlx::query_scalar!(
+        "select distinct lease_holder as \"holder!\" from operations
+         where status in ('queued', 'running', 'waiting') and lease_holder is not null"
+    )
+    .fetch_all(db)
+    .await
+    .map_err(while_doing("look who holds leases"))
+}
+
+/// Takes the leases of these holders away: their operations are due, and whoever still writes under them is refused.
+pub async fn take_from(db: impl PgExecutor<'_>, holders: &[String]) -> Result<u64> {
+    sqlx::query!(
+        "update operations set
+           generation = generation + 1, lease_holder = null, lease_expires_at = null, available_at = now()
+         where status in ('queued', 'running', 'waiting') and lease_holder = any ($1)",
+        holders
+    )
+    .execute(db)
+    .await
+    .map_err(while_doing("take leases from workers that have ended"))
+    .map(|done| done.rows_affected())
+}
+
 /// Lets every lease lapse now, as time would: the operations are due, and their workers do not know. For tests and for
 /// an operator who knows that the workers are dead.
 pub async fn lapse(db: impl PgExecutor<'_>) -> Result<u64> {

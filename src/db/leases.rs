@@ -19,6 +19,22 @@ pub fn holder() -> String {
     format!("{}/{}/{}", host.as_deref().unwrap_or("unknown"), std::process::id(), Uuid::new_v4().simple())
 }
 
+/// Whether a holder named by [`holder`] was a process of this host that has ended. Wrong at most for processes of several
+/// containers that share one host name; whoever acts on it is fenced, so that costs work done twice, and nothing else.
+pub fn has_ended(other: &str) -> bool {
+    let mut parts = other.split('/');
+    let host = nix::sys::utsname::uname().ok().and_then(|name| name.nodename().to_str().map(str::to_owned));
+    let (Some(its_host), Some(pid)) = (parts.next(), parts.next().and_then(|pid| pid.parse().ok())) else {
+        return false;
+    };
+    if host.as_deref() != Some(its_host) {
+        return false;
+    }
+    // Under our own number there is nobody else: in a container that was started anew, it is the predecessor's.
+    let ours = u32::try_from(pid).is_ok_and(|pid| pid == std::process::id());
+    ours || nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), None) == Err(nix::errno::Errno::ESRCH)
+}
+
 /// A lease that was granted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lease {
@@ -131,4 +147,24 @@ impl Kept {
 fn interval(duration: Duration) -> PgInterval {
     let microseconds = i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
     PgInterval { months: 0, days: 0, microseconds }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn holders_of_this_host_that_have_ended_are_known() {
+        let mine = holder();
+        let (host, _) = mine.split_once('/').unwrap();
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let of_child = format!("{host}/{}/x", child.id());
+        child.wait().unwrap();
+        assert!(has_ended(&of_child), "its process is gone");
+        assert!(has_ended(&mine), "another holder under our own number is our predecessor");
+        let parent = nix::unistd::getppid();
+        for living in [format!("{host}/{parent}/x"), "elsewhere/1/x".to_owned(), "worker-1".to_owned(), String::new()] {
+            assert!(!has_ended(&living), "{living}");
+        }
+    }
 }

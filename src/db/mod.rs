@@ -3,14 +3,17 @@
 
 pub mod alerts;
 pub mod audit;
+pub mod audit_chain;
 pub mod claims;
 pub mod error;
+pub mod event_effects;
 pub mod events;
 pub mod idempotency;
 pub mod lanes;
 pub mod leases;
 pub mod migrate;
 pub mod operations;
+pub mod operators;
 pub mod signals;
 pub mod steps;
 pub mod stores;

@@ -134,6 +134,20 @@ pub async fn find(db: impl PgExecutor<'_>, id: Uuid) -> Result<Option<Operation>
     .map_err(while_doing("read an operation"))
 }
 
+/// An operation by its id, locked until the transaction ends.
+pub async fn lock(db: &mut PgConnection, id: Uuid) -> Result<Option<Operation>> {
+    sqlx::query_as!(
+        Operation,
+        "select id, kind, flow_version, status, team_id, subject_type, subject_id, requested_by, input, correlation_id,
+                direction, generation, cancel_requested_at, error_message, idempotency_digest, lane, lane_blocked
+         from operations where id = $1 for update",
+        id
+    )
+    .fetch_optional(db)
+    .await
+    .map_err(while_doing("lock an operation"))
+}
+
 /// The id of the newest operation about a subject.
 pub async fn newest(db: impl PgExecutor<'_>, subject_type: &str, subject: Uuid) -> Result<Option<Uuid>> {
     sqlx::query_scalar!(

@@ -116,7 +116,7 @@ impl Execution {
     async fn forward(&self, step: &Step, row: &Row, results: &HashMap<String, Value>) -> Result<Value, Stop> {
         let started = Instant::now();
         let (attempt, elapsed) = self.begin(row, "running", "waiting").await?;
-        let context = self.context(row.ordinal, attempt, elapsed, results);
+        let context = self.context(step, row.ordinal, attempt, elapsed, results);
         let outcome = match self.given_up(step, attempt) {
             Some(error) => Err(error),
             None => self.attempt(step, &step.forward, &context, false).await?,
@@ -156,6 +156,7 @@ impl Execution {
 
     pub(super) fn context(
         &self,
+        step: &Step,
         ordinal: i32,
         attempt: u32,
         elapsed: Duration,
@@ -166,6 +167,7 @@ impl Execution {
             results: Arc::new(results.clone()),
             journal: self.journal.clone(),
             ordinal,
+            step: step.name,
             attempt: attempt.max(1),
             elapsed,
             began: Instant::now(),

@@ -161,6 +161,11 @@ pub enum Transition<'a> {
     },
     /// The operation was ended on request, and its effects are undone.
     Cancelled,
+    /// The failed operation was queued again by an operator.
+    Resumed {
+        /// Whether it goes on being taken back.
+        undo: bool,
+    },
     /// A newer operation of the same lane took the place of this one before it began.
     Superseded {
         /// The newer one.
@@ -276,6 +281,7 @@ pub struct StepContext {
     pub(super) results: Arc<HashMap<String, Value>>,
     pub(super) journal: Journal,
     pub(super) ordinal: i32,
+    pub(super) step: &'static str,
     pub(super) attempt: u32,
     pub(super) elapsed: Duration,
     pub(super) began: std::time::Instant,
@@ -305,6 +311,11 @@ impl StepContext {
         serde_json::from_value(payload).map(Some).map_err(|source| {
             Error::new(Code::InvalidInput, format!("the signal {name} is not understood")).caused_by(source)
         })
+    }
+
+    /// The name of the step that this is.
+    pub fn step(&self) -> &'static str {
+        self.step
     }
 
     /// The number of this try since the world last answered, from 1.

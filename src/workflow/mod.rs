@@ -14,6 +14,7 @@ pub mod testing;
 mod enqueue;
 mod execute;
 mod journal;
+mod operator;
 mod retry;
 mod runner;
 mod signal;
@@ -23,5 +24,6 @@ pub use enqueue::{Enqueued, Idempotency, NewOperation, before, digest, enqueue, 
 pub use faults::Faults;
 pub use flow::{Flow, Limits, Progress, Registry, Step, StepContext, Transition};
 pub use nudge::Nudge;
+pub use operator::{Abandoned, abandon, retry};
 pub use runner::{Options, Runner};
 pub use signal::{Signalled, signal};

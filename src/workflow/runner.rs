@@ -17,6 +17,7 @@ use super::journal::Journal;
 use super::nudge::Nudge;
 use super::retry::Backoff;
 use crate::db::claims::{self, Claim};
+use crate::db::leases;
 use crate::db::operations::Operation;
 use crate::domain::{Code, Error, Result};
 
@@ -49,7 +50,7 @@ impl Default for Options {
     fn default() -> Self {
         let backoff = Backoff::default();
         Self {
-            holder: format!("worker-{}", uuid::Uuid::new_v4().simple()),
+            holder: leases::holder(),
             concurrency: 16,
             team_concurrency: Arc::new(AtomicUsize::new(usize::MAX)),
             lease: Duration::from_secs(30),
@@ -113,6 +114,7 @@ impl Runner {
     /// grace period, gives every lease back, and returns.
     pub async fn run(&self, stop: CancellationToken) {
         self.report_unknown().await;
+        self.0.succeed_the_dead().await;
         let mut working = JoinSet::new();
         while !stop.is_cancelled() {
             let idle = self.0.claim(&mut working, &stop).await;
@@ -149,6 +151,21 @@ impl fmt::Debug for Runner {
 }
 
 impl Shared {
+    /// Takes over from workers of this host that were killed, without waiting for their leases to lapse: a worker that
+    /// is started again goes on at once.
+    async fn succeed_the_dead(&self) {
+        let taken = async {
+            let holders = claims::holders(&self.pool).await?;
+            let dead: Vec<String> = holders.into_iter().filter(|holder| leases::has_ended(holder)).collect();
+            if dead.is_empty() { Ok(0) } else { claims::take_from(&self.pool, &dead).await }
+        };
+        match taken.await {
+            Ok(0) => {}
+            Ok(taken) => tracing::warn!(taken, "workflow.leases_of_the_dead_taken"),
+            Err(error) => tracing::warn!(error = %error.chain(), "workflow.leases_of_the_dead_left"),
+        }
+    }
+
     /// Claims what is due and there is room for; answers how long to sleep if nothing wakes us.
     async fn claim(self: &Arc<Self>, working: &mut JoinSet<Stop>, stop: &CancellationToken) -> Duration {
         let Options { holder, lease, poll, concurrency, team_concurrency, .. } = &self.options;

@@ -38,7 +38,7 @@ impl Execution {
         results: &HashMap<String, Value>,
     ) -> Result<(), Stop> {
         let (attempt, elapsed) = self.begin(row, "undoing", "undoing").await?;
-        let context = self.context(row.ordinal, attempt, elapsed, results);
+        let context = self.context(step, row.ordinal, attempt, elapsed, results);
         let outcome = match self.given_up(step, attempt) {
             Some(error) => Err(error),
             None => self.attempt(step, undo, &context, true).await?,

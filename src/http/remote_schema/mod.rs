@@ -1,10 +1,11 @@
 //! The remote schema: what the graph offers beyond the database's tables. Hasura merges it with its own and is the
 //! only one who may ask; the session arrives in `x-hasura-*` headers.
 
+mod dead_letters;
 mod events;
 mod health;
 
-use async_graphql::{EmptyMutation, EmptySubscription, ErrorExtensions, MergedObject};
+use async_graphql::{EmptySubscription, ErrorExtensions, MergedObject};
 use async_graphql_axum::{GraphQLRequest, GraphQLResponse};
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -22,10 +23,15 @@ const MAX_COMPLEXITY: usize = 500;
 /// All queries.
 #[derive(MergedObject, Default)]
 #[graphql(name = "Query")]
-pub struct Query(health::HealthQuery, events::EventsQuery);
+pub struct Query(health::HealthQuery, events::EventsQuery, dead_letters::DeadLettersQuery);
+
+/// All mutations.
+#[derive(MergedObject, Default)]
+#[graphql(name = "Mutation")]
+pub struct Mutation(dead_letters::DeadLettersMutation);
 
 /// The remote schema.
-pub type Schema = async_graphql::Schema<Query, EmptyMutation, EmptySubscription>;
+pub type Schema = async_graphql::Schema<Query, Mutation, EmptySubscription>;
 
 /// The remote schema over the use cases.
 pub fn schema(app: Arc<App>) -> Schema {
@@ -37,8 +43,8 @@ pub fn sdl() -> String {
     builder().finish().sdl()
 }
 
-fn builder() -> async_graphql::SchemaBuilder<Query, EmptyMutation, EmptySubscription> {
-    Schema::build(Query::default(), EmptyMutation, EmptySubscription)
+fn builder() -> async_graphql::SchemaBuilder<Query, Mutation, EmptySubscription> {
+    Schema::build(Query::default(), Mutation::default(), EmptySubscription)
         .limit_depth(MAX_DEPTH)
         .limit_complexity(MAX_COMPLEXITY)
 }

@@ -11,7 +11,8 @@ use super::{document, list, tables, text};
 use crate::support;
 
 /// Tables that no client sees at all.
-const UNTRACKED: &[&str] = &["audit_chains", "idempotency_keys", "leases", "operation_lanes", "operation_signals"];
+const UNTRACKED: &[&str] =
+    &["audit_chains", "handled_events", "idempotency_keys", "leases", "operation_lanes", "operation_signals"];
 /// Tables that only administrators see.
 const ADMINISTRATORS_ONLY: &[&str] = &["webhook_deliveries"];
 /// Columns that no role besides `admin` may read or write, whatever the table.

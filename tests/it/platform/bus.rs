@@ -20,13 +20,13 @@ use super::{database, settings};
 use crate::support;
 
 /// A server of its own: streams are known by name.
-struct Private {
+pub(super) struct Private {
     _server: Nats,
     _directory: tempfile::TempDir,
-    config: config::Nats,
+    pub(super) config: config::Nats,
 }
 
-async fn private() -> Private {
+pub(super) async fn private() -> Private {
     let directory = tempfile::tempdir().unwrap();
     let token = Redacted::from("integration-test");
     let server = Nats::start(directory.path(), &token).await.unwrap();
@@ -54,7 +54,7 @@ fn subscription(name: &str, filter: &str) -> Subscription {
     Subscription { name: name.into(), filter: filter.into(), concurrency: 4 }
 }
 
-async fn eventually<T>(what: &str, mut check: impl AsyncFnMut() -> Option<T>) -> T {
+pub(super) async fn eventually<T>(what: &str, mut check: impl AsyncFnMut() -> Option<T>) -> T {
     for _ in 0..300 {
         if let Some(value) = check().await {
             return value;
@@ -95,7 +95,7 @@ async fn an_event_published_twice_is_kept_once_and_can_be_read_again() {
     .await;
     assert!(sent.iter().all(Result::is_ok));
 
-    let replay = |subject: &str, limit| Replay { subject: subject.into(), since: None, until: None, limit };
+    let replay = Replay::all;
     let all = bus.get_history(&replay(">", 10)).await.unwrap();
     assert_eq!(all.len(), 4);
     assert_eq!(all[0].event, first);

@@ -1,7 +1,11 @@
 //! Configuration, database, cache and bus against real servers.
 
+mod audit;
 mod bus;
 mod cache;
+mod cache_cluster;
+mod cache_faults;
+mod handlers;
 mod leases;
 mod migrations;
 mod proxy;

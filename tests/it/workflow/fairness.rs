@@ -1,14 +1,15 @@
 //! One team's queue does not keep the others waiting.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use northstack::db::claims::{Claim, claim, next_due};
 use northstack::workflow::{Options, Progress};
 use uuid::Uuid;
 
-use super::script::{KIND, Stage, label};
+use super::runner::until;
+use super::script::{KIND, Stage};
 
 async fn crowd(stage: &Stage, team: Uuid, name: &str, count: usize) {
     for number in 0..count {
@@ -18,50 +19,54 @@ async fn crowd(stage: &Stage, team: Uuid, name: &str, count: usize) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn teams_take_turns_however_long_one_queue_is() {
-    let order: Arc<Mutex<Vec<String>>> = Arc::default();
-    let kept = Arc::clone(&order);
-    let stage = Stage::new(move |context| {
-        kept.lock().unwrap().push(label(&context.operation().input));
-        Ok(Progress::done())
-    })
-    .await;
+    let stage = Stage::new(|_| Ok(Progress::done())).await;
     let (large, small) = (stage.team("large").await, stage.team("small").await);
     crowd(&stage, large, "large", 40).await;
     let last = stage.enqueue(small, "small", None, false).await;
     let worker = stage.work(Options { concurrency: 2, ..Options::default() });
     stage.ends(last, "succeeded").await;
-    let before = order.lock().unwrap().iter().position(|label| label == "small").unwrap();
-    assert!(before <= 2, "the small team came after {before} of the large one");
+    let before = "select count(*) from operations
+                  where team_id = $1 and started_at < (select started_at from operations where id = $2)";
+    let before: i64 = sqlx::query_scalar(before).bind(large).bind(last).fetch_one(&stage.pool).await.unwrap();
+    assert!(before <= 2, "{before} of the large team were claimed before the small one's");
     worker.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_team_has_no_more_at_work_than_its_limit_and_the_limit_may_change() {
     let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-    let (at_work, highest) = (Arc::clone(&now), Arc::clone(&most));
+    let gate = Arc::new(tokio::sync::watch::Sender::new(false));
+    let (at_work, highest, closed) = (Arc::clone(&now), Arc::clone(&most), Arc::clone(&gate));
     let stage = Stage::asynchronous(move |_| {
-        let (at_work, highest) = (Arc::clone(&at_work), Arc::clone(&highest));
+        let (at_work, highest, mut gate) = (Arc::clone(&at_work), Arc::clone(&highest), closed.subscribe());
         Box::pin(async move {
             highest.fetch_max(at_work.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            gate.wait_for(|open| *open).await.unwrap();
             at_work.fetch_sub(1, Ordering::SeqCst);
             Ok(Progress::done())
         })
     })
     .await;
     let team = stage.team("one").await;
-    crowd(&stage, team, "first", 12).await;
-    let limit = Arc::new(AtomicUsize::new(3));
+    let limit = Arc::new(AtomicUsize::new(0));
     let worker = stage.work(Options { concurrency: 10, team_concurrency: Arc::clone(&limit), ..Options::default() });
-    let last = stage.enqueue(team, "last", None, false).await;
-    stage.ends(last, "succeeded").await;
-    assert_eq!(most.load(Ordering::SeqCst), 3);
-    limit.store(8, Ordering::Relaxed);
-    crowd(&stage, team, "second", 40).await;
-    let last = stage.enqueue(team, "last", None, false).await;
-    stage.ends(last, "succeeded").await;
-    assert!((4..=8).contains(&most.load(Ordering::SeqCst)), "{most:?}");
+    for most_at_once in [3, 8] {
+        gate.send_replace(false);
+        limit.store(most_at_once, Ordering::Relaxed);
+        crowd(&stage, team, "some", 12).await;
+        until("as many are at work as may be", async || now.load(Ordering::SeqCst) == most_at_once).await;
+        let last = stage.enqueue(team, "last", None, false).await;
+        gate.send_replace(true);
+        stage.ends(last, "succeeded").await;
+        until("all have ended", async || open(&stage).await == 0).await;
+        assert_eq!(most.load(Ordering::SeqCst), most_at_once);
+    }
     worker.stop().await;
+}
+
+async fn open(stage: &Stage) -> i64 {
+    let open = "select count(*) from operations where status in ('queued', 'running', 'waiting')";
+    sqlx::query_scalar(open).fetch_one(&stage.pool).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]

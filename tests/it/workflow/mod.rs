@@ -3,6 +3,8 @@
 mod crash;
 mod fairness;
 mod lanes;
+mod operators;
+mod processes;
 mod runner;
 mod script;
 mod signals;

@@ -82,6 +82,7 @@ impl Stage {
                 Transition::StepDone { .. } => "step done".to_owned(),
                 Transition::Succeeded => "succeeded".to_owned(),
                 Transition::Failed { .. } => "failed".to_owned(),
+                Transition::Resumed { undo } => format!("resumed, undo {undo}"),
                 Transition::Cancelled => "cancelled".to_owned(),
                 Transition::Superseded { by } => format!("superseded by {by}"),
             };
@@ -117,12 +118,13 @@ impl Stage {
 
     /// A worker that looks for work when it is nudged or something is due, and not otherwise.
     pub fn work(&self, options: Options) -> Working {
-        let options = Options {
-            poll: Duration::from_secs(3600),
-            backoff_first: Duration::from_millis(5),
-            backoff_most: Duration::from_millis(50),
-            ..options
-        };
+        self.start(Options { poll: Duration::from_secs(3600), ..options })
+    }
+
+    /// A worker with these options.
+    pub fn start(&self, options: Options) -> Working {
+        let options =
+            Options { backoff_first: Duration::from_millis(5), backoff_most: Duration::from_millis(50), ..options };
         let runner = Runner::new(self.pool.clone(), Registry::new([self.flow()]), self.nudge.clone(), options);
         let stop = CancellationToken::new();
         let token = stop.clone();

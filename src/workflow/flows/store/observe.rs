@@ -44,6 +44,10 @@ async fn created(db: &mut PgConnection, operation: &Operation, transition: Trans
             }
             stores::log(db, store, step, error.message(), Severity::Error).await
         }
+        Transition::Resumed { undo } => {
+            let to = if undo { StoreStatus::Deleting } else { StoreStatus::Provisioning };
+            stores::move_to(db, store, to).await.map(drop)
+        }
         // Stores have no lanes.
         Transition::Superseded { .. } => Ok(()),
         Transition::Cancelled => {
@@ -71,6 +75,7 @@ async fn deleted(db: &mut PgConnection, operation: &Operation, transition: Trans
             stores::fail(db, store, StoreStatus::Deleting, error.message()).await?;
             stores::log(db, store, step, error.message(), Severity::Error).await
         }
+        Transition::Resumed { .. } => stores::move_to(db, store, StoreStatus::Deleting).await.map(drop),
         Transition::Cancelled | Transition::Superseded { .. } => Ok(()),
     }
 }

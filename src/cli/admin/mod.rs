@@ -1,5 +1,7 @@
 //! `northstack admin`: what operators and tests need to know of this binary.
 
+mod operations;
+
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
@@ -9,7 +11,12 @@ use crate::app::Provisioning;
 use crate::config::Stores;
 use crate::domain::Result;
 use crate::vendors::kubernetes::Client;
-use crate::workflow::faults;
+use crate::workflow::{Registry, faults};
+
+/// Every flow of this binary. The steps of a flow are the same whatever the cluster.
+fn flows() -> Result<Registry> {
+    Ok(Provisioning::new(Client::unconnected()?, Stores::default(), Duration::MAX).flows)
+}
 
 /// Arguments of `northstack admin`.
 #[derive(Debug, Args)]
@@ -24,6 +31,8 @@ pub struct Admin {
 pub enum AdminCommand {
     /// List the points at which NORTHSTACK_FAILPOINT makes `northstack dev` abort, for crash tests
     Failpoints,
+    /// See and settle durable operations of any team, beside the API, on the database itself
+    Operations(operations::Operations),
 }
 
 impl Admin {
@@ -31,12 +40,11 @@ impl Admin {
     pub async fn run(self, context: &Context) -> Result<Exit> {
         match self.command {
             AdminCommand::Failpoints => {
-                // The steps of a flow are the same whatever the cluster.
-                let provisioning = Provisioning::new(Client::unconnected()?, Stores::default(), Duration::MAX);
-                let points = faults::points(&provisioning.flows);
+                let points = faults::points(&flows()?);
                 context.output.print(&points, |points| points.join("\n"))?;
                 Ok(Exit::Done)
             }
+            AdminCommand::Operations(operations) => operations.run(context).await,
         }
     }
 }

@@ -9,6 +9,7 @@ mod error;
 mod limit;
 mod lock;
 mod pubsub;
+mod rest;
 mod session;
 mod value;
 
@@ -16,7 +17,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use redis::{Cmd, FromRedisValue, Pipeline};
+use tokio_util::sync::CancellationToken;
 
 use crate::config;
 
@@ -28,18 +31,24 @@ pub use session::SessionStore;
 
 use connection::Connection;
 
+/// The name under which [`Cache::health`] is counted.
+const PING: &str = "ping";
+
 /// The cache. Cheap to clone; all clones share the connections.
 #[derive(Clone)]
 pub struct Cache(Arc<Inner>);
 
 struct Inner {
-    connections: Vec<Connection>,
+    /// None once the cache is closed.
+    connections: ArcSwap<Vec<Connection>>,
+    closed: CancellationToken,
     turn: AtomicUsize,
     prefix: String,
     patience: Duration,
     /// Opens the connections of subscribers, which carry nothing else.
     client: redis::Client,
     flights: aside::Flights,
+    rest: rest::Rest,
 }
 
 impl Cache {
@@ -52,12 +61,14 @@ impl Cache {
             connections.push(connection::open(config, &client).await?);
         }
         Ok(Self(Arc::new(Inner {
-            connections,
+            connections: ArcSwap::from_pointee(connections),
+            closed: CancellationToken::new(),
             turn: AtomicUsize::new(0),
             prefix: config.key_prefix.clone(),
             patience: config.connect_timeout + config.response_timeout,
             client,
             flights: aside::Flights::default(),
+            rest: rest::Rest::default(),
         })))
     }
 
@@ -81,29 +92,43 @@ impl Cache {
     /// One round trip, and how long it took.
     pub async fn health(&self) -> Result<Duration> {
         let started = tokio::time::Instant::now();
-        self.bounded("ping", async |mut connection| redis::cmd("PING").query_async::<String>(&mut connection).await)
+        self.bounded(PING, async |mut connection| redis::cmd("PING").query_async::<String>(&mut connection).await)
             .await?;
         Ok(started.elapsed())
     }
 
-    fn connection(&self) -> Result<Connection> {
-        let inner = &self.0;
-        let turn = inner.turn.fetch_add(1, Ordering::Relaxed) % inner.connections.len();
-        inner.connections.get(turn).cloned().ok_or(Error::Closed)
+    /// Lets the connections go, once the commands under way have their answers, and ends the subscriptions. Whatever is
+    /// asked of the cache later is refused with [`Error::Closed`]; values are made each time then.
+    pub fn close(&self) {
+        self.0.connections.store(Arc::default());
+        self.0.closed.cancel();
     }
 
-    /// Runs one round trip on the next connection, within the time limit, and counts it.
+    fn connection(&self) -> Result<Connection> {
+        let connections = self.0.connections.load();
+        let turn = self.0.turn.fetch_add(1, Ordering::Relaxed) % connections.len().max(1);
+        connections.get(turn).cloned().ok_or(Error::Closed)
+    }
+
+    /// Runs one round trip on the next connection, within the time limit, and counts it. A server that stands still is
+    /// not waited for by every command; the question whether it is well again is put to it always.
     async fn bounded<T>(
         &self,
         operation: &'static str,
         work: impl AsyncFnOnce(Connection) -> redis::RedisResult<T>,
     ) -> Result<T> {
+        if operation != PING && self.0.rest.now() {
+            metrics::counter!("northstack_cache_operations_total", "operation" => operation, "outcome" => "rest")
+                .increment(1);
+            return Err(Error::Timeout);
+        }
         let started = tokio::time::Instant::now();
         let result = match tokio::time::timeout(self.0.patience, work(self.connection()?)).await {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => Err(Error::from(error)),
             Err(_) => Err(Error::Timeout),
         };
+        self.0.rest.note(&result);
         let outcome = if result.is_ok() { "ok" } else { "error" };
         metrics::histogram!("northstack_cache_operation_seconds", "operation" => operation)
             .record(started.elapsed().as_secs_f64());
@@ -115,6 +140,6 @@ impl Cache {
 
 impl std::fmt::Debug for Cache {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Cache").field("connections", &self.0.connections.len()).finish_non_exhaustive()
+        f.debug_struct("Cache").field("connections", &self.0.connections.load().len()).finish_non_exhaustive()
     }
 }

@@ -36,7 +36,7 @@ impl Cache {
         self.bounded("publish", async |mut connection| command.query_async(&mut connection).await).await
     }
 
-    /// The messages sent to `channels` from now on. A lost connection is made anew; what was sent
+    /// The messages sent to `channels` from now on, until the cache is closed. A lost connection is made anew; what was sent
     /// meanwhile is missed.
     ///
     /// # Errors
@@ -45,7 +45,8 @@ impl Cache {
         let channels: Vec<String> = channels.iter().map(|channel| self.key(channel)).collect();
         let first = self.listen(&channels).await?;
         let cache = self.clone();
-        Ok(async_stream::stream! {
+        let closed = self.0.closed.clone().cancelled_owned();
+        let messages = async_stream::stream! {
             let mut connection = Some(first);
             loop {
                 if let Some(open) = connection.take() {
@@ -63,7 +64,8 @@ impl Cache {
                     Err(error) => tracing::debug!(%error, "cache_subscription_not_renewed"),
                 }
             }
-        })
+        };
+        Ok(messages.take_until(closed))
     }
 
     async fn listen(&self, channels: &[String]) -> Result<redis::aio::PubSub> {

@@ -149,6 +149,7 @@ impl Service {
         if let Some(engine) = &self.engine {
             engine.stop().await;
         }
+        self.app.cache.close();
         self.app.db.close().await;
         outcome
     }

@@ -20,6 +20,15 @@ pub async fn first_time(db: &mut PgConnection, consumer: &str, event: Uuid) -> R
     .map(|done| done.rows_affected() == 1)
 }
 
+/// Forgets events that were handled so long ago that no stream keeps them any more. Answers how many.
+pub async fn forget(db: impl PgExecutor<'_>) -> Result<u64> {
+    sqlx::query!("delete from handled_events where created_at < now() - interval '400 days'")
+        .execute(db)
+        .await
+        .map_err(while_doing("forget events that were handled long ago"))
+        .map(|done| done.rows_affected())
+}
+
 /// Where an application's newest deployment stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -11,7 +11,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::error::while_doing;
-use super::lanes;
+use super::{Audit, lanes};
 use crate::domain::Result;
 
 /// An operation to be inserted.
@@ -229,18 +229,24 @@ pub async fn renew(db: impl PgExecutor<'_>, lease: &Lease, length: Duration) -> 
     .map_err(while_doing("renew a lease"))
 }
 
-/// Locks the operation for the transaction and answers whether its end was asked for. `None` when the lease was lost.
-pub async fn fence(db: &mut PgConnection, lease: &Lease) -> Result<Option<bool>> {
-    sqlx::query_scalar!(
-        "select cancel_requested_at is not null as \"cancelled!\" from operations
-         where id = $1 and generation = $2 and lease_holder = $3 for update",
+/// Locks the operation for the transaction, whose actor it names as [`Audit::apply`] does, in the same round trip.
+/// Answers whether the operation's end was asked for; `None` when the lease was lost.
+pub async fn fence(db: &mut PgConnection, lease: &Lease, audit: &Audit) -> Result<Option<bool>> {
+    let fenced = sqlx::query!(
+        "select cancel_requested_at is not null as \"cancelled!\",
+                set_config('hasura.user', $4, true) as actor,
+                set_config('northstack.correlation_id', $5, true) as correlation
+         from operations where id = $1 and generation = $2 and lease_holder = $3 for update",
         lease.operation,
         lease.generation,
-        lease.holder
+        lease.holder,
+        audit.session(),
+        audit.correlation_id.as_deref().unwrap_or_default()
     )
     .fetch_optional(db)
     .await
-    .map_err(while_doing("check a lease"))
+    .map_err(while_doing("check a lease"))?;
+    Ok(fenced.map(|row| row.cancelled))
 }
 
 /// Says that a claimed operation makes progress again (it may have been `waiting`).

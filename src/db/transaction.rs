@@ -40,7 +40,7 @@ impl Audit {
     }
 
     /// The session variables as Hasura sets them for its own mutations, which the audit triggers read.
-    fn session(&self) -> String {
+    pub(super) fn session(&self) -> String {
         let mut session = json!({ "x-hasura-role": self.actor.role() });
         if let Some(id) = self.actor.user_id() {
             session["x-hasura-user-id"] = json!(id);

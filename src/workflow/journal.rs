@@ -83,8 +83,7 @@ impl Journal {
         let mut transaction = self.pool.begin().await.map_err(while_doing("begin a worker's transaction"))?;
         let actor = self.operation.requested_by.map_or(Actor::System, Actor::User);
         let audit = Audit { actor, correlation_id: Some(self.operation.correlation_id.clone()) };
-        audit.apply(&mut transaction).await?;
-        if self.note(operations::fence(&mut transaction, &self.lease).await?) {
+        if self.note(operations::fence(&mut transaction, &self.lease, &audit).await?) {
             Ok(Fenced(transaction))
         } else {
             Err(Error::new(Code::Conflict, "another worker has taken this operation over"))

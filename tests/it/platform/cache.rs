@@ -186,3 +186,16 @@ async fn operations_on_a_local_server_are_fast() {
     println!("cache get: median {:?}, 99th percentile {:?}", times[250], times[495]);
     assert!(times[250] < Duration::from_millis(20), "median {:?}", times[250]);
 }
+
+#[tokio::test]
+async fn a_closed_cache_refuses_and_values_are_made_each_time() {
+    let cache = cache().await;
+    cache.set("a", &1, MINUTE).await.unwrap();
+    let mut news = Box::pin(cache.subscribe(&["news"]).await.unwrap());
+    cache.close();
+    assert!(matches!(cache.get::<u32>("a").await, Err(Error::Closed)));
+    assert!(matches!(cache.health().await, Err(Error::Closed)));
+    assert_eq!(cache.get_or_set("a", MINUTE, || async { Ok(2) }).await.unwrap(), 2);
+    let ended = tokio::time::timeout(Duration::from_secs(5), news.next()).await.unwrap();
+    assert_eq!(ended, None, "the subscription ends");
+}

@@ -113,6 +113,12 @@ async fn a_server_that_is_killed_or_stands_still_changes_no_answer() {
     town.same_answers("standing still").await;
     let limited = town.cache.rate_limiter("x").check("me", 1, MINUTE).await.unwrap_err();
     assert!(limited.lost(), "the limiter leaves the decision to its caller: {limited}");
+    // It is known by now: nobody waits for it any more.
+    let began = Instant::now();
+    for round in 0..20 {
+        assert_eq!(town.ask(&format!("quick-{round}")).await, truth());
+    }
+    assert!(began.elapsed() < Duration::from_millis(900), "twenty answers in turn took {:?}", began.elapsed());
     town.signal(Signal::SIGCONT);
     town.used_again("stood still").await;
 

@@ -1,0 +1,1 @@
+drop index if exists handled_events_created_at_idx;

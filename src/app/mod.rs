@@ -1,18 +1,25 @@
 //! Use cases, one file a resource, called by every face: authorise, then write or start a flow.
 
+pub mod applications;
 pub mod audit;
 pub mod background;
 mod caller;
 mod creation_limits;
 mod dead_letters;
+pub mod deployments;
 pub mod events;
 pub mod handlers;
 mod health;
 pub mod identity;
 mod operations;
+pub mod previews;
+mod promotion;
 mod provisioning;
+mod requests;
+mod resume;
 pub mod stores;
 mod teams;
+pub mod variables;
 
 pub use caller::Caller;
 pub use creation_limits::CreationLimits;

@@ -7,7 +7,7 @@ use super::{App, Caller};
 use crate::db::operations::{self, Operation};
 use crate::db::stores::{self, Severity};
 use crate::domain::{Code, Error, Result, StoreStatus, TeamRole};
-use crate::workflow::flows::store;
+use crate::workflow::flows::{application, store};
 
 impl App {
     /// Goes on with a failed operation at the step that failed.
@@ -21,6 +21,8 @@ impl App {
                 self.newest_of_store(&operation).await?;
                 self.retry_store(caller, operation.subject_id, None).await.map(|resumed| resumed.operation)
             }
+            application::SUBJECT => self.retry_on_application(caller, &operation).await,
+            application::preview::SUBJECT => self.retry_on_preview(caller, &operation).await,
             other => Err(unsupported(other)),
         }
     }
@@ -36,8 +38,11 @@ impl App {
         if !flow.is_some_and(|flow| flow.cancellable()) {
             return Err(Error::new(Code::IllegalTransition, "this operation cannot be stopped once it was asked for"));
         }
-        if operation.subject_type != store::SUBJECT {
-            return Err(unsupported(&operation.subject_type));
+        match operation.subject_type.as_str() {
+            store::SUBJECT => {}
+            application::SUBJECT => return self.cancel_on_application(caller, &operation).await,
+            application::preview::SUBJECT => return self.cancel_on_preview(caller, &operation).await,
+            other => return Err(unsupported(other)),
         }
         self.db
             .transaction(&audit_of(caller), async |mut tx| {
@@ -78,7 +83,7 @@ impl App {
     }
 }
 
-fn superseded() -> Error {
+pub(super) fn superseded() -> Error {
     Error::new(Code::IllegalTransition, "a newer operation took the place of this one")
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::config;
 use crate::domain::Result;
 use crate::vendors::kubernetes::{Client, Source};
-use crate::workflow::flows::store::{self, Needs};
+use crate::workflow::flows::{application, store};
 use crate::workflow::{Nudge, Registry};
 
 /// How often something that a flow waits for is looked at.
@@ -23,6 +23,8 @@ pub struct Provisioning {
     pub kubernetes: Client,
     /// What configuration says about stores.
     pub settings: Arc<config::Stores>,
+    /// What configuration says about applications.
+    pub applications: Arc<config::Applications>,
 }
 
 impl Provisioning {
@@ -34,13 +36,23 @@ impl Provisioning {
         let source =
             Source::File { path: config.kubernetes.kubeconfig.clone(), context: config.kubernetes.context.clone() };
         let kubernetes = Client::connect(source, config.kubernetes.request_timeout).await?;
-        Ok(Self::new(kubernetes, config.stores.clone(), POLL))
+        Ok(Self::new(kubernetes, config, POLL))
     }
 
     /// The flows over a cluster; what is waited for is looked at every `poll`.
-    pub fn new(kubernetes: Client, settings: config::Stores, poll: Duration) -> Self {
-        let needs = Arc::new(Needs { kubernetes: kubernetes.clone(), settings: settings.clone(), poll });
-        let flows = Registry::new([store::create(&needs), store::delete(&needs)]);
-        Self { flows, nudge: Nudge::default(), kubernetes, settings: Arc::new(settings) }
+    pub fn new(kubernetes: Client, config: &config::Config, poll: Duration) -> Self {
+        let (stores, applications) = (config.stores.clone(), config.applications.clone());
+        let needs = Arc::new(store::Needs { kubernetes: kubernetes.clone(), settings: stores.clone(), poll });
+        let mut flows = vec![store::create(&needs), store::delete(&needs)];
+        let needs =
+            Arc::new(application::Needs { kubernetes: kubernetes.clone(), settings: applications.clone(), poll });
+        flows.extend(application::flows(&needs));
+        Self {
+            flows: Registry::new(flows),
+            nudge: Nudge::default(),
+            kubernetes,
+            settings: Arc::new(stores),
+            applications: Arc::new(applications),
+        }
     }
 }

@@ -323,7 +323,11 @@ fn checked_name(name: &str) -> Result<&str> {
 }
 
 /// A key is a person's own: two people's equal keys are two keys, so whoever has no name can have none.
-fn idempotency<'k>(caller: &Caller, key: Option<&'k str>, digest: String) -> Result<Option<Idempotency<'k>>> {
+pub(super) fn idempotency<'k>(
+    caller: &Caller,
+    key: Option<&'k str>,
+    digest: String,
+) -> Result<Option<Idempotency<'k>>> {
     let Some(key) = key else { return Ok(None) };
     if caller.actor.user_id().is_none() {
         return Err(Error::invalid("idempotencyKey", "an idempotency key needs a user: send x-hasura-user-id"));

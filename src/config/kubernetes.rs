@@ -1,4 +1,4 @@
-//! The Kubernetes cluster on which stores run.
+//! The Kubernetes cluster on which applications and stores run.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Problems;
 
-/// The Kubernetes cluster on which stores run.
+/// The Kubernetes cluster on which applications and stores run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Kubernetes {

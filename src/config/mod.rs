@@ -6,6 +6,7 @@
 //! `config/config.example.yaml` and `northstack config show` are derived from them.
 
 mod actions;
+mod applications;
 mod argocd;
 mod auth;
 mod cache;
@@ -33,6 +34,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use actions::Actions;
+pub use applications::Applications;
 pub use argocd::Argocd;
 pub use auth::Auth;
 pub use cache::Cache;
@@ -75,8 +77,10 @@ pub struct Config {
     pub auth: Auth,
     /// The door between the GraphQL engine and this service's actions and event webhooks.
     pub actions: Actions,
-    /// The Kubernetes cluster on which stores run.
+    /// The Kubernetes cluster on which applications and stores run.
     pub kubernetes: Kubernetes,
+    /// Applications that teams deploy: under which address, and how long a rollout may take.
+    pub applications: Applications,
     /// WooCommerce stores: how many, from which images, under which address.
     pub stores: Stores,
     /// Coolify, which builds applications; off without an address.
@@ -111,6 +115,7 @@ impl Config {
         self.auth.check(problems);
         self.actions.check(problems);
         self.kubernetes.check(problems);
+        self.applications.check(problems);
         self.stores.check(problems);
         self.coolify.check(problems);
         self.rancher.check(problems);

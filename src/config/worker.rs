@@ -36,6 +36,10 @@ pub struct Worker {
     #[serde(with = "humantime_serde")]
     #[schemars(with = "String")]
     pub orphan_check: Duration,
+    /// How often preview environments whose time is over are looked for.
+    #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
+    pub preview_check: Duration,
 }
 
 impl Default for Worker {
@@ -48,6 +52,7 @@ impl Default for Worker {
             lease_sweep: Duration::from_secs(30),
             store_check: Duration::from_secs(60),
             orphan_check: Duration::from_secs(10 * 60),
+            preview_check: Duration::from_secs(60),
         }
     }
 }
@@ -61,6 +66,7 @@ impl Worker {
             ("worker.lease_sweep", self.lease_sweep),
             ("worker.store_check", self.store_check),
             ("worker.orphan_check", self.orphan_check),
+            ("worker.preview_check", self.preview_check),
         ] {
             if value < Duration::from_secs(1) || value > Duration::from_secs(86_400) {
                 problems.add(field, "must be from 1s to 1day");

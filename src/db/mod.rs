@@ -2,9 +2,11 @@
 //! and one file of queries per aggregate.
 
 pub mod alerts;
+pub mod applications;
 pub mod audit;
 pub mod audit_chain;
 pub mod claims;
+pub mod deployments;
 pub mod error;
 pub mod event_effects;
 pub mod events;
@@ -14,12 +16,14 @@ pub mod leases;
 pub mod migrate;
 pub mod operations;
 pub mod operators;
+pub mod previews;
 pub mod signals;
 pub mod steps;
 pub mod stores;
 pub mod teams;
 pub mod upkeep;
 pub mod users;
+pub mod variables;
 
 mod connect;
 mod health;

@@ -104,6 +104,9 @@ impl Stack {
             if !named("stores.public_port") {
                 loader = loader.set("stores.public_port", options.store_port);
             }
+            if !named("applications.public_port") {
+                loader = loader.set("applications.public_port", options.store_port);
+            }
             stack.kubernetes = Some(simulator);
         }
         let loader = local_defaults(loader, state, options, &named, given.config.server.port)?;

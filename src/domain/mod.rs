@@ -7,11 +7,14 @@ mod placement;
 mod redacted;
 mod status;
 mod store_id;
+pub mod workload;
 
 pub use actor::{Actor, TeamRole};
 pub use email::Email;
 pub use error::{Code, Error, Result};
 pub use placement::Placement;
 pub use redacted::Redacted;
-pub use status::{ClusterStatus, DeploymentStatus, OperationStatus, StepStatus, StoreStatus};
+pub use status::{
+    ApplicationStatus, ClusterStatus, DeploymentStatus, OperationStatus, PreviewStatus, StepStatus, StoreStatus,
+};
 pub use store_id::StoreId;

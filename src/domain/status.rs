@@ -103,12 +103,54 @@ status! {
         Running => [Superseded, RolledBack, Failed],
         /// A newer deployment took its place.
         Superseded => [],
-        /// Did not become ready.
-        Failed => [],
+        /// Did not become ready; what there is of it is kept. A retry goes on with it, a cancellation removes it.
+        Failed => [Queued, Deploying, Cancelled],
         /// An earlier revision took its place again.
         RolledBack => [],
         /// Stopped on request.
         Cancelled => [],
+    }
+}
+
+status! {
+    /// An application's life.
+    ApplicationStatus {
+        /// Never deployed.
+        Created => [Deploying, Failed, Deleting],
+        /// A revision is being rolled out, or its size is being changed.
+        Deploying => [Created, Running, Degraded, Stopped, Failed, Deleting],
+        /// Serves traffic.
+        Running => [Deploying, Degraded, Stopped, Failed, Deleting],
+        /// Serves traffic by an earlier revision: the newest one failed.
+        Degraded => [Deploying, Running, Stopped, Failed, Deleting],
+        /// Without pods, on request.
+        Stopped => [Deploying, Running, Failed, Deleting],
+        /// Serves nothing: its only revision failed.
+        Failed => [Deploying, Running, Stopped, Deleting],
+        /// Being removed.
+        Deleting => [Deleted, Failed],
+        /// Gone.
+        Deleted => [],
+    }
+}
+
+status! {
+    /// A preview environment's life.
+    PreviewStatus {
+        /// Waits for its turn.
+        Queued => [Building, Deploying, Failed, Deleting, Deleted],
+        /// Its image is being built.
+        Building => [Deploying, Failed, Deleting],
+        /// Its objects are being made.
+        Deploying => [Running, Failed, Deleting],
+        /// Serves traffic.
+        Running => [Deploying, Failed, Deleting],
+        /// Did not become ready; what there is of it is kept.
+        Failed => [Queued, Deleting],
+        /// Its namespace is being removed.
+        Deleting => [Deleted, Failed],
+        /// Nothing of it is left in the cluster.
+        Deleted => [],
     }
 }
 

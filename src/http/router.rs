@@ -11,7 +11,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, any, on};
 
-use super::actions::{identity, operations, stores as store_actions};
+use super::actions::{applications, deployments, identity, operations, previews, stores as store_actions, variables};
 use super::edge::{self, backend};
 use super::state::Face;
 use super::{ActionError, AppState, RestError, SignedIn, auth, events, extract, health, pages, remote_schema, stores};
@@ -66,6 +66,19 @@ pub fn routes() -> Vec<Route> {
         post("/api/v1/auth/refresh", Public, auth::refresh),
         post("/api/v1/auth/logout", Public, auth::logout),
         get("/api/v1/auth/me", SignedIn, auth::me),
+        // Applications and deployments.
+        post("/actions/deployApplication", Hasura, deployments::deploy),
+        post("/actions/rollbackDeployment", Hasura, deployments::rollback),
+        post("/actions/promoteDeployment", Hasura, deployments::promote),
+        post("/actions/abortDeployment", Hasura, deployments::abort),
+        post("/actions/compareRevisions", Hasura, deployments::compare),
+        post("/actions/scaleApplication", Hasura, applications::scale),
+        post("/actions/restartApplication", Hasura, applications::restart),
+        post("/actions/startApplication", Hasura, applications::start),
+        post("/actions/stopApplication", Hasura, applications::stop),
+        post("/actions/createPreviewEnvironment", Hasura, previews::create),
+        post("/actions/deletePreviewEnvironment", Hasura, previews::delete),
+        post("/actions/setEnvironmentVariables", Hasura, variables::set),
         // Stores and operations.
         post("/actions/createStore", Hasura, store_actions::create),
         post("/actions/retryStore", Hasura, store_actions::retry),

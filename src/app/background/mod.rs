@@ -4,6 +4,7 @@
 mod findings;
 mod leases;
 mod orphans;
+mod previews;
 mod stores;
 
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 pub use findings::Changes;
 pub use leases::{Swept, sweep as sweep_leases};
 pub use orphans::find as find_orphans;
+pub use previews::expire as expire_previews;
 pub use stores::check as check_stores;
 
 use super::App;
@@ -39,6 +41,8 @@ pub enum Reconciler {
     Stores,
     /// Looks for namespaces of stores that are not there any more.
     Orphans,
+    /// Removes preview environments whose time is over.
+    Previews,
 }
 
 impl Reconciler {
@@ -52,6 +56,7 @@ impl Reconciler {
             Self::Leases => settings.lease_sweep,
             Self::Stores => settings.store_check,
             Self::Orphans => settings.orphan_check,
+            Self::Previews => settings.preview_check,
         }
     }
 
@@ -60,6 +65,7 @@ impl Reconciler {
             Self::Leases => sweep_leases(app).map_ok(drop).boxed(),
             Self::Stores => check_stores(app).map_ok(drop).boxed(),
             Self::Orphans => find_orphans(app).map_ok(drop).boxed(),
+            Self::Previews => expire_previews(app).map_ok(drop).boxed(),
         }
     }
 }

@@ -8,14 +8,14 @@ use clap::{Args, Subcommand};
 
 use super::{Context, Exit};
 use crate::app::Provisioning;
-use crate::config::Stores;
+use crate::config::Config;
 use crate::domain::Result;
 use crate::vendors::kubernetes::Client;
 use crate::workflow::{Registry, faults};
 
 /// Every flow of this binary. The steps of a flow are the same whatever the cluster.
 fn flows() -> Result<Registry> {
-    Ok(Provisioning::new(Client::unconnected()?, Stores::default(), Duration::MAX).flows)
+    Ok(Provisioning::new(Client::unconnected()?, &Config::default(), Duration::MAX).flows)
 }
 
 /// Arguments of `northstack admin`.

@@ -3,9 +3,13 @@
 //! A handler takes [`Action<Input>`] and answers [`ActionResult`](super::ActionResult); `?` on a
 //! [`domain::Error`](crate::domain::Error) gives Hasura's 4xx form.
 
+pub mod applications;
+pub mod deployments;
 pub mod identity;
 pub mod operations;
+pub mod previews;
 pub mod stores;
+pub mod variables;
 
 use std::collections::HashMap;
 

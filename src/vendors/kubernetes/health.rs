@@ -21,6 +21,86 @@ impl Readiness {
     }
 }
 
+/// What keeps a Deployment from being ready.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trouble {
+    /// It asks for what there cannot be, such as an image by a name that is none.
+    Hopeless,
+    /// An image cannot be pulled.
+    Image,
+    /// A container cannot be started.
+    Configuration,
+    /// A container ends again and again.
+    Crash {
+        /// How often it was restarted.
+        restarts: i32,
+    },
+    /// No node has room for a pod.
+    Unschedulable,
+    /// The cluster refuses to make pods, such as by a quota.
+    Refused,
+    /// Its containers run, but are not ready.
+    NotReady,
+}
+
+/// What keeps a Deployment from being ready, in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diagnosis {
+    /// The kind.
+    pub trouble: Trouble,
+    /// The words, with the cluster's own.
+    pub text: String,
+}
+
+/// How far a Deployment is with the template that was last applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rollout {
+    /// Pods that are wanted.
+    pub wanted: i32,
+    /// Pods of the newest template that are ready.
+    pub ready: i32,
+    /// Whether all of them are available and no other pod is left.
+    pub complete: bool,
+}
+
+/// How far a Deployment is, as `kubectl rollout status` judges it.
+pub fn rolled_out(deployment: &Deployment) -> Rollout {
+    let wanted = deployment.spec.replicas.unwrap_or(1);
+    let none = Rollout { wanted, ready: 0, complete: false };
+    let Some(status) = &deployment.status else { return none };
+    // A status of an older generation says nothing about what was last applied.
+    if status.observed_generation < deployment.metadata.generation {
+        return none;
+    }
+    let updated = status.updated_replicas.unwrap_or(0);
+    let alone = status.replicas.unwrap_or(0) == updated;
+    let ready = status.ready_replicas.unwrap_or(0).min(updated);
+    let complete = alone && updated == wanted && status.available_replicas.unwrap_or(0) >= wanted;
+    Rollout { wanted, ready, complete }
+}
+
+/// Why a Deployment is not ready, as far as it or its pods say so.
+pub fn diagnose(deployment: &Deployment, pods: &[Pod]) -> Option<Diagnosis> {
+    let going = |pod: &&Pod| pod.metadata.deletion_timestamp.is_none();
+    let stalled = || stalled(deployment).map(|text| Diagnosis { trouble: Trouble::Refused, text });
+    let living: Vec<&Pod> = pods.iter().filter(going).collect();
+    living
+        .iter()
+        .find_map(|pod| pod_trouble(pod))
+        .or_else(stalled)
+        .or_else(|| living.iter().find_map(|pod| unready(pod)))
+}
+
+/// A container that runs and is not ready.
+fn unready(pod: &Pod) -> Option<Diagnosis> {
+    let containers = pod.status.as_ref()?.container_statuses.as_ref()?;
+    let running = |it: &&ContainerStatus| !it.ready && it.state.as_ref().is_some_and(|state| state.running.is_some());
+    containers.iter().find(running).map(|_| Diagnosis {
+        trouble: Trouble::NotReady,
+        text: "its container runs, but its readiness probe does not succeed".to_owned(),
+    })
+}
+
 /// Judges a Deployment by what was observed. `pods` are those that its selector finds.
 pub fn readiness(deployment: &Deployment, pods: &[Pod]) -> Readiness {
     let wanted = deployment.spec.replicas.unwrap_or(1);
@@ -30,7 +110,11 @@ pub fn readiness(deployment: &Deployment, pods: &[Pod]) -> Readiness {
         return Readiness { wanted, ready: 0, reason: None };
     }
     let ready = status.ready_replicas.unwrap_or(0).min(status.updated_replicas.unwrap_or(0));
-    let reason = if ready >= wanted { None } else { pods.iter().find_map(pod_reason).or_else(|| stalled(deployment)) };
+    let reason = if ready >= wanted {
+        None
+    } else {
+        pods.iter().find_map(pod_trouble).map(|it| it.text).or_else(|| stalled(deployment))
+    };
     Readiness { wanted, ready, reason }
 }
 
@@ -47,7 +131,7 @@ fn stalled(deployment: &Deployment) -> Option<String> {
     })
 }
 
-fn pod_reason(pod: &Pod) -> Option<String> {
+fn pod_trouble(pod: &Pod) -> Option<Diagnosis> {
     let status = pod.status.as_ref()?;
     let unscheduled = status.conditions.iter().flatten().find(|condition| {
         condition.type_ == "PodScheduled"
@@ -55,26 +139,28 @@ fn pod_reason(pod: &Pod) -> Option<String> {
             && condition.reason.as_deref() == Some("Unschedulable")
     });
     if let Some(condition) = unscheduled {
-        return Some(explain("no node has room for it", "Unschedulable", condition.message.as_deref()));
+        let text = explain("no node has room for it", "Unschedulable", condition.message.as_deref());
+        return Some(Diagnosis { trouble: Trouble::Unschedulable, text });
     }
     let containers = status.init_container_statuses.iter().flatten().chain(status.container_statuses.iter().flatten());
-    containers.into_iter().find_map(container_reason)
+    containers.into_iter().find_map(container_trouble)
 }
 
-fn container_reason(container: &ContainerStatus) -> Option<String> {
+fn container_trouble(container: &ContainerStatus) -> Option<Diagnosis> {
     let waiting = container.state.as_ref()?.waiting.as_ref()?;
     let reason = waiting.reason.as_deref().unwrap_or_default();
-    let words = match reason {
-        "ErrImagePull" | "ImagePullBackOff" | "InvalidImageName" | "ErrImageNeverPull" | "RegistryUnavailable" => {
-            "its image cannot be pulled"
+    let (trouble, words) = match reason {
+        "InvalidImageName" | "ErrImageNeverPull" => (Trouble::Hopeless, "its image cannot be pulled"),
+        "ErrImagePull" | "ImagePullBackOff" | "RegistryUnavailable" => (Trouble::Image, "its image cannot be pulled"),
+        "CrashLoopBackOff" => {
+            (Trouble::Crash { restarts: container.restart_count }, "its container crashes again and again")
         }
-        "CrashLoopBackOff" => "its container crashes again and again",
         "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError" => {
-            "its container cannot be started"
+            (Trouble::Configuration, "its container cannot be started")
         }
         _ => return None,
     };
-    Some(explain(words, reason, waiting.message.as_deref()))
+    Some(Diagnosis { trouble, text: explain(words, reason, waiting.message.as_deref()) })
 }
 
 fn explain(words: &str, reason: &str, message: Option<&str>) -> String {

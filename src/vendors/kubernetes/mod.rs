@@ -10,7 +10,7 @@ mod proxy;
 pub use client::{Client, Source};
 pub use error::translate;
 pub use exec::{Command, Output};
-pub use health::{Readiness, readiness};
+pub use health::{Diagnosis, Readiness, Rollout, Trouble, diagnose, readiness, rolled_out};
 pub use proxy::Answer;
 
 /// The field manager under which everything is applied.

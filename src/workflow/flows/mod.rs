@@ -1,3 +1,4 @@
 //! The flows, one directory each.
 
+pub mod application;
 pub mod store;

@@ -3,7 +3,11 @@
 use std::collections::BTreeSet;
 
 use northstack::db::{Db, migrate};
-use northstack::domain::{ClusterStatus, Code, DeploymentStatus, OperationStatus, StepStatus, StoreStatus, TeamRole};
+use northstack::domain::workload::Strategy;
+use northstack::domain::{
+    ApplicationStatus, ClusterStatus, Code, DeploymentStatus, OperationStatus, PreviewStatus, StepStatus, StoreStatus,
+    TeamRole,
+};
 use sqlx::Executor;
 use strum::IntoEnumIterator;
 
@@ -141,7 +145,10 @@ async fn check_constraints_hold_the_domains_words() {
         ("stores", "status", words::<StoreStatus>()),
         ("operations", "status", words::<OperationStatus>()),
         ("operation_steps", "status", words::<StepStatus>()),
+        ("applications", "status", words::<ApplicationStatus>()),
+        ("applications", "strategy", words::<Strategy>()),
         ("deployments", "status", words::<DeploymentStatus>()),
+        ("preview_environments", "status", words::<PreviewStatus>()),
         ("clusters", "status", words::<ClusterStatus>()),
         ("team_members", "role", words::<TeamRole>()),
     ] {

@@ -157,11 +157,11 @@ async fn a_cancelled_and_a_discarded_creation_leave_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broken_image_is_named_as_the_reason() {
     let town = Town::new(store::CREATE).await;
-    let mut settings = (*town.provisioning().settings).clone();
-    settings.mysql_image = "mysql:missing".to_owned();
-    settings.mysql_ready_timeout = std::time::Duration::from_secs(1);
+    let mut config = town.service.config.clone();
+    config.stores.mysql_image = "mysql:missing".to_owned();
+    config.stores.mysql_ready_timeout = std::time::Duration::from_secs(1);
     let broken =
-        northstack::app::Provisioning::new(town.kubernetes.clone(), settings, std::time::Duration::from_millis(10));
+        northstack::app::Provisioning::new(town.kubernetes.clone(), &config, std::time::Duration::from_millis(10));
     town.kubernetes.version().await.unwrap();
     let made = town.create("My Shop").await;
     let runner = northstack::workflow::Runner::new(

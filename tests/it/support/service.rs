@@ -73,7 +73,7 @@ impl Service {
     /// A service whose stores live in a cluster; what is waited for is looked at very often.
     pub async fn provisioned(kubernetes: Client, change: impl FnOnce(&mut Config)) -> Self {
         let provision = |app: App, config: &Config| {
-            app.with_provisioning(Provisioning::new(kubernetes, config.stores.clone(), Duration::from_millis(10)))
+            app.with_provisioning(Provisioning::new(kubernetes, config, Duration::from_millis(10)))
         };
         Self::assemble(change, provision, |_| Backend::Embedded(Router::new())).await
     }

@@ -1,0 +1,248 @@
+//! Deployments of applications, and the revisions that they recorded.
+
+use serde_json::Value;
+use sqlx::{PgConnection, PgExecutor};
+use uuid::Uuid;
+
+use super::error::while_doing;
+use crate::domain::workload::{Image, SecretVersion, Workload};
+use crate::domain::{DeploymentStatus, Error, Result};
+
+/// A deployment's row.
+#[derive(Debug, Clone)]
+pub struct Deployment {
+    /// Its id.
+    pub id: Uuid,
+    /// The application.
+    pub application_id: Uuid,
+    /// The operation that carries it out.
+    pub operation_id: Option<Uuid>,
+    /// Its revision's number.
+    pub revision: i32,
+    /// Its status word.
+    pub status: String,
+    /// How it takes the place of the one before.
+    pub strategy: String,
+    /// The revision that it restores, if it is a rollback.
+    pub restored_revision: Option<i32>,
+    /// How far it is, for people.
+    pub progress: Value,
+}
+
+/// A deployment to be inserted, in status `queued`.
+#[derive(Debug)]
+pub struct Insert<'a> {
+    /// The application.
+    pub application_id: Uuid,
+    /// What it runs.
+    pub workload: &'a Workload,
+    /// The user who asked.
+    pub requested_by: Option<Uuid>,
+    /// The revision that it restores, if it is a rollback.
+    pub restored_revision: Option<i32>,
+    /// What is known of it from the start, for people.
+    pub progress: &'a Value,
+}
+
+/// The number of an application's next revision. Call it while the application's row is locked.
+pub async fn next_revision(db: &mut PgConnection, application: Uuid) -> Result<i32> {
+    sqlx::query_scalar!(
+        "select coalesce(max(revision), 0) + 1 as \"next!\" from deployments where application_id = $1",
+        application
+    )
+    .fetch_one(db)
+    .await
+    .map_err(while_doing("number a revision"))
+}
+
+/// Inserts a deployment and its revision.
+pub async fn insert(db: &mut PgConnection, new: &Insert<'_>) -> Result<Uuid> {
+    let workload = new.workload;
+    let id = sqlx::query_scalar!(
+        "insert into deployments
+           (application_id, revision, strategy, image, commit_sha, requested_by, restored_revision, progress)
+         values ($1, $2, $3, $4, $5, $6, $7, $8) returning id",
+        new.application_id,
+        workload.revision,
+        workload.strategy.as_str(),
+        workload.image.as_str(),
+        workload.commit,
+        new.requested_by,
+        new.restored_revision,
+        new.progress
+    )
+    .fetch_one(&mut *db)
+    .await
+    .map_err(while_doing("insert a deployment"))?;
+    let json = |value: Result<Value, serde_json::Error>| {
+        value.map_err(|source| Error::internal("write a revision's settings", source))
+    };
+    sqlx::query!(
+        "insert into deployment_revisions
+           (application_id, deployment_id, number, image, commit_sha, environment, secret_versions, replicas, resources,
+            strategy, port, settings)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+        new.application_id,
+        id,
+        workload.revision,
+        workload.image.as_str(),
+        workload.commit,
+        json(serde_json::to_value(&workload.variables))?,
+        json(serde_json::to_value(&workload.secrets))?,
+        i32::try_from(workload.replicas).unwrap_or(i32::MAX),
+        json(serde_json::to_value(&workload.resources))?,
+        workload.strategy.as_str(),
+        i32::from(workload.port),
+        json(serde_json::to_value(&workload.settings))?
+    )
+    .execute(db)
+    .await
+    .map_err(while_doing("insert a revision"))?;
+    Ok(id)
+}
+
+/// Says which operation carries a deployment out.
+pub async fn set_operation(db: &mut PgConnection, id: Uuid, operation: Uuid) -> Result<()> {
+    sqlx::query!("update deployments set operation_id = $2 where id = $1", id, operation)
+        .execute(db)
+        .await
+        .map_err(while_doing("give a deployment its operation"))
+        .map(drop)
+}
+
+/// A deployment by its id.
+pub async fn find(db: impl PgExecutor<'_>, id: Uuid) -> Result<Option<Deployment>> {
+    sqlx::query_as!(
+        Deployment,
+        "select id, application_id, operation_id, revision, status, strategy, restored_revision, progress
+         from deployments where id = $1 and deleted_at is null",
+        id
+    )
+    .fetch_optional(db)
+    .await
+    .map_err(while_doing("read a deployment"))
+}
+
+/// The deployment that an operation carries out.
+pub async fn of_operation(db: impl PgExecutor<'_>, operation: Uuid) -> Result<Option<Deployment>> {
+    sqlx::query_as!(
+        Deployment,
+        "select id, application_id, operation_id, revision, status, strategy, restored_revision, progress
+         from deployments where operation_id = $1 order by created_at limit 1",
+        operation
+    )
+    .fetch_optional(db)
+    .await
+    .map_err(while_doing("read an operation's deployment"))
+}
+
+/// An application's revision by its number.
+pub async fn revision(db: impl PgExecutor<'_>, application: Uuid, number: i32) -> Result<Option<Workload>> {
+    let row = sqlx::query!(
+        "select number, image, commit_sha, environment, secret_versions, replicas, resources, strategy, port, settings
+         from deployment_revisions where application_id = $1 and number = $2",
+        application,
+        number
+    )
+    .fetch_optional(db)
+    .await
+    .map_err(while_doing("read a revision"))?;
+    let Some(row) = row else { return Ok(None) };
+    let unreadable = |source: serde_json::Error| Error::internal("read a revision's settings", source);
+    let secrets: std::collections::BTreeMap<String, SecretVersion> =
+        serde_json::from_value(row.secret_versions).map_err(unreadable)?;
+    Ok(Some(Workload {
+        revision: row.number,
+        image: Image::parse("image", row.image.as_deref().unwrap_or_default())?,
+        commit: row.commit_sha,
+        port: u16::try_from(row.port).unwrap_or_default(),
+        replicas: u32::try_from(row.replicas).unwrap_or_default(),
+        resources: serde_json::from_value(row.resources).map_err(unreadable)?,
+        variables: serde_json::from_value(row.environment).map_err(unreadable)?,
+        secrets,
+        strategy: crate::domain::workload::Strategy::parse(&row.strategy)?,
+        settings: serde_json::from_value(row.settings).map_err(unreadable)?,
+    }))
+}
+
+/// The number of the revision that serves an application's traffic, other than `except`.
+pub async fn running(db: impl PgExecutor<'_>, application: Uuid, except: Option<Uuid>) -> Result<Option<i32>> {
+    sqlx::query_scalar!(
+        "select revision from deployments
+         where application_id = $1 and status = 'running' and id is distinct from $2 order by revision desc limit 1",
+        application,
+        except
+    )
+    .fetch_optional(db)
+    .await
+    .map_err(while_doing("find the running revision"))
+}
+
+/// The number of the newest revision before another that once served an application's traffic.
+pub async fn served_before(db: impl PgExecutor<'_>, application: Uuid, number: i32) -> Result<Option<i32>> {
+    sqlx::query_scalar!(
+        "select revision from deployments
+         where application_id = $1 and revision < $2 and status in ('running', 'superseded', 'rolled_back')
+           and finished_at is not null and started_at is not null
+         order by revision desc limit 1",
+        application,
+        number
+    )
+    .fetch_optional(db)
+    .await
+    .map_err(while_doing("find the revision before"))
+}
+
+fn before(to: DeploymentStatus) -> Vec<String> {
+    <DeploymentStatus as strum::IntoEnumIterator>::iter()
+        .filter(|status| status.may_become(to))
+        .map(|status| status.as_str().to_owned())
+        .collect()
+}
+
+/// Moves a deployment to a status if it is in one from which that is legal. False when it is not.
+pub async fn move_to(db: &mut PgConnection, id: Uuid, to: DeploymentStatus, error: Option<&str>) -> Result<bool> {
+    sqlx::query!(
+        "update deployments set
+           status = $2, error = $3,
+           started_at = case when $2 = 'deploying' then coalesce(started_at, now()) else started_at end,
+           finished_at = case when $2 in ('queued', 'deploying', 'paused') then null
+                              else coalesce(finished_at, now()) end
+         where id = $1 and status = any($4)",
+        id,
+        to.as_str(),
+        error,
+        &before(to)
+    )
+    .execute(db)
+    .await
+    .map_err(while_doing("change a deployment's status"))
+    .map(|done| done.rows_affected() == 1)
+}
+
+/// Says that a deployment took the place of every other one that was running.
+pub async fn replace(db: &mut PgConnection, application: Uuid, by: Uuid, to: DeploymentStatus) -> Result<()> {
+    sqlx::query!(
+        "update deployments set status = $3 where application_id = $1 and id <> $2 and status = 'running'",
+        application,
+        by,
+        to.as_str()
+    )
+    .execute(db)
+    .await
+    .map_err(while_doing("replace the running deployment"))
+    .map(drop)
+}
+
+/// Says how far a deployment is: the keys given are set, the others stay.
+pub async fn progress(db: &mut PgConnection, id: Uuid, progress: &Value) -> Result<()> {
+    sqlx::query!(
+        "update deployments set progress = progress || $2 where id = $1 and progress || $2 <> progress",
+        id,
+        progress
+    )
+    .execute(db)
+    .await
+    .map_err(while_doing("record a deployment's progress"))
+    .map(drop)
+}

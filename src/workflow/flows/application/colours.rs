@@ -1,0 +1,107 @@
+//! The steps that bring a revision up beside the one that serves, switch, and remove the earlier one.
+
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1::Service;
+use serde_json::{Value, json};
+
+use super::super::super::flow::{Progress, StepContext};
+use super::canary::paused;
+use super::names::{Colour, Slot};
+use super::prepare::Before;
+use super::{Needs, Rollout, judge, manifests, objects};
+use crate::db::deployments;
+use crate::domain::Result;
+
+/// The signal that lets the new colour take over.
+pub const PROMOTE: &str = "promote";
+
+/// The colour of the new revision: the other one, or the first where nothing serves.
+fn next(before: &Before) -> Slot {
+    Slot::Stable(match (before.revision, before.colour) {
+        (Some(_), Colour::Blue) => Colour::Green,
+        (Some(_), Colour::Green) | (None, _) => Colour::Blue,
+    })
+}
+
+/// Starts the new colour at its full size, with a Service of its own under which it can be looked at.
+pub(super) async fn candidate(needs: Arc<Needs>, context: StepContext) -> Result<Progress> {
+    let rollout = Rollout::new(needs, &context)?;
+    let before = Before::of(&context)?;
+    let (target, slot) = (rollout.target(), next(&before));
+    let replicas = manifests::replicas(rollout.workload(), Some(before.replicas));
+    let deployment = manifests::deployment(target, rollout.workload(), slot, replicas, None)?;
+    rollout.kubernetes().apply(&target.namespace, &deployment).await?;
+    if before.revision.is_some() {
+        let service = manifests::preview_service(target, rollout.workload(), slot.colour())?;
+        rollout.kubernetes().apply(&target.namespace, &service).await?;
+    }
+    Ok(Progress::Done(json!({ "colour": slot.colour() })))
+}
+
+pub(super) async fn no_candidate(needs: Arc<Needs>, context: StepContext) -> Result<Progress> {
+    let rollout = Rollout::new(needs, &context)?;
+    let (target, slot) = (rollout.target(), next(&Before::of(&context)?));
+    rollout.kubernetes().delete::<Service>(&target.namespace, &target.preview()).await?;
+    objects::remove(&rollout.needs, target, slot).await
+}
+
+pub(super) async fn ready(needs: Arc<Needs>, context: StepContext) -> Result<Progress> {
+    let rollout = Rollout::new(needs, &context)?;
+    let slot = next(&Before::of(&context)?);
+    judge::slot_ready(&rollout.needs, rollout.target(), slot, rollout.workload(), context.elapsed()).await
+}
+
+/// Waits for a person, unless the application says that none is needed or nothing else serves.
+pub(super) async fn promotion(needs: Arc<Needs>, context: StepContext) -> Result<Progress> {
+    let rollout = Rollout::new(needs, &context)?;
+    let before = Before::of(&context)?;
+    let asked = before.revision.is_some() && !rollout.workload().settings.blue_green.auto_promote;
+    let wait = asked && context.signal::<Value>(PROMOTE).await?.is_none();
+    let mut tx = context.transaction().await?;
+    deployments::move_to(&mut tx, rollout.input.deployment, paused(wait), None).await?;
+    tx.commit().await?;
+    if !wait {
+        return Ok(Progress::done());
+    }
+    let colour = next(&before).colour().as_str();
+    let preview = rollout.target().preview();
+    let detail = format!("{colour} is ready, and reached within the cluster as {preview}; waits for its promotion");
+    Ok(Progress::Park { detail, wake: None })
+}
+
+/// Leads the traffic to the new colour.
+pub(super) async fn switch(needs: Arc<Needs>, context: StepContext) -> Result<Progress> {
+    let rollout = Rollout::new(needs, &context)?;
+    let colour = next(&Before::of(&context)?).colour();
+    objects::publish(&rollout.needs, rollout.target(), rollout.workload(), colour).await?;
+    Ok(Progress::Done(json!({ "url": rollout.target().url(&rollout.needs.settings, rollout.workload()) })))
+}
+
+pub(super) async fn scaling(needs: Arc<Needs>, context: StepContext) -> Result<Progress> {
+    let rollout = Rollout::new(needs, &context)?;
+    let slot = next(&Before::of(&context)?);
+    objects::limit(&rollout.needs, rollout.target(), rollout.workload(), slot).await?;
+    Ok(Progress::done())
+}
+
+/// Removes the colour that served before.
+pub(super) async fn retire(needs: Arc<Needs>, context: StepContext) -> Result<Progress> {
+    let rollout = Rollout::new(needs, &context)?;
+    let (before, target) = (Before::of(&context)?, rollout.target());
+    rollout.kubernetes().delete::<Service>(&target.namespace, &target.preview()).await?;
+    if before.revision.is_none() {
+        return Ok(Progress::done());
+    }
+    objects::remove(&rollout.needs, target, before.slot()).await
+}
+
+/// Brings the colour back that served before.
+pub(super) async fn bring_back(needs: Arc<Needs>, context: StepContext) -> Result<Progress> {
+    let rollout = Rollout::new(needs, &context)?;
+    let before = Before::of(&context)?;
+    let Some(number) = before.revision else { return Ok(Progress::done()) };
+    let earlier = rollout.revision(&context, number).await?;
+    objects::configure(&rollout.needs, rollout.target(), &earlier).await?;
+    objects::bring_back(&rollout.needs, rollout.target(), &earlier, &before, &context).await
+}

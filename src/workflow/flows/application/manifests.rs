@@ -1,0 +1,211 @@
+//! The objects of an application, as they are applied. Pure: a workload and a place in, manifests out.
+
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Service};
+use k8s_openapi::api::networking::v1::Ingress;
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::names::{self, Colour, Slot, Target};
+use crate::domain::workload::{Autoscaling, Strategy, Workload};
+use crate::domain::{Error, Result};
+
+fn object<T: DeserializeOwned>(manifest: Value) -> Result<T> {
+    serde_json::from_value(manifest).map_err(|source| Error::internal("build a manifest", source))
+}
+
+fn labels(target: &Target, more: &[(&str, &str)]) -> Value {
+    let mut labels = json!({
+        "app.kubernetes.io/name": target.workload,
+        names::MANAGED_BY.0: names::MANAGED_BY.1,
+        names::APPLICATION: target.application.to_string(),
+    });
+    for (key, value) in more {
+        labels[*key] = json!(value);
+    }
+    labels
+}
+
+fn metadata(target: &Target, name: &str, more: &[(&str, &str)]) -> Value {
+    json!({ "name": name, "namespace": target.namespace, "labels": labels(target, more) })
+}
+
+pub(super) fn namespace(target: &Target) -> Result<Namespace> {
+    object(json!({
+        "apiVersion": "v1", "kind": "Namespace",
+        "metadata": { "name": target.namespace, "labels": {
+            names::MANAGED_BY.0: names::MANAGED_BY.1,
+            names::PROJECT: target.project.to_string(),
+            names::ENVIRONMENT: target.environment,
+        } },
+    }))
+}
+
+/// The plain variables of a revision. Each revision has its own, so that pods of an older one keep theirs.
+pub(super) fn config_map(target: &Target, workload: &Workload) -> Result<ConfigMap> {
+    let revision = workload.revision.to_string();
+    object(json!({
+        "apiVersion": "v1", "kind": "ConfigMap",
+        "metadata": metadata(target, &target.configuration(workload.revision), &[(names::REVISION, &revision)]),
+        "data": workload.variables,
+    }))
+}
+
+/// A Deployment in a slot with so many pods; `restarted` is the operation that last replaced its pods.
+pub(super) fn deployment(
+    target: &Target,
+    workload: &Workload,
+    slot: Slot,
+    replicas: u32,
+    restarted: Option<&str>,
+) -> Result<Deployment> {
+    let revision = workload.revision.to_string();
+    let own = [(names::COLOUR, slot.colour().as_str()), (names::TRACK, slot.track())];
+    let with_revision = [own.as_slice(), &[(names::REVISION, revision.as_str())]].concat();
+    let strategy = match workload.strategy {
+        Strategy::Recreate => json!({ "type": "Recreate" }),
+        // A pod goes when another has come: the old revision serves until the new one does.
+        _ => json!({ "type": "RollingUpdate", "rollingUpdate": { "maxUnavailable": 0, "maxSurge": "25%" } }),
+    };
+    let annotations = restarted.map_or_else(|| json!({}), |operation| json!({ names::RESTARTED: operation }));
+    object(json!({
+        "apiVersion": "apps/v1", "kind": "Deployment",
+        "metadata": metadata(target, &slot.name(target), &with_revision),
+        "spec": {
+            "replicas": replicas,
+            "revisionHistoryLimit": 3,
+            "strategy": strategy,
+            "selector": { "matchLabels": {
+                names::APPLICATION: target.application.to_string(),
+                names::COLOUR: slot.colour().as_str(),
+                names::TRACK: slot.track(),
+            } },
+            "template": {
+                "metadata": { "labels": labels(target, &with_revision), "annotations": annotations },
+                "spec": pod(target, workload),
+            },
+        },
+    }))
+}
+
+fn pod(target: &Target, workload: &Workload) -> Value {
+    let configuration = target.configuration(workload.revision);
+    let mut sources = vec![json!({ "configMapRef": { "name": configuration } })];
+    if !workload.secrets.is_empty() {
+        sources.push(json!({ "secretRef": { "name": configuration } }));
+    }
+    let settings = &workload.settings;
+    let mut container = json!({
+        "name": names::CONTAINER,
+        "image": workload.image,
+        "ports": [{ "name": "http", "containerPort": workload.port }],
+        "env": [{ "name": "PORT", "value": workload.port.to_string() }],
+        "envFrom": sources,
+        "resources": workload.resources,
+        "securityContext": { "allowPrivilegeEscalation": false },
+    });
+    // A variable of the application's own comes first.
+    if workload.variables.contains_key("PORT") || workload.secrets.contains_key("PORT") {
+        container["env"] = json!([]);
+    }
+    for (key, words) in [("command", &settings.command), ("args", &settings.args)] {
+        if !words.is_empty() {
+            container[key] = json!(words);
+        }
+    }
+    match &settings.health {
+        Some(health) => {
+            let probe = |threshold: u32| {
+                json!({
+                    "httpGet": { "path": health.path, "port": "http" },
+                    "initialDelaySeconds": health.initial_delay_seconds, "periodSeconds": health.period_seconds,
+                    "timeoutSeconds": health.timeout_seconds, "failureThreshold": threshold,
+                })
+            };
+            container["readinessProbe"] = probe(health.failure_threshold);
+            // What is slow is taken out of service long before it is killed.
+            container["livenessProbe"] = probe(health.failure_threshold.saturating_mul(4));
+        }
+        None => container["readinessProbe"] = json!({ "tcpSocket": { "port": "http" }, "periodSeconds": 5 }),
+    }
+    json!({ "automountServiceAccountToken": false, "containers": [container] })
+}
+
+/// The Service, leading to the pods of a colour. The port is named, so that each pod's own number counts.
+pub(super) fn service(target: &Target, workload: &Workload, colour: Colour) -> Result<Service> {
+    service_named(target, workload, &target.workload, colour)
+}
+
+/// The Service of a colour that does not serve yet, for those who look at it first.
+pub(super) fn preview_service(target: &Target, workload: &Workload, colour: Colour) -> Result<Service> {
+    service_named(target, workload, &target.preview(), colour)
+}
+
+fn service_named(target: &Target, workload: &Workload, name: &str, colour: Colour) -> Result<Service> {
+    let revision = workload.revision.to_string();
+    object(json!({
+        "apiVersion": "v1", "kind": "Service",
+        "metadata": metadata(target, name, &[(names::REVISION, &revision)]),
+        "spec": {
+            "selector": { names::APPLICATION: target.application.to_string(), names::COLOUR: colour.as_str() },
+            "ports": [{ "name": "http", "port": 80, "targetPort": "http", "protocol": "TCP" }],
+        },
+    }))
+}
+
+/// The route from the host name to the Service. Without a class the cluster's default serves it.
+pub(super) fn ingress(target: &Target, workload: &Workload, host: &str, class: Option<&str>) -> Result<Ingress> {
+    let mut spec = json!({ "rules": [{ "host": host, "http": { "paths": [{
+        "path": "/", "pathType": "Prefix",
+        "backend": { "service": { "name": target.workload, "port": { "name": "http" } } },
+    }] } }] });
+    if let Some(class) = class {
+        spec["ingressClassName"] = json!(class);
+    }
+    let revision = workload.revision.to_string();
+    object(json!({
+        "apiVersion": "networking.k8s.io/v1", "kind": "Ingress",
+        "metadata": metadata(target, &target.workload, &[(names::REVISION, &revision)]),
+        "spec": spec,
+    }))
+}
+
+/// The autoscaler of the Deployment of a colour.
+pub(super) fn autoscaler(target: &Target, scaling: &Autoscaling, slot: Slot) -> Result<HorizontalPodAutoscaler> {
+    object(json!({
+        "apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler",
+        "metadata": metadata(target, &target.workload, &[]),
+        "spec": {
+            "scaleTargetRef": { "apiVersion": "apps/v1", "kind": "Deployment", "name": slot.name(target) },
+            "minReplicas": scaling.min_replicas, "maxReplicas": scaling.max_replicas,
+            "metrics": [{ "type": "Resource", "resource": {
+                "name": "cpu", "target": { "type": "Utilization", "averageUtilization": scaling.cpu_percent },
+            } }],
+        },
+    }))
+}
+
+/// At most one pod is taken away at a time when nodes are emptied.
+pub(super) fn budget(target: &Target) -> Result<PodDisruptionBudget> {
+    object(json!({
+        "apiVersion": "policy/v1", "kind": "PodDisruptionBudget",
+        "metadata": metadata(target, &target.workload, &[]),
+        "spec": {
+            "maxUnavailable": 1,
+            "selector": { "matchLabels": { names::APPLICATION: target.application.to_string() } },
+        },
+    }))
+}
+
+/// How many pods a Deployment is applied with: the autoscaler's choice is kept while it is within its bounds.
+pub(super) fn replicas(workload: &Workload, current: Option<u32>) -> u32 {
+    match &workload.settings.autoscaling {
+        Some(scaling) => {
+            let current = current.filter(|current| *current > 0).unwrap_or(workload.replicas);
+            current.clamp(scaling.min_replicas, scaling.max_replicas)
+        }
+        None => workload.replicas,
+    }
+}

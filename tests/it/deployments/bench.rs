@@ -1,0 +1,316 @@
+//! A service with a simulated cluster and one application, and a canonical account of all that it consists of.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
+use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret, Service as KubernetesService};
+use k8s_openapi::api::networking::v1::Ingress;
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use northstack::app::Caller;
+use northstack::app::applications::NewSize;
+use northstack::app::deployments::{DeploymentOperation, NewDeployment, Rollback};
+use northstack::config::Config;
+use northstack::db::operations;
+use northstack::domain::Actor;
+use northstack::sim::kubernetes::{Simulator, SimulatorOptions, SimulatorTiming};
+use northstack::vendors::kubernetes::{Client, Source};
+use northstack::workflow::flows::application;
+use northstack::workflow::testing::{Bench, Worker, ended};
+use northstack::workflow::{Faults, Flow, Registry};
+use serde_json::{Value, json};
+use sqlx::PgPool;
+use uuid::Uuid;
+
+use crate::support::Service;
+
+/// A service, its cluster, and one person with a team and a project.
+pub struct Town {
+    /// The simulated cluster; it ends with the bench.
+    _simulator: Simulator,
+    pub kubernetes: Client,
+    pub service: Service,
+    pub caller: Caller,
+    pub project: Uuid,
+    /// The flow that the kit disturbs.
+    pub kind: &'static str,
+}
+
+impl Town {
+    pub async fn new(kind: &'static str) -> Self {
+        Self::with(kind, |_| {}).await
+    }
+
+    pub async fn with(kind: &'static str, change: impl FnOnce(&mut Config)) -> Self {
+        let options = SimulatorOptions { timing: SimulatorTiming::fast(), ..SimulatorOptions::default() };
+        let simulator = Simulator::start(options).await.unwrap();
+        let source = Source::Inline(Box::new(simulator.kubeconfig()));
+        let kubernetes = Client::connect(source, Duration::from_secs(10)).await.unwrap();
+        let service = Service::provisioned(kubernetes.clone(), |config| {
+            config.database.max_connections = 8;
+            config.rate_limits.enabled = false;
+            config.applications.stuck_after = Duration::from_millis(200);
+            config.applications.unschedulable_after = Duration::from_millis(200);
+            change(config);
+        })
+        .await;
+        let session = service.register("ada@example.com").await;
+        let user: Uuid = session["userId"].as_str().unwrap().parse().unwrap();
+        let caller = Caller { actor: Actor::User(user), correlation_id: "a-request".to_owned(), address: None };
+        let pool = service.app.db.pool();
+        let team: Uuid = sqlx::query_scalar("select team_id from team_members where user_id = $1")
+            .bind(user)
+            .fetch_one(pool)
+            .await
+            .unwrap();
+        let project = sqlx::query_scalar("insert into projects (team_id, name) values ($1, 'shop') returning id");
+        let project = project.bind(team).fetch_one(pool).await.unwrap();
+        Self { _simulator: simulator, kubernetes, service, caller, project, kind }
+    }
+
+    /// An application with the given columns besides its name.
+    pub async fn application(&self, name: &str, columns: Value) -> Uuid {
+        let mut row = json!({
+            "project_id": self.project, "name": name, "image": "nginx:1", "replicas": 2,
+            "environment": format!("e{}", &Uuid::new_v4().simple().to_string()[..8]),
+        });
+        row.as_object_mut().unwrap().extend(columns.as_object().unwrap().clone());
+        let names: Vec<String> = row.as_object().unwrap().keys().cloned().collect();
+        let names = names.join(", ");
+        let insert = format!(
+            "insert into applications ({names})
+             select {names} from jsonb_populate_record(null::applications, $1) returning id"
+        );
+        sqlx::query_scalar(sqlx::AssertSqlSafe(insert)).bind(row).fetch_one(&self.pool()).await.unwrap()
+    }
+
+    pub async fn deploy(&self, application: Uuid, image: &str) -> DeploymentOperation {
+        let new = NewDeployment { image: Some(image.to_owned()), ..NewDeployment::default() };
+        self.service.app.deploy_application(&self.caller, application, &new, None).await.unwrap()
+    }
+
+    pub async fn rollback(&self, application: Uuid, revision: Option<i32>) -> Rollback {
+        self.service.app.rollback_deployment(&self.caller, application, revision, None).await.unwrap()
+    }
+
+    /// Lets a worker bring an operation to its end; gives the status.
+    pub async fn finish(&self, operation: Uuid) -> String {
+        let worker = Worker::start(self, Faults::none());
+        let status = ended(self, operation).await;
+        worker.stop().await;
+        status
+    }
+
+    /// An application whose first revision runs.
+    pub async fn running(&self, name: &str, columns: Value) -> Uuid {
+        let application = self.application(name, columns).await;
+        let made = self.deploy(application, "nginx:1").await;
+        assert_eq!(self.finish(made.operation).await, "succeeded");
+        application
+    }
+
+    /// One column of a row, as text.
+    pub async fn text(&self, table: &str, column: &str, id: Uuid) -> Option<String> {
+        let query = format!("select {column}::text from {table} where id = $1");
+        sqlx::query_scalar(sqlx::AssertSqlSafe(query)).bind(id).fetch_one(&self.pool()).await.unwrap()
+    }
+
+    /// The namespace of an application's objects.
+    pub async fn namespace(&self, application: Uuid) -> String {
+        self.text("applications", "namespace", application).await.unwrap_or_default()
+    }
+
+    /// The revisions that an application's pods show, and how many pods are ready.
+    pub async fn pods(&self, application: Uuid) -> Vec<String> {
+        let selector = format!("northstack.dev/application={application}");
+        let pods: Vec<Pod> = self.kubernetes.list(&self.namespace(application).await, &selector).await.unwrap();
+        let mut images: Vec<String> =
+            pods.into_iter().map(|pod| pod.spec.unwrap().containers[0].image.clone().unwrap()).collect();
+        images.sort();
+        images
+    }
+
+    /// Everything of an application in the cluster, without what differs from run to run.
+    pub async fn cluster(&self, application: Uuid) -> Value {
+        let namespace = self.namespace(application).await;
+        let selector = format!("northstack.dev/application={application}");
+        let pods: Vec<Pod> = self.kubernetes.list(&namespace, &selector).await.unwrap();
+        let mut pods: Vec<Value> = pods
+            .iter()
+            .map(|pod| {
+                let (spec, status) = (pod.spec.as_ref().unwrap(), pod.status.as_ref().unwrap());
+                let labels = pod.metadata.labels.as_ref().unwrap();
+                json!([
+                    labels["northstack.dev/revision"],
+                    labels["northstack.dev/track"],
+                    labels["northstack.dev/colour"],
+                    spec.containers[0].image,
+                    status.phase,
+                    pod.metadata.deletion_timestamp.is_some(),
+                ])
+            })
+            .collect();
+        pods.sort_by_key(Value::to_string);
+        json!({
+            "deployments": self.plain::<Deployment>(&namespace, &selector).await,
+            "services": self.plain::<KubernetesService>(&namespace, &selector).await,
+            "ingresses": self.plain::<Ingress>(&namespace, &selector).await,
+            "autoscalers": self.plain::<HorizontalPodAutoscaler>(&namespace, &selector).await,
+            "budgets": self.plain::<PodDisruptionBudget>(&namespace, &selector).await,
+            "configuration": self.plain::<ConfigMap>(&namespace, &selector).await,
+            "secrets": self.plain::<Secret>(&namespace, &selector).await,
+            "pods": pods,
+        })
+    }
+
+    /// The objects of a kind without what the server assigns.
+    async fn plain<K>(&self, namespace: &str, selector: &str) -> Vec<Value>
+    where
+        K: kube::Resource<Scope = kube::core::NamespaceResourceScope, DynamicType = ()>
+            + k8s_openapi::Metadata
+            + serde::Serialize
+            + serde::de::DeserializeOwned
+            + Clone
+            + std::fmt::Debug,
+    {
+        let objects: Vec<K> = self.kubernetes.list(namespace, selector).await.unwrap();
+        let mut objects: Vec<Value> = objects.iter().map(|object| serde_json::to_value(object).unwrap()).collect();
+        for object in &mut objects {
+            let metadata = object["metadata"].as_object_mut().unwrap();
+            for field in ["uid", "resourceVersion", "creationTimestamp", "managedFields", "generation"] {
+                metadata.remove(field);
+            }
+            // The cluster's own count of templates, which retries may raise.
+            if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
+                annotations.remove("deployment.kubernetes.io/revision");
+            }
+            object.as_object_mut().unwrap().remove("status");
+            if let Some(spec) = object["spec"].as_object_mut() {
+                for field in ["clusterIP", "clusterIPs"] {
+                    spec.remove(field);
+                }
+            }
+        }
+        objects.sort_by_key(|object| object["metadata"]["name"].to_string());
+        objects
+    }
+
+    /// The rows of an application, its deployments and its variables, without ids and times.
+    async fn rows(&self, application: Uuid) -> Value {
+        sqlx::query_scalar(
+            "select jsonb_build_object(
+               'application', jsonb_build_array(a.status, a.url, a.image, a.replicas, a.settings),
+               'deployments', (select jsonb_agg(jsonb_build_array(revision, status, image, error, restored_revision,
+                   started_at is not null, finished_at is not null) order by revision)
+                 from deployments d where d.application_id = a.id),
+               'variables', (select jsonb_object_agg(name, value) from environment_variables v
+                 where v.application_id = a.id and v.deleted_at is null))
+             from applications a where a.id = $1",
+        )
+        .bind(application)
+        .fetch_one(&self.pool())
+        .await
+        .unwrap()
+    }
+}
+
+impl Bench for Town {
+    fn flow(&self) -> Arc<Flow> {
+        Arc::clone(self.registry().newest(self.kind).unwrap())
+    }
+
+    fn registry(&self) -> Registry {
+        self.service.app.provisioning.as_ref().unwrap().flows.clone()
+    }
+
+    fn pool(&self) -> PgPool {
+        self.service.app.db.pool().clone()
+    }
+
+    async fn submit(&self) -> Uuid {
+        let app = &self.service.app;
+        let strategies = json!({ "canary": { "steps": [{ "weight": 50, "pauseSeconds": 0 }] },
+            "blueGreen": { "autoPromote": true } });
+        let one = self.running("api", json!({ "replicas": 2, "settings": strategies })).await;
+        let by = async |strategy: &str| {
+            let (image, strategy) = (Some("nginx:2".to_owned()), Some(strategy.to_owned()));
+            let new = NewDeployment { image, strategy, commit: None };
+            app.deploy_application(&self.caller, one, &new, None).await.unwrap().operation
+        };
+        match self.kind {
+            application::ROLLBACK => {
+                let second = self.deploy(one, "nginx:2").await;
+                assert_eq!(self.finish(second.operation).await, "succeeded");
+                self.rollback(one, None).await.deployment.operation
+            }
+            application::SCALE => {
+                let size = NewSize { min_replicas: Some(3), max_replicas: Some(4), ..NewSize::default() };
+                app.scale_application(&self.caller, one, &size, None).await.unwrap().operation
+            }
+            application::RESTART => app.restart_application(&self.caller, one, None).await.unwrap().operation,
+            application::STOP => app.stop_application(&self.caller, one, None).await.unwrap().operation,
+            application::START => {
+                let stop = app.stop_application(&self.caller, one, None).await.unwrap().operation;
+                assert_eq!(self.finish(stop).await, "succeeded");
+                app.start_application(&self.caller, one, None).await.unwrap().operation
+            }
+            application::CANARY => by("canary").await,
+            application::BLUE_GREEN => by("blue_green").await,
+            _ => by("rolling").await,
+        }
+    }
+
+    async fn retry(&self, operation: Uuid) {
+        self.service.app.retry_operation(&self.caller, operation).await.unwrap();
+    }
+
+    async fn cancel(&self, operation: Uuid) {
+        self.service.app.cancel_operation(&self.caller, operation).await.unwrap();
+    }
+
+    async fn dump(&self, operation: Uuid) -> Value {
+        let found = operations::find(&self.pool(), operation).await.unwrap().unwrap();
+        let steps: Value = sqlx::query_scalar(
+            "select jsonb_agg(jsonb_build_array(name, status, result) order by ordinal)
+             from operation_steps where operation_id = $1",
+        )
+        .bind(operation)
+        .fetch_one(&self.pool())
+        .await
+        .unwrap();
+        let mut dump = self.residue(operation).await;
+        dump["steps"] = steps;
+        without(&dump, &[operation, found.subject_id], &self.namespace(found.subject_id).await)
+    }
+
+    async fn residue(&self, operation: Uuid) -> Value {
+        let found = operations::find(&self.pool(), operation).await.unwrap().unwrap();
+        let application = found.subject_id;
+        let mut rows = self.rows(application).await;
+        // A deployment that was taken back has begun or has not: that is its history, and nothing that is left.
+        if found.status == "cancelled" {
+            for deployment in rows["deployments"].as_array_mut().unwrap() {
+                if deployment[1] == "cancelled" {
+                    deployment[5] = Value::Null;
+                }
+            }
+        }
+        let left = json!({
+            "rows": rows,
+            "operation": [found.status, found.error_message],
+            "cluster": self.cluster(application).await,
+        });
+        without(&left, &[operation, application], &self.namespace(application).await)
+    }
+}
+
+/// The same without the ids of one run.
+fn without(value: &Value, ids: &[Uuid], namespace: &str) -> Value {
+    let mut text = value.to_string().replace(namespace, "namespace");
+    for id in ids {
+        text = text.replace(&id.to_string(), "id").replace(&id.simple().to_string()[..10], "id");
+    }
+    let environment = namespace.split('-').nth(1).unwrap_or("none");
+    serde_json::from_str(&text.replace(environment, "environment")).unwrap()
+}

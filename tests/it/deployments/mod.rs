@@ -1,0 +1,7 @@
+//! Applications: deployments, rollbacks, size and restarts, against the simulated cluster.
+
+mod bench;
+mod journey;
+mod previews;
+mod refusals;
+mod strategies;

@@ -1,0 +1,138 @@
+//! Canaries, and blue and green.
+
+use std::time::{Duration, Instant};
+
+use k8s_openapi::api::core::v1::Service;
+use northstack::app::deployments::NewDeployment;
+use northstack::domain::Code;
+use northstack::workflow::Faults;
+use northstack::workflow::flows::application;
+use northstack::workflow::testing::{Worker, ended};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::bench::Town;
+
+/// Waits until a deployment has a status.
+async fn until(town: &Town, deployment: Uuid, wanted: &str) {
+    let begun = Instant::now();
+    loop {
+        let status = town.text("deployments", "status", deployment).await.unwrap();
+        if status == wanted {
+            return;
+        }
+        let error = town.text("deployments", "error", deployment).await;
+        assert!(begun.elapsed() < Duration::from_secs(30), "{status}, not {wanted}: {error:?}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+async fn progress(town: &Town, deployment: Uuid) -> Value {
+    serde_json::from_str(&town.text("deployments", "progress", deployment).await.unwrap()).unwrap()
+}
+
+async fn deploy(town: &Town, application: Uuid, image: &str) -> northstack::app::deployments::DeploymentOperation {
+    let new = NewDeployment { image: Some(image.to_owned()), ..NewDeployment::default() };
+    town.service.app.deploy_application(&town.caller, application, &new, None).await.unwrap()
+}
+
+fn count(pods: &[String], image: &str) -> usize {
+    pods.iter().filter(|pod| *pod == image).count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_canary_is_promoted_share_by_share() {
+    let town = Town::new(application::CANARY).await;
+    let steps = json!({ "canary": { "steps": [{ "weight": 25 }, { "weight": 50 }] } });
+    let columns = json!({ "strategy": "canary", "replicas": 4, "settings": steps });
+    let id = town.running("api", columns).await;
+    let made = deploy(&town, id, "nginx:2").await;
+    let worker = Worker::start(&town, Faults::none());
+
+    until(&town, made.deployment, "paused").await;
+    assert_eq!(
+        (progress(&town, made.deployment).await["canary"]["weight"].clone(), town.pods(id).await.len()),
+        (json!(25), 4)
+    );
+    assert_eq!(count(&town.pods(id).await, "nginx:2"), 1);
+    let app = &town.service.app;
+    let promoted = app.promote_deployment(&town.caller, made.deployment, false).await.unwrap();
+    assert_eq!(promoted, made);
+    let begun = Instant::now();
+    while progress(&town, made.deployment).await["canary"]["weight"] != 50 {
+        assert!(begun.elapsed() < Duration::from_secs(30));
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    until(&town, made.deployment, "paused").await;
+    assert_eq!(count(&town.pods(id).await, "nginx:2"), 2);
+    app.promote_deployment(&town.caller, made.deployment, true).await.unwrap();
+    assert_eq!(ended(&town, made.operation).await, "succeeded");
+    worker.stop().await;
+    assert_eq!(town.pods(id).await, ["nginx:2"; 4]);
+    let again = app.promote_deployment(&town.caller, made.deployment, false).await.unwrap_err();
+    assert_eq!(again.code(), Code::IllegalTransition);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_canary_that_is_given_up_leaves_the_old_revision_whole() {
+    let town = Town::new(application::CANARY).await;
+    let id = town.running("api", json!({ "strategy": "canary", "replicas": 4 })).await;
+    let before = town.cluster(id).await;
+    let made = deploy(&town, id, "nginx:2").await;
+    let worker = Worker::start(&town, Faults::none());
+    until(&town, made.deployment, "paused").await;
+    town.service.app.abort_deployment(&town.caller, made.deployment).await.unwrap();
+    assert_eq!(ended(&town, made.operation).await, "cancelled");
+    worker.stop().await;
+    assert_eq!(town.cluster(id).await, before);
+    assert_eq!(town.text("applications", "status", id).await.as_deref(), Some("running"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_canary_that_crashes_is_judged_and_serves_nobody() {
+    let town = Town::new(application::CANARY).await;
+    let id = town.running("api", json!({ "strategy": "canary", "replicas": 4 })).await;
+    let made = deploy(&town, id, "nginx:crash").await;
+    assert_eq!(town.finish(made.operation).await, "failed");
+    let error = town.text("deployments", "error", made.deployment).await.unwrap();
+    assert!(error.contains("crash") || error.contains("restarted"), "{error}");
+    let begun = Instant::now();
+    while count(&town.pods(id).await, "nginx:1") != 4 || count(&town.pods(id).await, "nginx:crash") != 0 {
+        assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", town.pods(id).await);
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(town.text("applications", "status", id).await.as_deref(), Some("degraded"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn green_stands_beside_blue_until_it_is_promoted() {
+    let town = Town::new(application::BLUE_GREEN).await;
+    let id = town.running("api", json!({ "strategy": "blue_green" })).await;
+    let colour = async || {
+        let service: Service = town.kubernetes.get(&town.namespace(id).await, "api").await.unwrap().unwrap();
+        service.spec.unwrap().selector.unwrap()["northstack.dev/colour"].clone()
+    };
+    let made = deploy(&town, id, "nginx:2").await;
+    let worker = Worker::start(&town, Faults::none());
+    until(&town, made.deployment, "paused").await;
+    assert_eq!(
+        (colour().await.as_str(), town.pods(id).await),
+        ("blue", ["nginx:1", "nginx:1", "nginx:2", "nginx:2"].map(str::to_owned).to_vec())
+    );
+    let preview = town.kubernetes.service_get(&town.namespace(id).await, "api-preview", 80, "/").await.unwrap();
+    assert_eq!(preview.status, 200);
+    town.service.app.promote_deployment(&town.caller, made.deployment, false).await.unwrap();
+    assert_eq!(ended(&town, made.operation).await, "succeeded");
+    worker.stop().await;
+    assert_eq!((colour().await.as_str(), town.pods(id).await), ("green", ["nginx:2"; 2].map(str::to_owned).to_vec()));
+
+    // The next one goes the other way, and is given up.
+    let before = town.cluster(id).await;
+    let third = deploy(&town, id, "nginx:3").await;
+    let worker = Worker::start(&town, Faults::none());
+    until(&town, third.deployment, "paused").await;
+    town.service.app.abort_deployment(&town.caller, third.deployment).await.unwrap();
+    assert_eq!(ended(&town, third.operation).await, "cancelled");
+    worker.stop().await;
+    assert_eq!(town.cluster(id).await, before);
+}

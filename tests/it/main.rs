@@ -6,6 +6,7 @@ mod deployments;
 mod dev;
 mod engine;
 mod engine_serving;
+mod faults;
 mod generated;
 mod http;
 mod identity;

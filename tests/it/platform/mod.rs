@@ -12,6 +12,8 @@ mod proxy;
 mod topology;
 mod transactions;
 
+pub use proxy::Proxy;
+
 use northstack::config;
 use northstack::db::Db;
 use northstack::domain::Redacted;

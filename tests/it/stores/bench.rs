@@ -26,7 +26,7 @@ use crate::support::Service;
 /// A service, its cluster, and one person with a team.
 pub struct Town {
     /// The simulated cluster; it ends with the bench.
-    _simulator: Simulator,
+    simulator: Simulator,
     pub kubernetes: Client,
     pub service: Service,
     pub caller: Caller,
@@ -54,7 +54,19 @@ impl Town {
         let session = service.register("ada@example.com").await;
         let user = session["userId"].as_str().unwrap().parse().unwrap();
         let caller = Caller { actor: Actor::User(user), correlation_id: "a-request".to_owned(), address: None };
-        Self { _simulator: simulator, kubernetes, service, caller, kind }
+        Self { simulator, kubernetes, service, caller, kind }
+    }
+
+    /// Orders a fault of the cluster's API; nothing clears all.
+    pub async fn order(&self, fault: Option<&Value>) {
+        let url = format!("{}/simulator/faults", self.simulator.url());
+        let http = reqwest::Client::new();
+        let request = match fault {
+            Some(fault) => http.post(url).json(fault),
+            None => http.delete(url),
+        };
+        let answer = request.bearer_auth(self.simulator.token()).send().await.unwrap();
+        assert!(answer.status().is_success(), "{:?}: {}", fault, answer.text().await.unwrap());
     }
 
     pub fn provisioning(&self) -> &Provisioning {

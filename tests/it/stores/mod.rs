@@ -5,3 +5,5 @@ mod bench;
 mod journey;
 mod matrix;
 mod refusals;
+
+pub use bench::Town;

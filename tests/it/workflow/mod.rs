@@ -9,3 +9,5 @@ mod runner;
 mod script;
 mod signals;
 mod toy;
+
+pub use toy::{Toy, World};

@@ -108,6 +108,11 @@ impl Toy {
 
     pub async fn with(world: World) -> Self {
         let pool = PgPoolOptions::new().max_connections(12).connect_with(support::database().await).await.unwrap();
+        Self::over(pool, world).await
+    }
+
+    /// Over a migrated database.
+    pub async fn over(pool: PgPool, world: World) -> Self {
         let team = sqlx::query_scalar("insert into teams (name, slug) values ('Toys', 'toys') returning id");
         let team: Uuid = team.fetch_one(&pool).await.unwrap();
         let user = sqlx::query_scalar("insert into users (email, name) values ('a@example.com', 'Ada') returning id");

@@ -1,0 +1,4 @@
+//! Servers that fail while operations run: whatever happens, each operation ends as in a run without faults.
+
+mod cluster;
+mod database;

@@ -1,13 +1,16 @@
-//! Build events: their progress shows in the deployments that wait for them.
+//! Build events: their progress shows in the deployments that wait for them, and what was built is deployed where the
+//! application's settings say `autoDeploy`.
 
 use serde_json::json;
 use uuid::Uuid;
 
 use super::changed;
-use crate::app::App;
+use crate::app::deployments::NewDeployment;
+use crate::app::{App, Caller};
 use crate::bus::Event;
+use crate::db::event_effects::Build;
 use crate::db::{Audit, event_effects};
-use crate::domain::{Code, Result};
+use crate::domain::{Actor, Code, Result};
 use crate::workflow;
 
 pub(super) async fn handle(app: &App, event: &Event) -> Result<()> {
@@ -37,10 +40,34 @@ pub(super) async fn handle(app: &App, event: &Event) -> Result<()> {
     if let Some(provisioning) = &app.provisioning {
         kinds.iter().for_each(|kind| provisioning.nudge.send(kind));
     }
-    Ok(())
+    deploy(app, id, &build, event).await
 }
 
 /// The signal that tells an operation of the end of a build that it waits for: `status`, `image`, `error`.
 pub fn signal(build: Uuid) -> String {
     format!("build:{build}")
+}
+
+/// Deploys what was built, where the application wants that. A build whose deployment was asked for already is left at
+/// that; one that may not be deployed now is too, and the log says why.
+async fn deploy(app: &App, id: Uuid, build: &Build, event: &Event) -> Result<()> {
+    if build.status != "succeeded" || !build.auto_deploy || event_effects::is_deployed(app.db.pool(), id).await? {
+        return Ok(());
+    }
+    let correlation_id = event.metadata.correlation_id.clone();
+    let caller = Caller { actor: Actor::System, correlation_id: correlation_id.clone(), address: None };
+    let new = NewDeployment { image: build.image.clone(), commit: build.commit.clone(), strategy: None };
+    match app.deploy_application(&caller, build.application, &new, None).await {
+        Ok(made) => {
+            let audit = Audit::system(Some(correlation_id));
+            app.db
+                .transaction(&audit, async |mut tx| event_effects::set_build(&mut tx, made.deployment, id).await)
+                .await
+        }
+        Err(error) if matches!(error.code(), Code::IllegalTransition | Code::NotFound | Code::InvalidInput) => {
+            tracing::warn!(build = %id, error = %error.chain(), "build_not_deployed");
+            Ok(())
+        }
+        Err(error) => Err(error),
+    }
 }

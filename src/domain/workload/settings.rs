@@ -28,6 +28,9 @@ pub struct Settings {
     pub blue_green: BlueGreen,
     /// How long a rollout may take to become ready; without it the platform's default.
     pub ready_seconds: Option<u32>,
+    /// Whether what was built is deployed by itself.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub auto_deploy: bool,
 }
 
 impl Default for Settings {
@@ -42,6 +45,7 @@ impl Default for Settings {
             canary: Canary::default(),
             blue_green: BlueGreen::default(),
             ready_seconds: None,
+            auto_deploy: false,
         }
     }
 }

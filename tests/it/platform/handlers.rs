@@ -9,6 +9,7 @@ use northstack::app::App;
 use northstack::app::handlers::{self, Handler};
 use northstack::bus::{Event, Replay, Subject};
 use northstack::domain::Actor;
+use northstack::vendors::kubernetes::Client;
 use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -35,7 +36,7 @@ impl Town {
     async fn new() -> Self {
         let private = private().await;
         let nats = private.config.clone();
-        let service = Service::with(|config| config.nats = nats).await;
+        let service = Service::provisioned(Client::unconnected().unwrap(), |config| config.nats = nats).await;
         let pool = service.app.db.pool();
         let team: Uuid = sqlx::query_scalar("insert into teams (name, slug) values ('One', 'one') returning id")
             .fetch_one(pool)
@@ -174,6 +175,31 @@ async fn a_build_shows_in_the_deployment_that_waits_for_it_and_its_end_is_signal
     let said: Value = town.one("select payload from operation_signals where operation_id = $1", operation).await;
     assert_eq!(said, json!({ "status": "succeeded", "image": "web:2", "error": null }));
     assert!(town.one::<bool>("select available_at <= now() from operations where id = $1", operation).await, "woken");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_built_is_deployed_once_where_the_application_says_so() {
+    let town = Town::new().await;
+    let deployed = "select count(*) from deployments where application_id = $1";
+    let build: Uuid = town
+        .one(
+            "insert into builds (application_id, status, image, commit_sha)
+             values ($1, 'succeeded', 'registry.example.com/web:2', 'abcdef1') returning id",
+            town.application,
+        )
+        .await;
+    let built = northstack::bus::events::event(&town.change("builds", build).await).unwrap().1;
+    Handler::Builds.handle(town.app(), &built).await.unwrap();
+    assert_eq!(town.one::<i64>(deployed, town.application).await, 0, "nobody asked for it");
+    let wish = "update applications set settings = '{\"autoDeploy\": true}' where id = $1 returning id";
+    let _: Uuid = town.one(wish, town.application).await;
+    for _ in 0..3 {
+        Handler::Builds.handle(town.app(), &built).await.unwrap();
+    }
+    assert_eq!(town.one::<i64>(deployed, town.application).await, 1);
+    let row: Value = town.one("select to_jsonb(d) from deployments d where build_id = $1", build).await;
+    assert_eq!((&row["image"], &row["status"]), (&json!("registry.example.com/web:2"), &json!("queued")));
+    assert!(row["operation_id"].is_string(), "{row}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

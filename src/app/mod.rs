@@ -17,6 +17,7 @@ mod promotion;
 mod provisioning;
 mod requests;
 mod resume;
+pub mod runtime;
 pub mod stores;
 mod teams;
 pub mod variables;

@@ -106,6 +106,11 @@ impl Api {
     }
 }
 
+/// The error of an action that answered nothing.
+pub fn nothing() -> Error {
+    Error::new(Code::VendorRejected, "the server answered without an operation")
+}
+
 fn request<V: Serialize>(body: &QueryBody<V>) -> Result<Request<'static>> {
     let variables = serde_json::to_value(&body.variables).map_err(|e| Error::internal("writing variables", e))?;
     Ok(Request { query: body.query, operation: Some(body.operation_name), variables })

@@ -2,6 +2,7 @@
 
 mod admin;
 mod api;
+mod apps;
 mod audit;
 mod completion;
 mod config;
@@ -96,7 +97,13 @@ pub enum Command {
     Login(login::Login),
     /// Create, list, show, delete and retry stores
     Stores(stores::Stores),
-    /// List, show and watch operations
+    /// List, show and create applications
+    Apps(apps::Apps),
+    /// Print what an application writes
+    Logs(apps::Logs),
+    /// Say why an application is not live
+    Why(apps::Why),
+    /// List, show, watch, cancel and retry operations
     Operations(operations::Operations),
     /// Read events again, follow them, and drive those again that no handler could handle
     Events(events::Events),
@@ -125,6 +132,9 @@ impl Command {
             Command::Schema(command) => command.run(context).await,
             Command::Login(command) => command.run(context).await,
             Command::Stores(command) => command.run(context).await,
+            Command::Apps(command) => command.run(context).await,
+            Command::Logs(command) => command.run(context).await,
+            Command::Why(command) => command.run(context).await,
             Command::Operations(command) => command.run(context).await,
             Command::Events(command) => command.run(context).await,
             Command::Audit(command) => command.run(context).await,

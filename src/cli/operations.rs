@@ -4,8 +4,8 @@ use clap::{Args, Subcommand};
 use uuid::Uuid;
 
 use super::api::{Api, Connection};
-use super::graphql::{self, Operation, operation_by_id, operations};
-use super::{Context, Exit, output, watch};
+use super::graphql::{self, Operation, cancel_operation, operation_by_id, operations, retry_operation};
+use super::{Context, Exit, api, output, watch};
 use crate::domain::{Error, Result};
 
 /// Arguments of `northstack operations`.
@@ -38,6 +38,22 @@ pub enum OperationsCommand {
         /// Its id
         id: Uuid,
     },
+    /// End an operation between two of its steps and take back what it did
+    Cancel {
+        /// Its id
+        id: Uuid,
+        /// Follow it until that is done
+        #[arg(long, short)]
+        watch: bool,
+    },
+    /// Go on with a failed operation at the step that failed
+    Retry {
+        /// Its id
+        id: Uuid,
+        /// Follow it to its end; the exit code tells the outcome
+        #[arg(long, short)]
+        watch: bool,
+    },
 }
 
 impl Operations {
@@ -48,8 +64,32 @@ impl Operations {
             OperationsCommand::List { limit } => list(&api, limit, context).await,
             OperationsCommand::Show { id } => show(&api, id, context).await,
             OperationsCommand::Watch { id } => watch::operation(&api, id, context.output).await,
+            OperationsCommand::Cancel { id, watch } => {
+                let answer = api.run::<graphql::CancelOperation>(cancel_operation::Variables { id }).await?;
+                let id = answer.cancel_operation.ok_or_else(api::nothing)?.operation_id;
+                if !watch {
+                    return accepted(id, "is being cancelled", context);
+                }
+                // That it was cancelled is what was asked for.
+                watch::cancelled(&api, id, context.output).await
+            }
+            OperationsCommand::Retry { id, watch } => {
+                let answer = api.run::<graphql::RetryOperation>(retry_operation::Variables { id }).await?;
+                let id = answer.retry_operation.ok_or_else(api::nothing)?.operation_id;
+                if !watch {
+                    return accepted(id, "goes on", context);
+                }
+                watch::operation(&api, id, context.output).await
+            }
         }
     }
+}
+
+fn accepted(id: Uuid, doing: &str, context: &Context) -> Result<Exit> {
+    context.output.print(&serde_json::json!({ "operationId": id }), |_| {
+        format!("The operation {doing}.\nFollow it: northstack operations watch {id}")
+    })?;
+    Ok(Exit::Done)
 }
 
 async fn list(api: &Api, limit: u32, context: &Context) -> Result<Exit> {

@@ -7,10 +7,10 @@ use console::Term;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::api::{Api, Connection};
+use super::api::{Api, Connection, nothing};
 use super::graphql::{self, Store, create_store, delete_store, retry_store, store_by_id, store_events, stores_named};
 use super::{Context, Exit, output, watch};
-use crate::domain::{Code, Error, Result};
+use crate::domain::{Error, Result};
 
 /// Arguments of `northstack stores`.
 #[derive(Debug, Args)]
@@ -221,8 +221,4 @@ fn confirmed(store: &Store) -> Result<bool> {
     };
     let typed = ask().map_err(|source| Error::internal("reading from the terminal", source))?;
     Ok(typed.trim() == store.name)
-}
-
-fn nothing() -> Error {
-    Error::new(Code::VendorRejected, "the server answered without an operation")
 }

@@ -14,6 +14,15 @@ use crate::domain::{Error, Result};
 
 /// Follows an operation to its end and gives the exit code that its outcome deserves.
 pub async fn operation(api: &Api, id: Uuid, output: Output) -> Result<Exit> {
+    until(api, id, output, "succeeded").await
+}
+
+/// The same for an operation whose end was asked for.
+pub async fn cancelled(api: &Api, id: Uuid, output: Output) -> Result<Exit> {
+    until(api, id, output, "cancelled").await
+}
+
+async fn until(api: &Api, id: Uuid, output: Output, wanted: &str) -> Result<Exit> {
     let mut view = View::new(output);
     let end = api
         .watch::<WatchOperation, _>(watch_operation::Variables { id }, |data| {
@@ -27,15 +36,19 @@ pub async fn operation(api: &Api, id: Uuid, output: Output) -> Result<Exit> {
     if output == Output::Text {
         output::line(&outcome(&end))?;
     }
-    Ok(if end.status == "succeeded" { Exit::Done } else { Exit::Failed })
+    Ok(if end.status == wanted { Exit::Done } else { Exit::Failed })
 }
 
 fn terminal(status: &str) -> bool {
     matches!(status, "succeeded" | "failed" | "cancelled")
 }
 
-/// The last sentence: where the store is, or why there is none.
+/// The last sentence: where the store or the application is, or why there is none.
 fn outcome(operation: &Operation) -> String {
+    if let ("succeeded", Some(application)) = (operation.status.as_str(), &operation.application) {
+        let url = application.url.as_ref().map(|url| format!(": {url}")).unwrap_or_default();
+        return format!("{} is {}{url}", application.name, application.status);
+    }
     let store = operation.store.as_ref();
     match (operation.status.as_str(), store) {
         ("succeeded", Some(store)) => match &store.admin_url {
@@ -165,6 +178,7 @@ mod tests {
                 url: "http://store-abcdefgh.example.com".into(),
                 admin_url: None,
             }),
+            application: None,
             steps: Vec::new(),
         }
     }

@@ -32,7 +32,7 @@ pub struct Worker {
     #[serde(with = "humantime_serde")]
     #[schemars(with = "String")]
     pub store_check: Duration,
-    /// How often namespaces without a store are looked for.
+    /// How often namespaces without a store or an application are looked for.
     #[serde(with = "humantime_serde")]
     #[schemars(with = "String")]
     pub orphan_check: Duration,
@@ -40,6 +40,18 @@ pub struct Worker {
     #[serde(with = "humantime_serde")]
     #[schemars(with = "String")]
     pub preview_check: Duration,
+    /// How often applications are asked whether they serve.
+    #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
+    pub application_check: Duration,
+    /// For how long an application may lack pods before that is reported.
+    #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
+    pub unhealthy_after: Duration,
+    /// How often applications are compared with what was deployed.
+    #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
+    pub drift_check: Duration,
 }
 
 impl Default for Worker {
@@ -53,6 +65,9 @@ impl Default for Worker {
             store_check: Duration::from_secs(60),
             orphan_check: Duration::from_secs(10 * 60),
             preview_check: Duration::from_secs(60),
+            application_check: Duration::from_secs(15),
+            unhealthy_after: Duration::from_secs(30),
+            drift_check: Duration::from_secs(60),
         }
     }
 }
@@ -67,6 +82,8 @@ impl Worker {
             ("worker.store_check", self.store_check),
             ("worker.orphan_check", self.orphan_check),
             ("worker.preview_check", self.preview_check),
+            ("worker.application_check", self.application_check),
+            ("worker.drift_check", self.drift_check),
         ] {
             if value < Duration::from_secs(1) || value > Duration::from_secs(86_400) {
                 problems.add(field, "must be from 1s to 1day");

@@ -138,7 +138,8 @@ pub async fn of_operation(db: impl PgExecutor<'_>, operation: Uuid) -> Result<Op
 
 /// An application's revision by its number.
 pub async fn revision(db: impl PgExecutor<'_>, application: Uuid, number: i32) -> Result<Option<Workload>> {
-    let row = sqlx::query!(
+    let row = sqlx::query_as!(
+        Revision,
         "select number, image, commit_sha, environment, secret_versions, replicas, resources, strategy, port, settings
          from deployment_revisions where application_id = $1 and number = $2",
         application,
@@ -147,22 +148,43 @@ pub async fn revision(db: impl PgExecutor<'_>, application: Uuid, number: i32) -
     .fetch_optional(db)
     .await
     .map_err(while_doing("read a revision"))?;
-    let Some(row) = row else { return Ok(None) };
-    let unreadable = |source: serde_json::Error| Error::internal("read a revision's settings", source);
-    let secrets: std::collections::BTreeMap<String, SecretVersion> =
-        serde_json::from_value(row.secret_versions).map_err(unreadable)?;
-    Ok(Some(Workload {
-        revision: row.number,
-        image: Image::parse("image", row.image.as_deref().unwrap_or_default())?,
-        commit: row.commit_sha,
-        port: u16::try_from(row.port).unwrap_or_default(),
-        replicas: u32::try_from(row.replicas).unwrap_or_default(),
-        resources: serde_json::from_value(row.resources).map_err(unreadable)?,
-        variables: serde_json::from_value(row.environment).map_err(unreadable)?,
-        secrets,
-        strategy: crate::domain::workload::Strategy::parse(&row.strategy)?,
-        settings: serde_json::from_value(row.settings).map_err(unreadable)?,
-    }))
+    row.map(Revision::workload).transpose()
+}
+
+/// A revision's row.
+#[derive(Debug)]
+pub(super) struct Revision {
+    pub number: i32,
+    pub image: Option<String>,
+    pub commit_sha: Option<String>,
+    pub environment: Value,
+    pub secret_versions: Value,
+    pub replicas: i32,
+    pub resources: Value,
+    pub strategy: String,
+    pub port: i32,
+    pub settings: Value,
+}
+
+impl Revision {
+    /// What it says.
+    pub fn workload(self) -> Result<Workload> {
+        let unreadable = |source: serde_json::Error| Error::internal("read a revision's settings", source);
+        let secrets: std::collections::BTreeMap<String, SecretVersion> =
+            serde_json::from_value(self.secret_versions).map_err(unreadable)?;
+        Ok(Workload {
+            revision: self.number,
+            image: Image::parse("image", self.image.as_deref().unwrap_or_default())?,
+            commit: self.commit_sha,
+            port: u16::try_from(self.port).unwrap_or_default(),
+            replicas: u32::try_from(self.replicas).unwrap_or_default(),
+            resources: serde_json::from_value(self.resources).map_err(unreadable)?,
+            variables: serde_json::from_value(self.environment).map_err(unreadable)?,
+            secrets,
+            strategy: crate::domain::workload::Strategy::parse(&self.strategy)?,
+            settings: serde_json::from_value(self.settings).map_err(unreadable)?,
+        })
+    }
 }
 
 /// The number of the revision that serves an application's traffic, other than `except`.

@@ -17,6 +17,8 @@ pub mod migrate;
 pub mod operations;
 pub mod operators;
 pub mod previews;
+pub mod runtime;
+pub mod settled;
 pub mod signals;
 pub mod steps;
 pub mod stores;

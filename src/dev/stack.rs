@@ -158,6 +158,7 @@ async fn stack_kubernetes(state: &State, options: &StackOptions, host: IpAddr) -
         ingress_listen: Some(SocketAddr::from((host, options.store_port))),
         state_dir: Some(state.path("kubernetes")),
         timing: options.timing,
+        ..SimulatorOptions::default()
     })
     .await
 }

@@ -1,11 +1,15 @@
 //! Input-less reconcilers. Each is one pass over what the database and the cluster say now: run twice, the second finds
 //! nothing to do. A pass that fails is left at that; the next one is the retry.
 
+mod compare;
+mod drift;
 mod findings;
 mod leases;
 mod orphans;
 mod previews;
+mod serving;
 mod stores;
+mod vacant;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,11 +19,14 @@ use strum::IntoEnumIterator;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+pub use drift::{Drift, check as check_drift};
 pub use findings::Changes;
 pub use leases::{Swept, sweep as sweep_leases};
 pub use orphans::find as find_orphans;
 pub use previews::expire as expire_previews;
+pub use serving::check as check_applications;
 pub use stores::check as check_stores;
+pub use vacant::find as find_vacant;
 
 use super::App;
 use crate::config;
@@ -39,10 +46,14 @@ pub enum Reconciler {
     Leases,
     /// Looks whether ready stores still answer.
     Stores,
-    /// Looks for namespaces of stores that are not there any more.
+    /// Looks for namespaces of stores and applications that are not there any more.
     Orphans,
     /// Removes preview environments whose time is over.
     Previews,
+    /// Looks whether applications that are to serve do so.
+    Applications,
+    /// Looks whether applications are in the cluster as they were deployed, and puts them right.
+    Drift,
 }
 
 impl Reconciler {
@@ -57,6 +68,8 @@ impl Reconciler {
             Self::Stores => settings.store_check,
             Self::Orphans => settings.orphan_check,
             Self::Previews => settings.preview_check,
+            Self::Applications => settings.application_check,
+            Self::Drift => settings.drift_check,
         }
     }
 
@@ -64,8 +77,10 @@ impl Reconciler {
         match self {
             Self::Leases => sweep_leases(app).map_ok(drop).boxed(),
             Self::Stores => check_stores(app).map_ok(drop).boxed(),
-            Self::Orphans => find_orphans(app).map_ok(drop).boxed(),
             Self::Previews => expire_previews(app).map_ok(drop).boxed(),
+            Self::Orphans => async { find_orphans(app).await.and(find_vacant(app).await) }.map_ok(drop).boxed(),
+            Self::Applications => check_applications(app).map_ok(drop).boxed(),
+            Self::Drift => check_drift(app).map_ok(drop).boxed(),
         }
     }
 }

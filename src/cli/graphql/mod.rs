@@ -1,7 +1,7 @@
 //! The operations of the user commands, checked against `schema.graphql` when the program is built.
 
 // GraphQL's names of scalars and tables are lower-case.
-#![allow(non_camel_case_types, clippy::enum_variant_names)]
+#![allow(non_camel_case_types, clippy::enum_variant_names, clippy::upper_case_acronyms)]
 
 use graphql_client::GraphQLQuery;
 use serde::Serialize;
@@ -23,6 +23,10 @@ macro_rules! operations {
         pub struct $name;
     )+};
 }
+
+mod apps;
+
+pub use apps::*;
 
 operations! { "src/cli/graphql/login.graphql":
     /// Signs in.
@@ -55,6 +59,10 @@ operations! { "src/cli/graphql/operations.graphql":
     OperationById,
     /// One operation, live.
     WatchOperation,
+    /// Asks for the end of an operation.
+    CancelOperation,
+    /// Goes on with a failed operation.
+    RetryOperation,
 }
 
 /// A store, as every command shows it.
@@ -123,6 +131,8 @@ pub struct Operation {
     pub finished_at: Option<timestamptz>,
     /// The store that is its subject, until it is deleted.
     pub store: Option<OperationStore>,
+    /// The application that is its subject.
+    pub application: Option<OperationApplication>,
     /// The steps in their order, all from the start.
     pub steps: Vec<Step>,
 }
@@ -140,6 +150,17 @@ pub struct OperationStore {
     pub url: String,
     /// The administration, once there is one.
     pub admin_url: Option<String>,
+}
+
+/// The application of an operation.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct OperationApplication {
+    /// Its name.
+    pub name: String,
+    /// Its status.
+    pub status: String,
+    /// Its address.
+    pub url: Option<String>,
 }
 
 /// A step of an operation.
@@ -169,11 +190,15 @@ macro_rules! operation_from {
             fn from(row: $module::OperationFields) -> Self {
                 let $module::OperationFields {
                     id, kind, status, subject_type, subject_id, error_code, error_message, stuck_reason, created_at,
-                    finished_at, store, steps,
+                    finished_at, store, application, steps,
                 } = row;
                 let store = store.map(|row| {
                     let $module::OperationFieldsStore { store_id, name, status, url, admin_url } = row;
                     OperationStore { store_id, name, status, url, admin_url }
+                });
+                let application = application.map(|row| {
+                    let $module::OperationFieldsApplication { name, status, url } = row;
+                    OperationApplication { name, status, url }
                 });
                 let steps = steps.into_iter().map(|row| {
                     let $module::OperationFieldsSteps {
@@ -184,7 +209,7 @@ macro_rules! operation_from {
                 let steps = steps.collect();
                 Self {
                     id, kind, status, subject_type, subject_id, error_code, error_message, stuck_reason, created_at,
-                    finished_at, store, steps,
+                    finished_at, store, application, steps,
                 }
             }
         }

@@ -1,6 +1,7 @@
 //! The remote schema: what the graph offers beyond the database's tables. Hasura merges it with its own and is the
 //! only one who may ask; the session arrives in `x-hasura-*` headers.
 
+mod applications;
 mod dead_letters;
 mod events;
 mod health;
@@ -18,12 +19,18 @@ use crate::app::App;
 use crate::domain::{Actor, Error};
 
 const MAX_DEPTH: usize = 16;
-const MAX_COMPLEXITY: usize = 500;
+/// Room for a page of a hundred applications, each joined with its runtime.
+const MAX_COMPLEXITY: usize = 5_000;
 
 /// All queries.
 #[derive(MergedObject, Default)]
 #[graphql(name = "Query")]
-pub struct Query(health::HealthQuery, events::EventsQuery, dead_letters::DeadLettersQuery);
+pub struct Query(
+    health::HealthQuery,
+    events::EventsQuery,
+    dead_letters::DeadLettersQuery,
+    applications::ApplicationsQuery,
+);
 
 /// All mutations.
 #[derive(MergedObject, Default)]
@@ -58,12 +65,18 @@ pub async fn answer(
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     // Hasura introspects without a session.
     let actor = if header("x-hasura-role").is_none() { Actor::Anonymous } else { session_actor(header)? };
-    Ok(state.schema.execute(request.into_inner().data(actor)).await.into())
+    let runtimes = applications::Runtimes::loader(Arc::clone(&state.app), actor.clone());
+    Ok(state.schema.execute(request.into_inner().data(actor).data(runtimes)).await.into())
 }
 
 /// A GraphQL error with the product's code, and the argument at fault.
 fn graphql_error(error: Error) -> async_graphql::Error {
-    log(&error);
+    shared_error(&error)
+}
+
+/// The same for an error that several fields share.
+fn shared_error(error: &Error) -> async_graphql::Error {
+    log(error);
     async_graphql::Error::new(error.message()).extend_with(|_, extensions| {
         extensions.set("code", error.code().as_str());
         if let Some(field) = error.field() {

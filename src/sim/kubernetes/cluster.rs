@@ -17,6 +17,8 @@ pub(crate) struct Cluster {
     /// Asks the controllers to look at everything again.
     again: Notify,
     pub(crate) timing: SimulatorTiming,
+    /// Whether there is a metrics server.
+    pub(crate) metrics: bool,
     pub(crate) faults: Faults,
     pub(crate) logs: Logs,
     /// Ends every watch, log stream and controller.
@@ -24,13 +26,14 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    pub(crate) fn new(state: State, timing: SimulatorTiming) -> Self {
+    pub(crate) fn new(state: State, timing: SimulatorTiming, metrics: bool) -> Self {
         let revision = watch::Sender::new(state.revision());
         Self {
             state: Mutex::new(state),
             revision,
             again: Notify::new(),
             timing,
+            metrics,
             faults: Faults::default(),
             logs: Logs::default(),
             stop: CancellationToken::new(),

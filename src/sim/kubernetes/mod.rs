@@ -12,7 +12,8 @@
 //! be ordered.
 //!
 //! What it does not do, and a real cluster does: RBAC (the one token may do everything), more than one node, custom
-//! resources, webhooks, metrics, and running images other than by the interpreters named above.
+//! resources, webhooks, measuring (the numbers of `metrics.k8s.io` are made up), and running images other than by the
+//! interpreters named above.
 
 mod api;
 mod clock;

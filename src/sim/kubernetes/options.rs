@@ -15,6 +15,8 @@ pub struct SimulatorOptions {
     pub state_dir: Option<PathBuf>,
     /// How long the cluster's own work takes.
     pub timing: SimulatorTiming,
+    /// Whether the cluster has a metrics server (`metrics.k8s.io`).
+    pub metrics: bool,
 }
 
 impl Default for SimulatorOptions {
@@ -24,6 +26,7 @@ impl Default for SimulatorOptions {
             ingress_listen: None,
             state_dir: None,
             timing: SimulatorTiming::default(),
+            metrics: true,
         }
     }
 }

@@ -91,6 +91,11 @@ pub fn diagnose(deployment: &Deployment, pods: &[Pod]) -> Option<Diagnosis> {
         .or_else(|| living.iter().find_map(|pod| unready(pod)))
 }
 
+/// What keeps one pod from being ready, as far as it says so.
+pub fn trouble(pod: &Pod) -> Option<Diagnosis> {
+    pod_trouble(pod).or_else(|| unready(pod))
+}
+
 /// A container that runs and is not ready.
 fn unready(pod: &Pod) -> Option<Diagnosis> {
     let containers = pod.status.as_ref()?.container_statuses.as_ref()?;

@@ -5,12 +5,14 @@ mod client;
 mod error;
 mod exec;
 mod health;
+mod look;
 mod proxy;
 
 pub use client::{Client, Source};
 pub use error::translate;
 pub use exec::{Command, Output};
-pub use health::{Diagnosis, Readiness, Rollout, Trouble, diagnose, readiness, rolled_out};
+pub use health::{Diagnosis, Readiness, Rollout, Trouble, diagnose, readiness, rolled_out, trouble};
+pub use look::{LogQuery, PodUsage, Usage};
 pub use proxy::Answer;
 
 /// The field manager under which everything is applied.

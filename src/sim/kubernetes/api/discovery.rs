@@ -15,7 +15,8 @@ use crate::sim::kubernetes::status::{ApiError, ApiResult};
 pub(crate) const VERSION: &str = "v1.36.2";
 
 /// Serves a document.
-pub(super) fn serve(document: &Document, request: &Request, respond: &Respond) -> ApiResult<Response> {
+/// With `metrics`, the metrics server's group is among them.
+pub(super) fn serve(document: &Document, request: &Request, respond: &Respond, metrics: bool) -> ApiResult<Response> {
     if request.method() != Method::GET && request.method() != Method::HEAD {
         return Err(ApiError::method());
     }
@@ -25,15 +26,18 @@ pub(super) fn serve(document: &Document, request: &Request, respond: &Respond) -
         Document::Health => return Ok(with(200, "text/plain; charset=utf-8", "ok")),
         Document::Version => version(),
         Document::Root => root(),
-        Document::Core if aggregated => return Ok(aggregate(&[""])),
-        Document::Groups if aggregated => return Ok(aggregate(&groups())),
+        Document::Core if aggregated => return Ok(aggregate(&[""], false)),
+        Document::Groups if aggregated => return Ok(aggregate(&groups(), metrics)),
         Document::Core => json!({
             "kind": "APIVersions", "versions": ["v1"],
             "serverAddressByClientCIDRs": [{"clientCIDR": "0.0.0.0/0", "serverAddress": "127.0.0.1:6443"}],
         }),
         Document::CoreV1 => resources("", "v1"),
         Document::Groups => {
-            let groups: Vec<Value> = groups().into_iter().map(group).collect();
+            let mut groups: Vec<Value> = groups().into_iter().map(group).collect();
+            if metrics {
+                groups.push(super::usage::entry());
+            }
             json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups})
         }
         Document::Group(name) => {
@@ -158,8 +162,8 @@ fn resources(group: &str, version: &str) -> Value {
 }
 
 /// Aggregated discovery (`apidiscovery.k8s.io/v2`).
-fn aggregate(groups: &[&str]) -> Response {
-    let items: Vec<Value> = groups
+fn aggregate(groups: &[&str], metrics: bool) -> Response {
+    let mut items: Vec<Value> = groups
         .iter()
         .map(|group| {
             let versions: Vec<Value> =
@@ -168,6 +172,9 @@ fn aggregate(groups: &[&str]) -> Response {
             json!({"metadata": metadata, "versions": versions})
         })
         .collect();
+    if metrics {
+        items.push(super::usage::aggregated());
+    }
     let list = json!({
         "kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {}, "items": items,
     });

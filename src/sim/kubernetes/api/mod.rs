@@ -17,6 +17,7 @@ mod scale;
 mod selectors;
 mod strategic;
 mod table;
+mod usage;
 mod watch;
 mod write;
 
@@ -61,9 +62,12 @@ async fn route(cluster: &Arc<Cluster>, request: Request, respond: &Respond) -> A
     if path == faults::PATH || path.starts_with(&format!("{}/", faults::PATH)) {
         return faults::administer(cluster, request).await;
     }
+    if let Some(answer) = usage::serve(cluster, &path, &query, &request, respond) {
+        return answer;
+    }
     let target = match route {
         Route::Resource(target) => target,
-        Route::Discovery(document) => return discovery::serve(&document, &request, respond),
+        Route::Discovery(document) => return discovery::serve(&document, &request, respond, cluster.metrics),
         Route::UnknownResource => return Err(ApiError::no_resource()),
         Route::UnknownPath => return Err(ApiError::no_page()),
     };

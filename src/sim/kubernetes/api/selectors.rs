@@ -35,6 +35,11 @@ impl Selectors {
         })
     }
 
+    /// A label selector alone.
+    pub(super) fn labelled(text: &str) -> ApiResult<Self> {
+        Ok(Self { labels: labels(text)?, fields: Vec::new(), name: None })
+    }
+
     /// Whether everything passes.
     pub(super) fn is_empty(&self) -> bool {
         self.labels.is_empty() && self.fields.is_empty()

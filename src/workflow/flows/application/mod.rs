@@ -8,6 +8,7 @@
 mod canary;
 mod change;
 mod colours;
+pub mod desired;
 mod judge;
 mod live;
 mod manifests;

@@ -1,0 +1,190 @@
+//! `whyNot`: the chain of facts behind "not live", from the application's row down to a container and up to its address.
+//!
+//! First everything is read ([`Observed`]), then facts are made of it, then a conclusion of the facts. Only the first
+//! touches the world.
+
+mod cluster;
+mod rows;
+
+use async_graphql::SimpleObject;
+use k8s_openapi::api::apps::v1::ReplicaSet;
+use k8s_openapi::api::core::v1::{Event, Namespace, Service};
+use k8s_openapi::api::networking::v1::Ingress;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::Seen;
+use crate::app::App;
+use crate::db::runtime::{self, Deployment, Operation, Placed, Step};
+use crate::domain::{Actor, Result};
+use crate::workflow::flows::application::{SUBJECT, names::APPLICATION};
+
+/// Why an application is not live, or that it is.
+#[derive(SimpleObject, Debug, Clone)]
+pub struct WhyNot {
+    /// The application.
+    pub application_id: Uuid,
+    /// Whether its newest revision serves traffic.
+    pub live: bool,
+    /// What it comes to, and what to do about it.
+    pub conclusion: String,
+    /// The facts, in the order of cause: what was wanted, what was made of it, what runs, how it is reached.
+    pub facts: Vec<Fact>,
+}
+
+/// One thing that was looked at.
+#[derive(SimpleObject, Debug, Clone)]
+pub struct Fact {
+    /// Where it was seen, such as `Deployment` or `operations`.
+    pub source: String,
+    /// What it is about, such as the object's name.
+    pub subject: String,
+    /// Whether it is as it is to be.
+    pub ok: bool,
+    /// What was seen.
+    pub evidence: String,
+    /// When it was seen: the row's last change, or when the cluster was asked.
+    pub observed_at: OffsetDateTime,
+    /// What to do about it, and how near it is to the cause.
+    #[graphql(skip)]
+    advice: Option<(Cause, String)>,
+}
+
+/// How near a failing fact is to the cause of it all; the nearest one is the conclusion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Cause {
+    /// Follows from others.
+    Effect,
+    /// The way to the pods.
+    Route,
+    /// What the platform does about it.
+    Operation,
+    /// What a Deployment says of its pods.
+    Workload,
+    /// What a pod says of itself.
+    Pod,
+    /// What a container says of itself.
+    Container,
+    /// There is nothing for anything to be in.
+    Place,
+    /// It is so because somebody wanted it.
+    Wish,
+}
+
+impl Fact {
+    fn new(
+        source: &str,
+        subject: impl Into<String>,
+        ok: bool,
+        evidence: impl Into<String>,
+        at: OffsetDateTime,
+    ) -> Self {
+        Self {
+            source: source.to_owned(),
+            subject: subject.into(),
+            ok,
+            evidence: evidence.into(),
+            observed_at: at,
+            advice: None,
+        }
+    }
+
+    fn advising(mut self, cause: Cause, advice: impl Into<String>) -> Self {
+        self.advice = Some((cause, advice.into()));
+        self
+    }
+}
+
+/// All that is known of an application.
+struct Observed {
+    application: Placed,
+    deployment: Option<Deployment>,
+    operation: Option<Operation>,
+    step: Option<Step>,
+    cluster: Cluster,
+}
+
+/// What the cluster says.
+enum Cluster {
+    /// Nothing was ever asked of it.
+    Untouched,
+    /// It does not answer.
+    Silent(String, OffsetDateTime),
+    /// What is there.
+    Seen(Box<Objects>),
+}
+
+/// The objects of the application.
+struct Objects {
+    at: OffsetDateTime,
+    namespace: Option<Namespace>,
+    seen: Seen,
+    replica_sets: Vec<ReplicaSet>,
+    events: Vec<Event>,
+    service: Option<Service>,
+    ingress: Option<Ingress>,
+}
+
+impl App {
+    /// Why an application is not live.
+    ///
+    /// # Errors
+    /// `not-found`, also for an application of a team of which the actor is no member; `unavailable` when the database
+    /// is. A cluster that does not answer is a fact, and no error.
+    pub async fn why_not(&self, actor: &Actor, id: Uuid) -> Result<WhyNot> {
+        let application = self.visible_application(actor, id).await?;
+        let pool = self.db.pool();
+        let deployment = runtime::newest_deployment(pool, id).await?;
+        let operation = runtime::newest_operation(pool, SUBJECT, id).await?;
+        let step = match &operation {
+            Some(operation) => runtime::current_step(pool, operation.id).await?,
+            None => None,
+        };
+        let cluster = match self.objects(&application).await {
+            Ok(Some(objects)) => Cluster::Seen(Box::new(objects)),
+            Ok(None) => Cluster::Untouched,
+            Err(error) => Cluster::Silent(error.message().to_owned(), OffsetDateTime::now_utc()),
+        };
+        Ok(explain(&Observed { application, deployment, operation, step, cluster }))
+    }
+
+    async fn objects(&self, application: &Placed) -> Result<Option<Objects>> {
+        let (Some(namespace), Some(workload)) = (&application.namespace, &application.workload) else {
+            return Ok(None);
+        };
+        let kubernetes = self.cluster()?;
+        let selector = format!("{APPLICATION}={}", application.id);
+        let (seen, there, replica_sets, events, service, ingress) = tokio::try_join!(
+            Seen::of(kubernetes, namespace, &selector),
+            async { Ok(kubernetes.namespace(namespace).await?) },
+            async { Ok(kubernetes.list(namespace, &selector).await?) },
+            async { Ok(kubernetes.events(namespace).await?) },
+            async { Ok(kubernetes.get(namespace, workload).await?) },
+            async { Ok(kubernetes.get(namespace, workload).await?) },
+        )?;
+        let at = OffsetDateTime::now_utc();
+        Ok(Some(Objects { at, namespace: there, seen, replica_sets, events, service, ingress }))
+    }
+}
+
+/// The facts, and what they come to.
+fn explain(observed: &Observed) -> WhyNot {
+    let mut facts = rows::facts(observed);
+    facts.extend(cluster::facts(observed));
+    let live = facts.iter().all(|fact| fact.ok);
+    WhyNot { application_id: observed.application.id, live, conclusion: conclude(observed, &facts), facts }
+}
+
+fn conclude(observed: &Observed, facts: &[Fact]) -> String {
+    let wrong = facts.iter().filter(|fact| !fact.ok).filter_map(|fact| fact.advice.as_ref());
+    // Of two that are as near to the cause, the one that was found first.
+    let nearest = wrong.reduce(|best, next| if next.0 > best.0 { next } else { best });
+    match nearest {
+        Some((_, advice)) => advice.clone(),
+        None if facts.iter().all(|fact| fact.ok) => {
+            let place = observed.application.url.as_ref().map(|url| format!(" at {url}")).unwrap_or_default();
+            format!("The application is live{place}.")
+        }
+        None => "The application is on its way: nothing that was seen is wrong for good. Look again soon.".to_owned(),
+    }
+}

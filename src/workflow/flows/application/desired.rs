@@ -1,0 +1,95 @@
+//! What of a running application is to be in the cluster, for those who compare it with what is there and put it right.
+
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
+use k8s_openapi::api::core::v1::{ConfigMap, Service};
+use k8s_openapi::api::networking::v1::Ingress;
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+
+use super::live::Standing;
+use super::manifests;
+use super::names::{COLOUR, Colour, Slot, Target};
+use crate::config;
+use crate::domain::Result;
+use crate::domain::workload::Workload;
+use crate::vendors::kubernetes::Client;
+
+/// The objects of an application's revision.
+#[derive(Debug, Clone)]
+pub struct Desired {
+    /// Its variables.
+    pub configuration: ConfigMap,
+    /// Its pods.
+    pub deployment: Deployment,
+    /// The way to them.
+    pub service: Service,
+    /// The way from outside, where it has one.
+    pub ingress: Option<Ingress>,
+    /// Its autoscaler, where it has one.
+    pub autoscaler: Option<HorizontalPodAutoscaler>,
+    /// Its disruption budget.
+    pub budget: PodDisruptionBudget,
+}
+
+/// The colour of the pods to which a Service leads; blue without one.
+pub fn serving(service: Option<&Service>) -> Colour {
+    let selector = service.and_then(|service| service.spec.as_ref()?.selector.as_ref());
+    let green = selector.is_some_and(|selector| selector.get(COLOUR).is_some_and(|it| it == Colour::Green.as_str()));
+    if green { Colour::Green } else { Colour::Blue }
+}
+
+/// The name of the Deployment of a colour.
+pub fn deployment_name(target: &Target, colour: Colour) -> String {
+    Slot::Stable(colour).name(target)
+}
+
+/// What is to be there of a revision whose pods have a colour. What the Deployment that is there says of its last
+/// restart, and the number of pods that its autoscaler chose, is kept.
+///
+/// # Errors
+/// `internal` when a manifest cannot be built.
+pub fn desired(
+    settings: &config::Applications,
+    target: &Target,
+    workload: &Workload,
+    colour: Colour,
+    standing: Option<&Deployment>,
+) -> Result<Desired> {
+    let slot = Slot::Stable(colour);
+    let standing = standing.map(Standing::of);
+    let restarted = standing.as_ref().and_then(|standing| standing.restarted.as_deref());
+    let replicas = manifests::replicas(workload, standing.as_ref().map(|standing| standing.replicas));
+    let host = target.host(settings, workload);
+    let ingress = host.map(|host| manifests::ingress(target, workload, &host, settings.ingress_class.as_deref()));
+    let scaling = workload.settings.autoscaling.as_ref();
+    Ok(Desired {
+        configuration: manifests::config_map(target, workload)?,
+        deployment: manifests::deployment(target, workload, slot, replicas, restarted)?,
+        service: manifests::service(target, workload, colour)?,
+        ingress: ingress.transpose()?,
+        autoscaler: scaling.map(|scaling| manifests::autoscaler(target, scaling, slot)).transpose()?,
+        budget: manifests::budget(target)?,
+    })
+}
+
+/// Makes it so: every object by server-side apply, the namespace too when it is gone. Nothing is removed.
+///
+/// # Errors
+/// What the cluster refuses, such as objects in a namespace that is on its way out.
+pub async fn apply(kubernetes: &Client, target: &Target, desired: &Desired) -> Result<()> {
+    let namespace = target.namespace.as_str();
+    if kubernetes.namespace(namespace).await?.is_none() {
+        kubernetes.apply_namespace(&manifests::namespace(target)?).await?;
+    }
+    kubernetes.apply(namespace, &desired.configuration).await?;
+    kubernetes.apply(namespace, &desired.service).await?;
+    if let Some(ingress) = &desired.ingress {
+        kubernetes.apply(namespace, ingress).await?;
+    }
+    kubernetes.apply(namespace, &desired.deployment).await?;
+    if let Some(autoscaler) = &desired.autoscaler {
+        kubernetes.apply(namespace, autoscaler).await?;
+    }
+    kubernetes.apply(namespace, &desired.budget).await?;
+    Ok(())
+}

@@ -99,6 +99,26 @@ pub enum Command {
     Stores(stores::Stores),
     /// List, show and create applications
     Apps(apps::Apps),
+    /// Deploy an application
+    Deploy(apps::Deploy),
+    /// Bring an earlier revision of an application back
+    Rollback(apps::Rollback),
+    /// Let a deployment that waits go on: a canary's next share, or green in place of blue
+    Promote(apps::Promote),
+    /// End a deployment and take it back
+    Abort(apps::Abort),
+    /// Change an application's number of pods, or the bounds between which it scales itself
+    Scale(apps::Scale),
+    /// Replace an application's pods
+    Restart(apps::Restart),
+    /// Give a stopped application its pods back
+    Start(apps::Start),
+    /// Take an application's pods away; all else stays
+    Stop(apps::Stop),
+    /// List, set and remove an application's variables
+    Env(apps::Env),
+    /// List, make and remove preview environments
+    Preview(apps::Preview),
     /// Print what an application writes
     Logs(apps::Logs),
     /// Say why an application is not live
@@ -133,6 +153,16 @@ impl Command {
             Command::Login(command) => command.run(context).await,
             Command::Stores(command) => command.run(context).await,
             Command::Apps(command) => command.run(context).await,
+            Command::Deploy(command) => command.run(context).await,
+            Command::Rollback(command) => command.run(context).await,
+            Command::Promote(command) => command.run(context).await,
+            Command::Abort(command) => command.run(context).await,
+            Command::Scale(command) => command.run(context).await,
+            Command::Restart(command) => command.run(context).await,
+            Command::Start(command) => command.run(context).await,
+            Command::Stop(command) => command.run(context).await,
+            Command::Env(command) => command.run(context).await,
+            Command::Preview(command) => command.run(context).await,
             Command::Logs(command) => command.run(context).await,
             Command::Why(command) => command.run(context).await,
             Command::Operations(command) => command.run(context).await,

@@ -1,13 +1,19 @@
 //! `northstack apps` and the commands on one application, by the same GraphQL that the portal uses.
 
+mod act;
+mod env;
 mod logs;
+mod preview;
 mod why;
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use uuid::Uuid;
 
+pub use act::{Abort, Deploy, Promote, Restart, Rollback, Scale, Start, Stop};
+pub use env::Env;
 pub use logs::Logs;
+pub use preview::Preview;
 pub use why::Why;
 
 use super::api::{Api, Connection, nothing};

@@ -25,8 +25,10 @@ macro_rules! operations {
 }
 
 mod apps;
+mod deployments;
 
 pub use apps::*;
+pub use deployments::*;
 
 operations! { "src/cli/graphql/login.graphql":
     /// Signs in.

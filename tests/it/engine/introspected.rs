@@ -14,7 +14,7 @@ use super::ask;
 use crate::support::{empty_database, shared_directory};
 
 /// A remote schema that can be introspected and nothing else.
-struct Sdl(String);
+pub struct Sdl(pub String);
 
 impl Callers for Sdl {
     fn action<'a>(&'a self, _: &'a RequestContext, _: ActionCall) -> Pending<'a, Result<ActionAnswer, GraphqlError>> {

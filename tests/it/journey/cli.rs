@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
@@ -91,6 +91,80 @@ async fn a_store_is_created_watched_and_deleted() {
     let operations = shell.json(&["operations", "list"]).await;
     let kinds: Vec<&str> = operations.as_array().unwrap().iter().map(|one| one["kind"].as_str().unwrap()).collect();
     assert_eq!(kinds, ["store.delete", "store.create"]);
+}
+
+/// Signs the shell in as the demo user.
+async fn sign_in(shell: &Shell) {
+    let login = ["login", "--email", northstack::dev::DEMO_EMAIL, "--password-stdin"];
+    let ended = shell.run(&login, &format!("{}\n", northstack::dev::DEMO_PASSWORD)).await;
+    assert_eq!(ended.code, 0, "{}", ended.err);
+}
+
+/// A project of the demo user's team.
+async fn project(stack: &Stack, name: &str) {
+    let login =
+        "mutation($email: String!, $password: String!) { login(email: $email, password: $password) { accessToken } }";
+    let who = json!({"email": northstack::dev::DEMO_EMAIL, "password": northstack::dev::DEMO_PASSWORD});
+    let session = stack.data(None, login, who).await;
+    let token = session["login"]["accessToken"].as_str().unwrap();
+    let team = stack.data(Some(token), "{ teams { id } }", json!({})).await["teams"][0]["id"].clone();
+    let insert =
+        "mutation($name: String!, $team: uuid!) { insert_projects_one(object: {name: $name, team_id: $team}) { id } }";
+    stack.data(Some(token), insert, json!({"name": name, "team": team})).await;
+}
+
+#[tokio::test]
+async fn an_application_is_deployed_judged_promoted_and_brought_back() {
+    let (stack, shell) = platform().await;
+    sign_in(&shell).await;
+    project(&stack, "shop").await;
+    let made = shell.ok(&["apps", "create", "api", "--project", "shop", "--replicas", "2", "--port", "80"]).await;
+    assert!(made.contains("northstack deploy api"), "{made}");
+    assert_eq!(shell.run(&["deploy", "nothing"], "").await.code, 4);
+    shell.ok(&["env", "set", "api", "LOG=info", "MODE=a=b"]).await;
+    let variables = shell.json(&["env", "list", "api"]).await;
+    assert_eq!((&variables[0]["name"], &variables[1]["value"]), (&"LOG".into(), &"a=b".into()), "{variables:#}");
+
+    let watched = shell.ok(&["deploy", "api", "--image", "nginx:1", "--watch"]).await;
+    for step in ["Create the namespace", "Roll out the revision", "Wait until it is ready", "api is running: http://"] {
+        assert!(watched.contains(step), "{step} in\n{watched}\n{}", stack.log());
+    }
+    let shown = shell.json(&["apps", "show", "api"]).await;
+    assert_eq!((&shown["status"], &shown["runtime"]["ready"]), (&"running".into(), &2.into()), "{shown:#}");
+    let why = shell.run(&["why", "api"], "").await;
+    assert_eq!(why.code, 0, "{}", why.out);
+
+    let failing = shell.run(&["deploy", "api", "--image", "nginx:missing", "--watch"], "").await;
+    assert_eq!((failing.code, failing.out.contains("cannot be pulled")), (1, true), "{}{}", failing.out, failing.err);
+    let why = shell.run(&["why", "api"], "").await;
+    assert_eq!((why.code, why.out.contains("nginx:missing")), (1, true), "{}", why.out);
+    let back = shell.ok(&["rollback", "api", "--to", "1", "--watch"]).await;
+    assert!(back.contains("Not restored:") && back.contains("api is running"), "{back}");
+
+    shell.ok(&["deploy", "api", "--image", "nginx:2", "--strategy", "blue_green"]).await;
+    // It is refused until green is there to be promoted.
+    let promoted = loop {
+        let promoted = shell.run(&["promote", "api", "--full", "--watch"], "").await;
+        if promoted.code == 0 {
+            break promoted.out;
+        }
+        assert_eq!((promoted.code, promoted.err.contains("paused")), (1, true), "{}", promoted.err);
+    };
+    assert!(promoted.contains("api is running"), "{promoted}");
+    let shown = shell.json(&["apps", "show", "api"]).await;
+    let newest = &shown["deployments"][0];
+    assert_eq!((&newest["image"], &newest["status"]), (&"nginx:2".into(), &"running".into()), "{shown:#}");
+
+    shell.ok(&["scale", "api", "--replicas", "3", "--watch"]).await;
+    shell.ok(&["restart", "api", "--watch"]).await;
+    shell.ok(&["stop", "api", "--watch"]).await;
+    assert_eq!(shell.json(&["apps", "show", "api"]).await["status"], "stopped");
+    shell.ok(&["start", "api", "--watch"]).await;
+    assert_eq!(shell.json(&["apps", "show", "api"]).await["runtime"]["ready"], 3);
+    shell.ok(&["preview", "create", "api", "try", "--image", "nginx:3", "--ttl", "1h", "--watch"]).await;
+    let previews = shell.json(&["preview", "list", "api"]).await;
+    assert_eq!((&previews[0]["name"], &previews[0]["status"]), (&"try".into(), &"running".into()), "{previews:#}");
+    shell.ok(&["preview", "delete", "api", "try", "--watch"]).await;
 }
 
 fn copy(from: &Path, to: &Path) {

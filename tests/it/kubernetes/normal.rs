@@ -20,7 +20,14 @@ fn walk(value: &Value, field: &str, without_owners: bool) -> Value {
                 if key == "managedFields" && without_owners {
                     continue;
                 }
-                out.insert(text(key), walk(inner, key, without_owners));
+                let mut inner = walk(inner, key, without_owners);
+                // Owners stand in the order of their times, in whole seconds: whether two writes fell into one second
+                // is chance.
+                if let ("managedFields", Value::Array(owners)) = (key.as_str(), &mut inner) {
+                    owners
+                        .sort_by_key(|owner| ["manager", "operation", "subresource"].map(|key| owner[key].to_string()));
+                }
+                out.insert(text(key), inner);
             }
             Value::Object(out)
         }

@@ -14,6 +14,9 @@ use serde_json::{Value, json};
 use super::known::{self, Recording};
 use super::normal::{Names, normal};
 
+/// How long controllers may take until an object is as it was recorded.
+const PATIENCE: Duration = Duration::from_millis(2500);
+
 fn recordings() -> PathBuf {
     let shared = std::env::var_os("NORTHSTACK_SHARED").map_or_else(|| PathBuf::from("../shared"), PathBuf::from);
     shared.join("vendor/kubernetes/recorded")
@@ -61,14 +64,19 @@ impl Replay {
         replay
     }
 
-    /// Creates what stood there before a transcript, and gives controllers their moment.
+    /// Creates what stood there before a transcript, each when the pods of the one before are there: a quota that comes
+    /// after a Job does not refuse the Job's pod.
     async fn set_up(&self, objects: &[(&str, Value)]) {
         for (path, object) in objects {
             let answer = self.ask("POST", path, &json!({}), Some(object)).await;
             assert!(answer.status < 300, "{path}: {}", answer.body);
-        }
-        if !objects.is_empty() {
-            tokio::time::sleep(Duration::from_millis(200)).await;
+            let made = format!("{path}/{}", object["metadata"]["name"].as_str().unwrap_or_default());
+            let pods = match path.rsplit('/').next() {
+                Some("jobs") => "/status/active",
+                Some("deployments" | "statefulsets" | "replicasets") => "/status/replicas",
+                _ => continue,
+            };
+            self.until(&made, |now| now.pointer(pods).is_some_and(|count| *count != json!(0))).await;
         }
     }
 
@@ -82,6 +90,21 @@ impl Replay {
             }
         }
         body
+    }
+
+    /// Waits until controllers have counted in an object what the recorder saw them count: the answer to its deletion
+    /// has it as it stands then, and the recorder was slower than they were.
+    async fn counted(&self, path: &str, recorded: &Value) {
+        let Some(wanted) = recorded.pointer("/status/used") else { return };
+        self.until(path, |now| now.pointer("/status/used") == Some(wanted)).await;
+    }
+
+    /// Looks at an object until it is as it is to be, or patience ends: what differs then is found by who compares.
+    async fn until(&self, path: &str, holds: impl Fn(&Value) -> bool) {
+        let until = Instant::now() + PATIENCE;
+        while !holds(&self.ask("GET", path, &json!({}), None).await.body) && Instant::now() < until {
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
     }
 
     async fn ask(&self, method: &str, path: &str, headers: &Value, body: Option<&Value>) -> Answer {
@@ -136,9 +159,14 @@ impl Replay {
         };
         let left_out = transcript.get("left_out").is_some()
             || transcript["note"].as_str().is_some_and(|note| note.contains("managedFields"));
-        let patience = Duration::from_millis(2500);
+        let recorded_body = match recorded["body"].clone() {
+            Value::Null => json!(""),
+            Value::String(text) => parsed(&text),
+            other => other,
+        };
         let method = request["method"].as_str().unwrap_or_default();
-        let until = Instant::now() + if method == "GET" { patience } else { Duration::ZERO };
+        let begun = Instant::now();
+        let until = begun + if method == "GET" { PATIENCE } else { Duration::ZERO };
         loop {
             let path = self.names.in_path(request["path"].as_str().unwrap_or_default());
             let mut body = request.get("body").filter(|body| !body.is_null()).map(|body| self.names.in_body(body));
@@ -148,13 +176,14 @@ impl Replay {
                     other => other,
                 };
             }
+            if method == "DELETE" {
+                self.counted(&path, &recorded_body).await;
+            }
             let answer = self.ask(method, &path, &request["headers"], body.as_ref()).await;
-            let mut recorded_body = recorded["body"].clone();
-            recorded_body = match recorded_body {
-                Value::Null => json!(""),
-                Value::String(text) => parsed(&text),
-                other => other,
-            };
+            // A controller wrote between the reading and the replacement: read again, as whoever replaces has to.
+            if method == "PUT" && (wanted_status, answer.status) == (200, 409) && Instant::now() < begun + PATIENCE {
+                continue;
+            }
             let without = left_out || !has_owners(&recorded_body);
             let before = normal(&Recording::settled(method, &recorded_body), without);
             let after = normal(&Recording::settled(method, &answer.body), without);

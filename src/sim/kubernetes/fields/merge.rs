@@ -54,6 +54,12 @@ pub(super) fn remove(value: &mut Value, gone: &Set, field: &str) {
                     map.shift_remove(key);
                 } else if let Some(inner) = map.get_mut(key) {
                     remove(inner, below, key);
+                    // An object or a list that has lost its last member is null, as is one that was never there.
+                    if inner.as_object().is_some_and(serde_json::Map::is_empty)
+                        || inner.as_array().is_some_and(Vec::is_empty)
+                    {
+                        map.shift_remove(key);
+                    }
                 }
             }
         }

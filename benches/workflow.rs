@@ -76,7 +76,7 @@ async fn submit(pool: &PgPool, team: Uuid, flow: &Flow) -> Uuid {
         idempotency: None,
         correlation_id: "bench",
         lane: None,
-        supersedes: false,
+        supersedes: &[],
     };
     let Enqueued::New(id) = enqueue(&mut tx, new).await.unwrap() else { panic!("no key was given") };
     tx.commit().await.unwrap();

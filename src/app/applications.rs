@@ -140,8 +140,15 @@ impl App {
                 }
                 let (before, after) = sizes.unzip();
                 let input = Change { target, replicas, autoscaling, before, after };
-                let asked = Asked { kind, team: row.team_id, subject_type: SUBJECT, subject: id, supersedes: false };
-                requests::start(&mut tx, provisioning, caller, &asked, &lane(id), &input, &key).await
+                let asked = Asked {
+                    kind,
+                    team: row.team_id,
+                    subject_type: SUBJECT,
+                    subject: id,
+                    lane: Some(lane(id)),
+                    supersedes: &[],
+                };
+                requests::start(&mut tx, provisioning, caller, asked, &input, &key).await
             })
             .await?;
         provisioning.nudge.send(kind);

@@ -12,7 +12,7 @@ use super::requests::{self, Asked, Key};
 use super::stores::audit_of;
 use super::{App, Caller, Provisioning};
 use crate::db::applications::{self, Application};
-use crate::db::{PgTx, deployments, operations, variables};
+use crate::db::{PgTx, deployments, event_effects, operations, variables};
 use crate::domain::workload::{
     Difference, Image, Resources, SecretVersion, Settings, Strategy, Workload, check_commit, check_replicas,
     check_variables, compare, not_restored,
@@ -29,6 +29,8 @@ pub struct NewDeployment {
     pub commit: Option<String>,
     /// How it takes the place of the one before; by default as the application says.
     pub strategy: Option<String>,
+    /// The build whose end asks for it. A build is deployed once.
+    pub build: Option<Uuid>,
 }
 
 /// A deployment with the operation that carries it out.
@@ -77,9 +79,14 @@ impl App {
                 if let Some(first) = first_of(&mut tx, id, &key).await? {
                     return Ok((first, application::ROLLING));
                 }
+                if let Some(build) = new.build
+                    && event_effects::is_deployed(&mut *tx, build).await?
+                {
+                    return Err(Error::new(Code::IllegalTransition, "the build was deployed already"));
+                }
                 let workload = workload(&mut tx, &row, new).await?;
                 let kind = kind_of(workload.strategy);
-                let wanted = Wanted { kind, restored: None, progress: json!({}) };
+                let wanted = Wanted { kind, restored: None, build: new.build, progress: json!({}) };
                 Ok((begin(&mut tx, provisioning, caller, &row, workload, &wanted, &key).await?, kind))
             })
             .await?;
@@ -129,7 +136,7 @@ impl App {
                 });
                 workload.revision = deployments::next_revision(&mut tx, id).await?;
                 let progress = json!({ "restores": number, "notRestored": not_restored });
-                let wanted = Wanted { kind: application::ROLLBACK, restored: Some(number), progress };
+                let wanted = Wanted { kind: application::ROLLBACK, restored: Some(number), build: None, progress };
                 let deployment = begin(&mut tx, provisioning, caller, &row, workload, &wanted, &key).await?;
                 Ok(Rollback { deployment, revision: number, not_restored })
             })
@@ -153,6 +160,10 @@ impl App {
         Ok(compare(&find("from", from).await?, &find("to", to).await?))
     }
 }
+
+/// The flows that give an application a new revision: of those that wait, the newest alone is wanted.
+const DEPLOYING: [&str; 4] =
+    [application::ROLLING, application::CANARY, application::BLUE_GREEN, application::ROLLBACK];
 
 /// The flow of a strategy.
 fn kind_of(strategy: Strategy) -> &'static str {
@@ -254,6 +265,7 @@ pub(super) fn require_no_secrets(workload: &Workload) -> Result<()> {
 struct Wanted {
     kind: &'static str,
     restored: Option<i32>,
+    build: Option<Uuid>,
     progress: Value,
 }
 
@@ -281,20 +293,29 @@ async fn begin(
         None => place(tx, row).await?,
     };
     if let Some(url) = target.url(&provisioning.applications, &workload) {
-        require_free_address(applications::url_taken(&mut **tx, &url, row.id).await?)?;
+        let host = workload.settings.host.as_deref();
+        applications::hold_address(tx, &url).await?;
+        require_free_address(applications::url_taken(&mut **tx, &url, host, row.id).await?)?;
     }
     let insert = deployments::Insert {
         application_id: row.id,
         workload: &workload,
         requested_by: caller.actor.user_id(),
         restored_revision: wanted.restored,
+        build: wanted.build,
         progress: &wanted.progress,
     };
     let deployment = deployments::insert(tx, &insert).await?;
     let input = Input { target, deployment, workload };
-    let asked =
-        Asked { kind: wanted.kind, team: row.team_id, subject_type: SUBJECT, subject: row.id, supersedes: true };
-    let operation = requests::start(tx, provisioning, caller, &asked, &lane(row.id), &input, key).await?;
+    let asked = Asked {
+        kind: wanted.kind,
+        team: row.team_id,
+        subject_type: SUBJECT,
+        subject: row.id,
+        lane: Some(lane(row.id)),
+        supersedes: &DEPLOYING,
+    };
+    let operation = requests::start(tx, provisioning, caller, asked, &input, key).await?;
     deployments::set_operation(tx, deployment, operation).await?;
     Ok(DeploymentOperation { application: row.id, deployment, operation })
 }

@@ -1,7 +1,9 @@
 //! Operations of any kind: go on with a failed one, or end one and take back what it did.
 
+use serde_json::json;
 use uuid::Uuid;
 
+use super::requests::Key;
 use super::stores::{audit_of, open, resume};
 use super::{App, Caller};
 use crate::db::operations::{self, Operation};
@@ -13,16 +15,18 @@ impl App {
     /// Goes on with a failed operation at the step that failed.
     ///
     /// # Errors
-    /// `not-found`, `forbidden`, `illegal-transition` when it has not failed or a newer one took its place.
-    pub async fn retry_operation(&self, caller: &Caller, id: Uuid) -> Result<Uuid> {
+    /// `not-found`, `forbidden`, `illegal-transition` when it has not failed or a newer one took its place,
+    /// `idempotency-conflict`.
+    pub async fn retry_operation(&self, caller: &Caller, id: Uuid, key: Option<&str>) -> Result<Uuid> {
+        let key = Key::of(caller, key, "retryOperation", &json!({ "id": id }))?;
         let operation = self.authorised_operation(caller, id).await?;
         match operation.subject_type.as_str() {
             store::SUBJECT => {
                 self.newest_of_store(&operation).await?;
-                self.retry_store(caller, operation.subject_id, None).await.map(|resumed| resumed.operation)
+                self.retry_on_store(caller, operation.subject_id, &key).await.map(|resumed| resumed.operation)
             }
-            application::SUBJECT => self.retry_on_application(caller, &operation).await,
-            application::preview::SUBJECT => self.retry_on_preview(caller, &operation).await,
+            application::SUBJECT => self.retry_on_application(caller, &operation, &key).await,
+            application::preview::SUBJECT => self.retry_on_preview(caller, &operation, &key).await,
             other => Err(unsupported(other)),
         }
     }
@@ -30,8 +34,10 @@ impl App {
     /// Ends an operation between two of its steps and takes back what it did; discards a failed one likewise.
     ///
     /// # Errors
-    /// `not-found`, `forbidden`, `illegal-transition` when it has ended or cannot be taken back.
-    pub async fn cancel_operation(&self, caller: &Caller, id: Uuid) -> Result<Uuid> {
+    /// `not-found`, `forbidden`, `illegal-transition` when it has ended or cannot be taken back,
+    /// `idempotency-conflict`.
+    pub async fn cancel_operation(&self, caller: &Caller, id: Uuid, key: Option<&str>) -> Result<Uuid> {
+        let key = Key::of(caller, key, "cancelOperation", &json!({ "id": id }))?;
         let operation = self.authorised_operation(caller, id).await?;
         let provisioning = self.provisioning()?;
         let flow = provisioning.flows.get(&operation.kind, operation.flow_version);
@@ -40,8 +46,8 @@ impl App {
         }
         match operation.subject_type.as_str() {
             store::SUBJECT => {}
-            application::SUBJECT => return self.cancel_on_application(caller, &operation).await,
-            application::preview::SUBJECT => return self.cancel_on_preview(caller, &operation).await,
+            application::SUBJECT => return self.cancel_on_application(caller, &operation, &key).await,
+            application::preview::SUBJECT => return self.cancel_on_preview(caller, &operation, &key).await,
             other => return Err(unsupported(other)),
         }
         self.db
@@ -49,6 +55,9 @@ impl App {
                 let store = operation.subject_id;
                 let newest = operations::lock_newest(&mut tx, store::SUBJECT, store).await?;
                 let current = newest.filter(|newest| newest.id == id).ok_or_else(superseded)?;
+                if key.repeats(&mut tx, id).await? {
+                    return Ok(());
+                }
                 if current.cancel_requested_at.is_some() && open(&current) {
                     return Ok(());
                 }

@@ -117,7 +117,7 @@ impl App {
                 previews::insert(&mut tx, &insert).await.map_err(|error| taken(error, &new.name))?;
                 let input = preview::Preview { target, workload };
                 let asked = asked(preview::CREATE, row.team_id, id);
-                let operation = requests::start(&mut tx, provisioning, caller, &asked, &lane(id), &input, &key).await?;
+                let operation = requests::start(&mut tx, provisioning, caller, asked, &input, &key).await?;
                 previews::set_operation(&mut tx, id, operation).await?;
                 Ok(PreviewOperation { preview: id, operation })
             })
@@ -162,12 +162,12 @@ impl App {
     }
 
     /// Goes on with a failed operation on a preview at the step that failed.
-    pub(super) async fn retry_on_preview(&self, caller: &Caller, operation: &Operation) -> Result<Uuid> {
+    pub(super) async fn retry_on_preview(&self, caller: &Caller, operation: &Operation, key: &Key<'_>) -> Result<Uuid> {
         let provisioning = self.provisioning()?;
         self.db
             .transaction(&audit_of(caller), async |mut tx| {
                 let current = newest(&mut tx, operation).await?;
-                if open(&current) {
+                if key.repeats(&mut tx, current.id).await? || open(&current) {
                     return Ok(());
                 }
                 let forward = current.kind == preview::CREATE && current.direction == "forward";
@@ -184,11 +184,19 @@ impl App {
     }
 
     /// Ends the creation of a preview and takes back what it did; a failed one likewise.
-    pub(super) async fn cancel_on_preview(&self, caller: &Caller, operation: &Operation) -> Result<Uuid> {
+    pub(super) async fn cancel_on_preview(
+        &self,
+        caller: &Caller,
+        operation: &Operation,
+        key: &Key<'_>,
+    ) -> Result<Uuid> {
         let provisioning = self.provisioning()?;
         self.db
             .transaction(&audit_of(caller), async |mut tx| {
                 let current = newest(&mut tx, operation).await?;
+                if key.repeats(&mut tx, current.id).await? {
+                    return Ok(());
+                }
                 if open(&current) {
                     return operations::request_cancel(&mut tx, current.id).await.map(drop);
                 }
@@ -226,7 +234,7 @@ fn lane(preview: Uuid) -> String {
 }
 
 fn asked(kind: &'static str, team: Uuid, subject: Uuid) -> Asked<'static> {
-    Asked { kind, team, subject_type: SUBJECT, subject, supersedes: false }
+    Asked { kind, team, subject_type: SUBJECT, subject, lane: Some(lane(subject)), supersedes: &[] }
 }
 
 fn taken(error: Error, name: &str) -> Error {
@@ -263,7 +271,7 @@ async fn begin_deletion(
         None => return Err(Error::new(Code::IllegalTransition, "nothing was ever made of the preview environment")),
     };
     let asked = asked(preview::DELETE, row.team_id, row.id);
-    let operation = requests::start(tx, provisioning, caller, &asked, &lane(row.id), &input, key).await?;
+    let operation = requests::start(tx, provisioning, caller, asked, &input, key).await?;
     previews::set_operation(tx, row.id, operation).await?;
     Ok(operation)
 }

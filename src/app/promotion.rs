@@ -4,6 +4,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::deployments::DeploymentOperation;
+use super::requests::Key;
 use super::stores::audit_of;
 use super::{App, Caller};
 use crate::db::deployments::{self, Deployment};
@@ -18,15 +19,25 @@ impl App {
     /// switch. Doing it twice is doing it once.
     ///
     /// # Errors
-    /// `not-found`, `forbidden`, `illegal-transition` for one that does not pause.
-    pub async fn promote_deployment(&self, caller: &Caller, id: Uuid, full: bool) -> Result<DeploymentOperation> {
+    /// `not-found`, `forbidden`, `illegal-transition` for one that does not pause, `idempotency-conflict`.
+    pub async fn promote_deployment(
+        &self,
+        caller: &Caller,
+        id: Uuid,
+        full: bool,
+        key: Option<&str>,
+    ) -> Result<DeploymentOperation> {
         let provisioning = self.provisioning()?;
+        let key = Key::of(caller, key, "promoteDeployment", &json!({ "id": id, "full": full }))?;
         let (deployment, operation) = self.authorised_deployment(caller, id).await?;
         let kind = self
             .db
             .transaction(&audit_of(caller), async |mut tx| {
                 // The worker writes under the operation's lock: what is read after it is what is waited for.
                 operations::lock_open(&mut tx, &operation.subject_type, operation.subject_id).await?;
+                if key.repeats(&mut tx, operation.id).await? {
+                    return Ok(operation.kind.clone());
+                }
                 let now = deployments::find(&mut *tx, id).await?.ok_or_else(missing)?;
                 if now.status != DeploymentStatus::Paused.as_str() {
                     let message = format!("the deployment is {}; only a paused one can be promoted", now.status);
@@ -46,10 +57,11 @@ impl App {
     /// again.
     ///
     /// # Errors
-    /// `not-found`, `forbidden`, `illegal-transition` for one that has ended.
-    pub async fn abort_deployment(&self, caller: &Caller, id: Uuid) -> Result<DeploymentOperation> {
+    /// `not-found`, `forbidden`, `illegal-transition` for one that has ended, `idempotency-conflict`.
+    pub async fn abort_deployment(&self, caller: &Caller, id: Uuid, key: Option<&str>) -> Result<DeploymentOperation> {
+        let key = Key::of(caller, key, "abortDeployment", &json!({ "id": id }))?;
         let (deployment, operation) = self.authorised_deployment(caller, id).await?;
-        self.cancel_on_application(caller, &operation).await?;
+        self.cancel_on_application(caller, &operation, &key).await?;
         Ok(made(&deployment, &operation))
     }
 

@@ -3,6 +3,7 @@
 use uuid::Uuid;
 
 use super::operations::superseded;
+use super::requests::Key;
 use super::stores::{audit_of, open};
 use super::{App, Caller};
 use crate::db::operations::{self, Operation};
@@ -12,13 +13,18 @@ use crate::workflow::flows::application::SUBJECT;
 
 impl App {
     /// Goes on with a failed operation on an application at the step that failed.
-    pub(super) async fn retry_on_application(&self, caller: &Caller, operation: &Operation) -> Result<Uuid> {
+    pub(super) async fn retry_on_application(
+        &self,
+        caller: &Caller,
+        operation: &Operation,
+        key: &Key<'_>,
+    ) -> Result<Uuid> {
         let provisioning = self.provisioning()?;
         self.db
             .transaction(&audit_of(caller), async |mut tx| {
                 let newest = operations::lock_newest(&mut tx, SUBJECT, operation.subject_id).await?;
                 let current = newest.filter(|newest| newest.id == operation.id).ok_or_else(superseded)?;
-                if open(&current) {
+                if key.repeats(&mut tx, current.id).await? || open(&current) {
                     return Ok(());
                 }
                 resume(&mut tx, &current, &current.direction).await
@@ -29,12 +35,21 @@ impl App {
     }
 
     /// Ends an operation on an application and takes back what it did; a failed one likewise, if it is the newest.
-    pub(super) async fn cancel_on_application(&self, caller: &Caller, operation: &Operation) -> Result<Uuid> {
+    pub(super) async fn cancel_on_application(
+        &self,
+        caller: &Caller,
+        operation: &Operation,
+        key: &Key<'_>,
+    ) -> Result<Uuid> {
         let provisioning = self.provisioning()?;
         let (id, subject) = (operation.id, operation.subject_id);
         self.db
             .transaction(&audit_of(caller), async |mut tx| {
-                if operations::lock_open(&mut tx, SUBJECT, subject).await?.iter().any(|open| open.id == id) {
+                let running = operations::lock_open(&mut tx, SUBJECT, subject).await?;
+                if key.repeats(&mut tx, id).await? {
+                    return Ok(());
+                }
+                if running.iter().any(|open| open.id == id) {
                     return operations::request_cancel(&mut tx, id).await.map(drop);
                 }
                 let newest = operations::lock_newest(&mut tx, SUBJECT, subject).await?;

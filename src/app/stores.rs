@@ -4,16 +4,15 @@
 
 use k8s_openapi::api::core::v1::Secret;
 use serde_json::json;
-use sqlx::PgExecutor;
 use uuid::Uuid;
 
+use super::requests::{self, Asked, First, Key};
 use super::{App, Caller, Provisioning};
 use crate::db::operations::{self, Operation};
 use crate::db::stores::{self, Severity};
 use crate::db::{Audit, PgTx, audit};
 use crate::domain::{Actor, Code, Error, Redacted, Result, StoreId, StoreStatus, TeamRole};
 use crate::workflow::flows::store::{self, ADMIN_PATH, Input, SUBJECT, names};
-use crate::workflow::{Enqueued, Idempotency, NewOperation, before, digest, enqueue, keep};
 
 pub use crate::db::stores::{Event as StoreEvent, Store as StoreRecord};
 
@@ -42,6 +41,12 @@ pub struct StoreOperation {
     pub store: Uuid,
     /// The operation.
     pub operation: Uuid,
+}
+
+impl From<First> for StoreOperation {
+    fn from(first: First) -> Self {
+        Self { store: first.subject, operation: first.operation }
+    }
 }
 
 /// How the shop's administrator signs in.
@@ -87,10 +92,9 @@ impl App {
         };
         self.authorise(&caller.actor, team, TeamRole::Developer).await?;
         let arguments = json!({ "name": name, "type": kind, "teamId": team });
-        let key = idempotency(caller, new.idempotency_key.as_deref(), digest("createStore", &arguments))?;
-        let (key, user) = (key.as_ref(), caller.actor.user_id());
-        if let Some(first) = first_of(self.db.pool(), user, key).await? {
-            return Ok(first);
+        let key = Key::of(caller, new.idempotency_key.as_deref(), "createStore", &arguments)?;
+        if let Some(first) = key.first(self.db.pool()).await? {
+            return Ok(first.into());
         }
         self.creation_limits.check(caller).await?;
         let made = self
@@ -98,16 +102,19 @@ impl App {
             .transaction(&audit_of(caller), async |mut tx| {
                 // One at a time for a team: the limit and the key are judged under this lock.
                 let limit = stores::lock_limit(&mut tx, team).await?.ok_or_else(|| Error::not_found("team"))?;
-                if let Some(first) = first_of(&mut *tx, user, key).await? {
-                    return Ok(first);
+                if let Some(first) = key.first(&mut *tx).await? {
+                    return Ok(first.into());
                 }
                 if stores::count_active(&mut tx, team).await? >= i64::from(limit) {
                     let message = format!("the team has {limit} active stores, which is its limit; delete one first");
                     return Err(Error::new(Code::StoreLimitReached, message));
                 }
+                let user = caller.actor.user_id();
                 let (store, input) = insert(&mut tx, provisioning, team, name, kind, user).await?;
                 stores::log(&mut tx, store, "created", &format!("{name} was asked for"), Severity::Info).await?;
-                start(&mut tx, provisioning, caller, (store::CREATE, team, store), &input, key).await
+                requests::start(&mut tx, provisioning, caller, asked(store::CREATE, team, store), &input, &key)
+                    .await
+                    .map(|operation| StoreOperation { store, operation })
             })
             .await?;
         provisioning.nudge.send(store::CREATE);
@@ -119,22 +126,24 @@ impl App {
     /// # Errors
     /// `not-found`, `forbidden`, `illegal-transition` for a store that has not failed, `idempotency-conflict`.
     pub async fn retry_store(&self, caller: &Caller, id: Uuid, key: Option<&str>) -> Result<StoreOperation> {
-        let provisioning = self.provisioning()?;
         self.authorised_store(caller, id, TeamRole::Developer).await?;
-        let key = idempotency(caller, key, digest("retryStore", &json!({ "id": id })))?;
-        let (key, user) = (key.as_ref(), caller.actor.user_id());
+        let key = Key::of(caller, key, "retryStore", &json!({ "id": id }))?;
+        self.retry_on_store(caller, id, &key).await
+    }
+
+    /// The same for a caller who may.
+    pub(super) async fn retry_on_store(&self, caller: &Caller, id: Uuid, key: &Key<'_>) -> Result<StoreOperation> {
+        let provisioning = self.provisioning()?;
         let (operation, kind) = self
             .db
             .transaction(&audit_of(caller), async |mut tx| {
                 let newest = operations::lock_newest(&mut tx, SUBJECT, id).await?;
                 let newest = newest.ok_or_else(|| Error::not_found("operation"))?;
                 let store = stores::lock(&mut tx, id).await?.ok_or_else(|| Error::not_found("store"))?;
-                if let Some(first) = first_of(&mut *tx, user, key).await? {
+                if let Some(first) = key.first(&mut *tx).await? {
                     return Ok((first.operation, newest.kind));
                 }
-                if let (Some(user), Some(key)) = (user, key) {
-                    keep(&mut tx, user, key, newest.id).await?;
-                }
+                key.stands_for(&mut tx, newest.id).await?;
                 if open(&newest) {
                     return Ok((newest.id, newest.kind));
                 }
@@ -161,20 +170,17 @@ impl App {
     pub async fn delete_store(&self, caller: &Caller, id: Uuid, key: Option<&str>) -> Result<StoreOperation> {
         let provisioning = self.provisioning()?;
         self.authorised_store(caller, id, TeamRole::Developer).await?;
-        let key = idempotency(caller, key, digest("deleteStore", &json!({ "id": id })))?;
-        let (key, user) = (key.as_ref(), caller.actor.user_id());
+        let key = Key::of(caller, key, "deleteStore", &json!({ "id": id }))?;
         let made = self
             .db
             .transaction(&audit_of(caller), async |mut tx| {
                 let running = operations::lock_open(&mut tx, SUBJECT, id).await?;
                 let store = stores::lock(&mut tx, id).await?.ok_or_else(|| Error::not_found("store"))?;
-                if let Some(first) = first_of(&mut *tx, user, key).await? {
-                    return Ok(first);
+                if let Some(first) = key.first(&mut *tx).await? {
+                    return Ok(first.into());
                 }
                 if let Some(deletion) = running.iter().find(|operation| operation.kind == store::DELETE) {
-                    if let (Some(user), Some(key)) = (user, key) {
-                        keep(&mut tx, user, key, deletion.id).await?;
-                    }
+                    key.stands_for(&mut tx, deletion.id).await?;
                     return Ok(StoreOperation { store: id, operation: deletion.id });
                 }
                 // One whose creation is being taken back is `deleting` already.
@@ -189,7 +195,9 @@ impl App {
                 }
                 let input = input_of(&store)?;
                 stores::log(&mut tx, id, "deleting", "Its deletion was asked for", Severity::Info).await?;
-                start(&mut tx, provisioning, caller, (store::DELETE, store.team_id, id), &input, key).await
+                requests::start(&mut tx, provisioning, caller, asked(store::DELETE, store.team_id, id), &input, &key)
+                    .await
+                    .map(|operation| StoreOperation { store: id, operation })
             })
             .await?;
         provisioning.nudge.send(store::DELETE);
@@ -322,35 +330,6 @@ fn checked_name(name: &str) -> Result<&str> {
     Ok(name)
 }
 
-/// A key is a person's own: two people's equal keys are two keys, so whoever has no name can have none.
-pub(super) fn idempotency<'k>(
-    caller: &Caller,
-    key: Option<&'k str>,
-    digest: String,
-) -> Result<Option<Idempotency<'k>>> {
-    let Some(key) = key else { return Ok(None) };
-    if caller.actor.user_id().is_none() {
-        return Err(Error::invalid("idempotencyKey", "an idempotency key needs a user: send x-hasura-user-id"));
-    }
-    if key.is_empty() || key.len() > 200 || key.chars().any(char::is_control) {
-        return Err(Error::invalid("idempotencyKey", "an idempotency key has 1 to 200 characters"));
-    }
-    Ok(Some(Idempotency { key, digest }))
-}
-
-/// What the same user's same request made before.
-async fn first_of(
-    db: impl PgExecutor<'_>,
-    user: Option<Uuid>,
-    key: Option<&Idempotency<'_>>,
-) -> Result<Option<StoreOperation>> {
-    let (Some(user), Some(key)) = (user, key) else { return Ok(None) };
-    Ok(match before(db, user, key).await? {
-        Some(Enqueued::Before { operation, subject }) => Some(StoreOperation { store: subject, operation }),
-        Some(Enqueued::New(_)) | None => None,
-    })
-}
-
 async fn insert(
     tx: &mut PgTx,
     provisioning: &Provisioning,
@@ -380,32 +359,6 @@ fn input_of(store: &StoreRecord) -> Result<Input> {
     Ok(Input { store_id: StoreId::try_from(store.store_id.clone())?, name: store.name.clone(), url: store.url.clone() })
 }
 
-async fn start(
-    tx: &mut PgTx,
-    provisioning: &Provisioning,
-    caller: &Caller,
-    (kind, team_id, store): (&'static str, Uuid, Uuid),
-    input: &Input,
-    key: Option<&Idempotency<'_>>,
-) -> Result<StoreOperation> {
-    let flow = provisioning.flows.newest(kind).ok_or_else(|| Error::internal("start a flow", kind))?;
-    let new = NewOperation {
-        flow,
-        team_id,
-        subject_type: SUBJECT,
-        subject_id: store,
-        requested_by: caller.actor.user_id(),
-        input: serde_json::to_value(input).map_err(|source| Error::internal("write an operation's input", source))?,
-        idempotency: key.cloned(),
-        correlation_id: &caller.correlation_id,
-        lane: None,
-        supersedes: false,
-    };
-    match enqueue(tx, new).await? {
-        Enqueued::New(operation) => Ok(StoreOperation { store, operation }),
-        // The key was free a moment ago: its other request, about something else, was quicker. Nothing is kept.
-        Enqueued::Before { .. } => {
-            Err(Error::new(Code::Conflict, "the idempotency key was used by another request at the same time"))
-        }
-    }
+fn asked(kind: &'static str, team: Uuid, store: Uuid) -> Asked<'static> {
+    Asked { kind, team, subject_type: SUBJECT, subject: store, lane: None, supersedes: &[] }
 }

@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+use serde_json::json;
 use uuid::Uuid;
 
+use super::requests::Key;
 use super::stores::audit_of;
 use super::{App, Caller};
 use crate::db::{applications, variables};
@@ -25,7 +28,7 @@ pub struct NewVariables {
 }
 
 /// What came of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VariablesSet {
     /// The application.
     pub application: Uuid,
@@ -39,15 +42,18 @@ impl App {
     /// Sets and removes variables of an application, all or none. Pods get them with the next deployment.
     ///
     /// # Errors
-    /// `invalid-input` that names the variable, `not-found`, `forbidden`.
+    /// `invalid-input` that names the variable, `not-found`, `forbidden`, `idempotency-conflict`.
     pub async fn set_environment_variables(
         &self,
         caller: &Caller,
         id: Uuid,
         new: &NewVariables,
+        key: Option<&str>,
     ) -> Result<VariablesSet> {
         let application = self.authorised_application(caller, id, TeamRole::Developer).await?;
         check(new)?;
+        let arguments = json!({ "id": id, "variables": new.variables, "secrets": new.secrets, "replace": new.replace });
+        let key = Key::of(caller, key, "setEnvironmentVariables", &arguments)?;
         let wanted: Vec<String> = new.secrets.values().cloned().collect();
         let removed: Vec<String> =
             new.variables.iter().filter(|(_, value)| value.is_none()).map(|(name, _)| name.clone()).collect();
@@ -55,6 +61,9 @@ impl App {
         self.db
             .transaction(&audit_of(caller), async |mut tx| {
                 applications::lock(&mut tx, id).await?.ok_or_else(super::applications::missing)?;
+                if let Some(first) = key.answered(&mut *tx).await? {
+                    return Ok(first);
+                }
                 let found = variables::secrets(&mut *tx, application.team_id, id, &wanted).await?;
                 let found: BTreeMap<&str, Uuid> = found.iter().map(|(name, id)| (name.as_str(), *id)).collect();
                 let mut gone = variables::unset(&mut tx, id, &removed).await?;
@@ -76,7 +85,9 @@ impl App {
                 let all = variables::list(&mut *tx, id).await?;
                 let plain = all.iter().filter_map(|it| Some((it.name.as_str(), it.value.as_deref()?)));
                 check_variables(plain)?;
-                Ok(VariablesSet { application: id, count: all.len(), removed: gone })
+                let set = VariablesSet { application: id, count: all.len(), removed: gone };
+                key.answer(&mut tx, &set).await?;
+                Ok(set)
             })
             .await
     }

@@ -7,6 +7,7 @@ use futures::StreamExt;
 use graphql_client::{GraphQLQuery, QueryBody};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::sync::Mutex;
 use tokio::time::Instant;
 use url::Url;
 
@@ -35,15 +36,20 @@ fn token(text: &str) -> Result<Redacted, std::convert::Infallible> {
 }
 
 /// The API, signed in.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Api {
-    client: Client,
+    endpoint: Url,
+    /// Whether a login that is stored is used, which is renewed before it ends.
+    stored: bool,
+    /// The token, and the client that sends it.
+    signed_in: Mutex<(Option<Redacted>, Client)>,
 }
 
 impl Api {
     /// Calls the API as nobody, in order to sign in.
     pub fn anonymous(endpoint: &Url) -> Result<Self> {
-        Ok(Self { client: Client::new(endpoint, &Credentials::None)? })
+        let client = Client::new(endpoint, &Credentials::None)?;
+        Ok(Self { endpoint: endpoint.clone(), stored: false, signed_in: Mutex::new((None, client)) })
     }
 
     /// Calls the API with the given token or the stored login, renewing the latter when it has expired.
@@ -52,13 +58,28 @@ impl Api {
             Some(token) => token.clone(),
             None => Store::open()?.token(&connection.endpoint).await?,
         };
-        Ok(Self { client: Client::new(&connection.endpoint, &Credentials::Bearer(token))? })
+        let client = Client::new(&connection.endpoint, &Credentials::Bearer(token.clone()))?;
+        let (endpoint, stored) = (connection.endpoint.clone(), connection.token.is_none());
+        Ok(Self { endpoint, stored, signed_in: Mutex::new((Some(token), client)) })
+    }
+
+    /// A client whose token has not ended: a command that follows something may outlive its first one.
+    async fn client(&self) -> Result<Client> {
+        let mut signed_in = self.signed_in.lock().await;
+        if self.stored {
+            let token = Store::open()?.token(&self.endpoint).await?;
+            if signed_in.0.as_ref().is_none_or(|known| known.expose() != token.expose()) {
+                let client = Client::new(&self.endpoint, &Credentials::Bearer(token.clone()))?;
+                *signed_in = (Some(token), client);
+            }
+        }
+        Ok(signed_in.1.clone())
     }
 
     /// Executes a query or mutation.
     pub async fn run<Q: GraphQLQuery>(&self, variables: Q::Variables) -> Result<Q::ResponseData> {
         let body = Q::build_query(variables);
-        Ok(self.client.execute(&request(&body)?).await?)
+        Ok(self.client().await?.execute(&request(&body)?).await?)
     }
 
     /// Follows a subscription until `seen` says that it has seen enough, and gives what it then says.
@@ -67,21 +88,47 @@ impl Api {
     pub async fn watch<Q, O>(
         &self,
         variables: Q::Variables,
+        seen: impl FnMut(Q::ResponseData) -> Result<Option<O>>,
+    ) -> Result<O>
+    where
+        Q: GraphQLQuery,
+        Q::ResponseData: DeserializeOwned,
+    {
+        let request = request(&Q::build_query(variables))?;
+        self.follow::<Q, O>(|| Ok(request.clone()), seen).await
+    }
+
+    /// The same for a subscription that goes on where the connection before broke: each connection is asked for with
+    /// what `variables` gives then.
+    pub async fn watch_on<Q, O>(
+        &self,
+        variables: impl Fn() -> Q::Variables,
+        seen: impl FnMut(Q::ResponseData) -> Result<Option<O>>,
+    ) -> Result<O>
+    where
+        Q: GraphQLQuery,
+        Q::ResponseData: DeserializeOwned,
+    {
+        self.follow::<Q, O>(|| request(&Q::build_query(variables())), seen).await
+    }
+
+    async fn follow<Q, O>(
+        &self,
+        request: impl Fn() -> Result<Request<'static>>,
         mut seen: impl FnMut(Q::ResponseData) -> Result<Option<O>>,
     ) -> Result<O>
     where
         Q: GraphQLQuery,
         Q::ResponseData: DeserializeOwned,
     {
-        let body = Q::build_query(variables);
-        let request = request(&body)?;
         let mut last_seen: Option<Instant> = None;
         let mut pause = RECONNECT;
         loop {
-            let broken = match self.client.subscribe::<Q::ResponseData>(&request).await {
+            let broken = match self.client().await?.subscribe::<Q::ResponseData>(&request()?).await {
                 Ok(stream) => {
+                    let opened = Instant::now();
                     let mut stream = std::pin::pin!(stream);
-                    loop {
+                    let broken = loop {
                         match stream.next().await {
                             Some(Ok(data)) => {
                                 (last_seen, pause) = (Some(Instant::now()), RECONNECT);
@@ -92,7 +139,12 @@ impl Api {
                             Some(Err(error)) => break error,
                             None => return Err(Error::new(Code::Unavailable, "the server ended the subscription")),
                         }
+                    };
+                    // One that stood for a while and had nothing to say was well.
+                    if opened.elapsed() > RECONNECT_LONGEST {
+                        (last_seen, pause) = (Some(Instant::now()), RECONNECT);
                     }
+                    broken
                 }
                 Err(error) => error,
             };

@@ -85,14 +85,14 @@ impl Store {
             return Ok(Redacted::new(login.access_token));
         }
         let variables = refresh_token::Variables { refresh_token: login.refresh_token };
-        let answer =
-            Api::anonymous(endpoint)?.run::<RefreshToken>(variables).await.map_err(|error| match error.code() {
-                Code::InvalidToken | Code::Unauthenticated => {
-                    Error::new(Code::Unauthenticated, "the login has ended; run `northstack login` again")
-                        .caused_by(error)
-                }
-                _ => error,
-            })?;
+        let nobodys = Api::anonymous(endpoint)?;
+        // Boxed, for a call by somebody asks here for the token.
+        let answer = Box::pin(nobodys.run::<RefreshToken>(variables)).await.map_err(|error| match error.code() {
+            Code::InvalidToken | Code::Unauthenticated => {
+                Error::new(Code::Unauthenticated, "the login has ended; run `northstack login` again").caused_by(error)
+            }
+            _ => error,
+        })?;
         let session = answer.refresh_token.ok_or_else(nobody)?;
         let login = Login::new(session.access_token, session.refresh_token, session.expires_in);
         let token = Redacted::new(login.access_token.clone());

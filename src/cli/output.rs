@@ -34,10 +34,7 @@ impl Output {
     /// Prints an error on standard error, with its field, code and causes: whoever runs the command may know them.
     pub fn error(self, error: &Error) {
         let text = match self {
-            Output::Text => match error.field() {
-                Some(field) => format!("northstack: {field}: {}", error.chain()),
-                None => format!("northstack: {}", error.chain()),
-            },
+            Output::Text => format!("northstack: {}", sentence(error)),
             Output::Json => {
                 json!({"error": {"code": error.code().as_str(), "message": error.message(), "field": error.field()}})
                     .to_string()
@@ -45,6 +42,15 @@ impl Output {
         };
         // Nobody is left to tell when standard error is closed.
         let _ = writeln!(io::stderr(), "{text}");
+    }
+}
+
+/// The error's sentence and causes, behind its field unless the sentence begins with it.
+fn sentence(error: &Error) -> String {
+    let chain = error.chain();
+    match error.field() {
+        Some(field) if !chain.starts_with(&format!("{field}:")) => format!("{field}: {chain}"),
+        _ => chain,
     }
 }
 

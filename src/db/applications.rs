@@ -118,11 +118,21 @@ pub async fn return_to(db: &mut PgConnection, id: Uuid, status: ApplicationStatu
     .map(drop)
 }
 
-/// Whether another application that is not deleted has an address.
-pub async fn url_taken(db: impl PgExecutor<'_>, url: &str, except: Uuid) -> Result<bool> {
+/// Makes whoever else asks for an address wait until the transaction ends: of two at once, one sees the other.
+pub async fn hold_address(db: &mut PgConnection, url: &str) -> Result<()> {
+    super::lanes::take_turn(db, &format!("address/{url}")).await.map(drop)
+}
+
+/// Whether another application that is not deleted has an address, or is being deployed under its host name.
+pub async fn url_taken(db: impl PgExecutor<'_>, url: &str, host: Option<&str>, except: Uuid) -> Result<bool> {
     sqlx::query_scalar!(
-        "select exists (select 1 from applications where url = $1 and id <> $2 and deleted_at is null) as \"taken!\"",
+        r#"select exists (select 1 from applications where url = $1 and id <> $3 and deleted_at is null)
+               or exists (select 1 from operations
+                          where status in ('queued', 'running', 'waiting') and subject_type = 'application'
+                            and subject_id <> $3 and input -> 'workload' -> 'settings' ->> 'host' = $2)
+              as "taken!""#,
         url,
+        host,
         except
     )
     .fetch_one(db)

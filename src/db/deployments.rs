@@ -40,6 +40,8 @@ pub struct Insert<'a> {
     pub requested_by: Option<Uuid>,
     /// The revision that it restores, if it is a rollback.
     pub restored_revision: Option<i32>,
+    /// The build that it deploys, if one asked for it.
+    pub build: Option<Uuid>,
     /// What is known of it from the start, for people.
     pub progress: &'a Value,
 }
@@ -60,8 +62,8 @@ pub async fn insert(db: &mut PgConnection, new: &Insert<'_>) -> Result<Uuid> {
     let workload = new.workload;
     let id = sqlx::query_scalar!(
         "insert into deployments
-           (application_id, revision, strategy, image, commit_sha, requested_by, restored_revision, progress)
-         values ($1, $2, $3, $4, $5, $6, $7, $8) returning id",
+           (application_id, revision, strategy, image, commit_sha, requested_by, restored_revision, build_id, progress)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9) returning id",
         new.application_id,
         workload.revision,
         workload.strategy.as_str(),
@@ -69,6 +71,7 @@ pub async fn insert(db: &mut PgConnection, new: &Insert<'_>) -> Result<Uuid> {
         workload.commit,
         new.requested_by,
         new.restored_revision,
+        new.build,
         new.progress
     )
     .fetch_one(&mut *db)

@@ -114,15 +114,6 @@ pub async fn is_deployed(db: impl PgExecutor<'_>, build: Uuid) -> Result<bool> {
         .map_err(while_doing("look for a build's deployment"))
 }
 
-/// Says of a deployment which build it is of.
-pub async fn set_build(db: &mut PgConnection, deployment: Uuid, build: Uuid) -> Result<()> {
-    sqlx::query!("update deployments set build_id = $2 where id = $1 and build_id is null", deployment, build)
-        .execute(db)
-        .await
-        .map_err(while_doing("keep which build is deployed"))
-        .map(drop)
-}
-
 /// A cluster, as its alerts need it.
 #[derive(Debug, Clone)]
 pub struct Cluster {

@@ -44,17 +44,17 @@ pub async fn pass_on(db: &mut PgConnection, lane: &str) -> Result<()> {
     .map(drop)
 }
 
-/// The operations of a kind in a lane that nobody has begun, oldest first, locked until the transaction ends.
-pub async fn lock_unbegun(db: &mut PgConnection, lane: &str, kind: &str, except: Uuid) -> Result<Vec<Operation>> {
+/// The operations of some kinds in a lane that nobody has begun, oldest first, locked until the transaction ends.
+pub async fn lock_unbegun(db: &mut PgConnection, lane: &str, kinds: &[String], except: Uuid) -> Result<Vec<Operation>> {
     sqlx::query_as!(
         Operation,
         "select id, kind, flow_version, status, team_id, subject_type, subject_id, requested_by, input, correlation_id,
                 direction, generation, cancel_requested_at, error_message, idempotency_digest, lane, lane_blocked
          from operations
-         where lane = $1 and kind = $2 and id <> $3 and status = 'queued' and started_at is null
+         where lane = $1 and kind = any($2) and id <> $3 and status = 'queued' and started_at is null
          order by lane_turn for update",
         lane,
-        kind,
+        kinds,
         except
     )
     .fetch_all(db)

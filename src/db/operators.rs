@@ -56,6 +56,8 @@ pub struct Seen {
 /// Which operations to list.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Filter<'a> {
+    /// This one only.
+    pub id: Option<Uuid>,
     /// Of this status only.
     pub status: Option<&'a str>,
     /// Of this flow only.
@@ -78,11 +80,13 @@ pub async fn list(db: impl PgExecutor<'_>, filter: Filter<'_>, limit: i64) -> Re
          from operations
          where ($1::text is null or status = $1) and ($2::text is null or kind = $2)
            and ($3::uuid is null or team_id = $3) and (not $4 or stuck_reason is not null)
-         order by created_at desc, id desc limit $5",
+           and ($5::uuid is null or id = $5)
+         order by created_at desc, id desc limit $6",
         filter.status,
         filter.kind,
         filter.team,
         filter.stuck,
+        filter.id,
         limit
     )
     .fetch_all(db)
@@ -92,19 +96,7 @@ pub async fn list(db: impl PgExecutor<'_>, filter: Filter<'_>, limit: i64) -> Re
 
 /// One operation.
 pub async fn find(db: impl PgExecutor<'_>, id: Uuid) -> Result<Option<Seen>> {
-    sqlx::query_as!(
-        Seen,
-        "select id, kind, flow_version, status, direction, team_id, subject_type, subject_id, lane, lane_blocked,
-                superseded_by, error_message, stuck_reason, lease_holder, generation,
-                case when isfinite(available_at) and status in ('queued', 'running', 'waiting')
-                     then extract(epoch from available_at - now())::float8 end as due_in,
-                created_at, finished_at
-         from operations where id = $1",
-        id
-    )
-    .fetch_optional(db)
-    .await
-    .map_err(while_doing("read an operation"))
+    Ok(list(db, Filter { id: Some(id), ..Filter::default() }, 1).await?.pop())
 }
 
 /// A signal that an operation got.

@@ -7,7 +7,8 @@ use uuid::Uuid;
 
 use super::flow::Flow;
 use super::flow::Transition;
-use crate::db::{idempotency, lanes, operations, steps};
+use crate::db::idempotency::{self, StandsFor, Used};
+use crate::db::{lanes, operations, steps};
 use crate::domain::{Code, Error, Result};
 
 /// An operation to be enqueued.
@@ -32,8 +33,8 @@ pub struct NewOperation<'a> {
     /// One operation of a lane is worked on at a time, in order of creation: `application/<id>`. A failed one does not
     /// hold the lane; one that waits does.
     pub lane: Option<String>,
-    /// Ends the operations of the same kind in the lane that nobody has begun: this one takes their place.
-    pub supersedes: bool,
+    /// The flows whose operations in the lane are ended if nobody has begun them: this one takes their place.
+    pub supersedes: &'a [&'a Flow],
 }
 
 /// A caller's idempotency key with the digest of what it stands for.
@@ -88,12 +89,10 @@ pub async fn enqueue(db: &mut PgConnection, new: NewOperation<'_>) -> Result<Enq
             new.flow.steps.iter().map(|step| (step.name.to_owned(), step.title.clone())).unzip();
         steps::insert(&mut *db, id, &names, &titles).await?;
         if let (Some(user), Some(idempotency)) = (new.requested_by, &new.idempotency) {
-            keep(db, user, idempotency, id).await?;
+            keep(db, user, idempotency, StandsFor::Operation(id)).await?;
         }
         if let Some(lane) = &new.lane {
-            if new.supersedes {
-                supersede(&mut *db, lane, new.flow, id).await?;
-            }
+            supersede(&mut *db, lane, new.supersedes, id).await?;
             lanes::pass_on(&mut *db, lane).await?;
         }
         return Ok(Enqueued::New(id));
@@ -104,9 +103,14 @@ pub async fn enqueue(db: &mut PgConnection, new: NewOperation<'_>) -> Result<Enq
     before(&mut *db, user, &idempotency).await?.ok_or_else(in_use)
 }
 
-/// Ends what waits in the lane for the same as the new operation does, and tells the flow's observer of each.
-async fn supersede(db: &mut PgConnection, lane: &str, flow: &Flow, by: Uuid) -> Result<()> {
-    for older in lanes::lock_unbegun(&mut *db, lane, flow.kind, by).await? {
+/// Ends what waits in the lane for one of the flows, and tells the flow's observer of each.
+async fn supersede(db: &mut PgConnection, lane: &str, flows: &[&Flow], by: Uuid) -> Result<()> {
+    let kinds: Vec<String> = flows.iter().map(|flow| flow.kind.to_owned()).collect();
+    if kinds.is_empty() {
+        return Ok(());
+    }
+    for older in lanes::lock_unbegun(&mut *db, lane, &kinds, by).await? {
+        let Some(flow) = flows.iter().find(|flow| flow.kind == older.kind) else { continue };
         lanes::supersede(&mut *db, older.id, by, "a newer request took the place of this one before it began").await?;
         (flow.observer)(&mut *db, &older, Transition::Superseded { by }).await?;
         tracing::info!(operation_id = %older.id, %by, flow = flow.kind, "operation.superseded");
@@ -114,12 +118,12 @@ async fn supersede(db: &mut PgConnection, lane: &str, flow: &Flow, by: Uuid) -> 
     Ok(())
 }
 
-/// Keeps what a user's idempotency key stands for: a request that got this operation.
+/// Keeps what a user's idempotency key stands for.
 ///
 /// # Errors
 /// `conflict` when another request used the key at the same time: the caller's transaction must not be committed.
-pub async fn keep(db: &mut PgConnection, user: Uuid, idempotency: &Idempotency<'_>, operation: Uuid) -> Result<()> {
-    let kept = idempotency::keep(db, user, idempotency.key, &idempotency.digest, operation).await?;
+pub async fn keep(db: &mut PgConnection, user: Uuid, idempotency: &Idempotency<'_>, what: StandsFor<'_>) -> Result<()> {
+    let kept = idempotency::keep(db, user, idempotency.key, &idempotency.digest, what).await?;
     if kept { Ok(()) } else { Err(in_use()) }
 }
 
@@ -132,11 +136,22 @@ fn in_use() -> Error {
 /// # Errors
 /// `idempotency-conflict` when it stood for another request.
 pub async fn before(db: impl PgExecutor<'_>, user: Uuid, idempotency: &Idempotency<'_>) -> Result<Option<Enqueued>> {
-    let Some(first) = idempotency::find(db, user, idempotency.key).await? else { return Ok(None) };
-    if first.digest != idempotency.digest {
-        return Err(Error::new(Code::IdempotencyConflict, "this idempotency key was used for another request"));
+    let first = used(db, user, idempotency).await?.and_then(|first| first.operation.zip(first.subject));
+    Ok(first.map(|(operation, subject)| Enqueued::Before { operation, subject }))
+}
+
+/// What a user's idempotency key stands for, if it was used.
+///
+/// # Errors
+/// `idempotency-conflict` when it stood for another request.
+pub async fn used(db: impl PgExecutor<'_>, user: Uuid, idempotency: &Idempotency<'_>) -> Result<Option<Used>> {
+    let first = idempotency::find(db, user, idempotency.key).await?;
+    match first {
+        Some(first) if first.digest != idempotency.digest => {
+            Err(Error::new(Code::IdempotencyConflict, "this idempotency key was used for another request"))
+        }
+        first => Ok(first),
     }
-    Ok(Some(Enqueued::Before { operation: first.operation, subject: first.subject }))
 }
 
 /// SHA-256, in hex, of an action's name and its arguments: what an idempotency key stands for.

@@ -20,7 +20,7 @@ mod runner;
 mod signal;
 mod undo;
 
-pub use enqueue::{Enqueued, Idempotency, NewOperation, before, digest, enqueue, keep};
+pub use enqueue::{Enqueued, Idempotency, NewOperation, before, digest, enqueue, keep, used};
 pub use faults::Faults;
 pub use flow::{Flow, Limits, Progress, Registry, Step, StepContext, Transition};
 pub use nudge::Nudge;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::findings::{Changes, Finding, Kind, reconcile};
 use crate::app::App;
 use crate::db::upkeep::{self, Stuck};
-use crate::db::{Audit, event_effects, lanes};
+use crate::db::{Audit, event_effects, idempotency, lanes};
 use crate::domain::Result;
 
 /// An operation that was due this long ago, and that nobody has claimed, is reported: no worker runs, or none knows its
@@ -49,6 +49,7 @@ pub async fn sweep(app: &App) -> Result<Swept> {
         tracing::error!(passed_on, "lanes_without_a_front");
     }
     event_effects::forget(pool).await?;
+    idempotency::forget(pool).await?;
     for (status, open) in upkeep::open_by_status(pool).await? {
         // A count of operations is far below 2^52.
         #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]

@@ -55,15 +55,11 @@ async fn deploy(app: &App, id: Uuid, build: &Build, event: &Event) -> Result<()>
         return Ok(());
     }
     let correlation_id = event.metadata.correlation_id.clone();
-    let caller = Caller { actor: Actor::System, correlation_id: correlation_id.clone(), address: None };
-    let new = NewDeployment { image: build.image.clone(), commit: build.commit.clone(), strategy: None };
+    let caller = Caller { actor: Actor::System, correlation_id, address: None };
+    let new =
+        NewDeployment { image: build.image.clone(), commit: build.commit.clone(), strategy: None, build: Some(id) };
     match app.deploy_application(&caller, build.application, &new, None).await {
-        Ok(made) => {
-            let audit = Audit::system(Some(correlation_id));
-            app.db
-                .transaction(&audit, async |mut tx| event_effects::set_build(&mut tx, made.deployment, id).await)
-                .await
-        }
+        Ok(_) => Ok(()),
         Err(error) if matches!(error.code(), Code::IllegalTransition | Code::NotFound | Code::InvalidInput) => {
             tracing::warn!(build = %id, error = %error.chain(), "build_not_deployed");
             Ok(())

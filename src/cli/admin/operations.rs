@@ -84,7 +84,7 @@ impl Operations {
         let db = Db::connect(&context.settings()?.database).await?;
         let exit = match self.command {
             OperationsCommand::List { status, kind, team, stuck, limit } => {
-                let filter = Filter { status: status.as_deref(), kind: kind.as_deref(), team, stuck };
+                let filter = Filter { status: status.as_deref(), kind: kind.as_deref(), team, stuck, id: None };
                 list(&db, filter, limit, context).await
             }
             OperationsCommand::Show { id } => show(&db, id, context).await,

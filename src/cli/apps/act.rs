@@ -24,6 +24,9 @@ pub struct On {
     /// Follow the operation to its end; the exit code tells the outcome
     #[arg(long, short)]
     pub watch: bool,
+    /// A repeated request with the same key gives the first one's operation
+    #[arg(long, value_name = "KEY")]
+    pub idempotency_key: Option<String>,
 }
 
 impl On {
@@ -32,6 +35,10 @@ impl On {
         let api = Api::connect(&self.connection).await?;
         let id = find(&api, &self.app).await?.id;
         Ok((api, id))
+    }
+
+    fn key(&self) -> Option<String> {
+        self.idempotency_key.clone()
     }
 
     /// Follows an operation, or says how to.
@@ -67,16 +74,14 @@ pub struct Deploy {
     /// rolling, canary, blue_green or recreate; by default as the application says
     #[arg(long)]
     pub strategy: Option<String>,
-    /// A repeated request with the same key gives the first one's operation
-    #[arg(long, value_name = "KEY")]
-    pub idempotency_key: Option<String>,
 }
 
 impl Deploy {
     /// Begins a deployment.
     pub async fn run(self, context: &Context) -> Result<Exit> {
         let (api, id) = self.on.open().await?;
-        let Self { on, image, commit, strategy, idempotency_key } = self;
+        let Self { on, image, commit, strategy } = self;
+        let idempotency_key = on.key();
         let variables = deploy_application::Variables { id, image, commit, strategy, idempotency_key };
         let begun = api.run::<graphql::DeployApplication>(variables).await?.deploy_application.ok_or_else(nothing)?;
         on.follow(&api, begun.operation_id, "is being deployed", context).await
@@ -98,7 +103,7 @@ impl Rollback {
     /// Begins a rollback, and says what it does not bring back.
     pub async fn run(self, context: &Context) -> Result<Exit> {
         let (api, id) = self.on.open().await?;
-        let variables = rollback_deployment::Variables { id, revision: self.to, idempotency_key: None };
+        let variables = rollback_deployment::Variables { id, revision: self.to, idempotency_key: self.on.key() };
         let begun = api.run::<graphql::RollbackDeployment>(variables).await?.rollback_deployment.ok_or_else(nothing)?;
         if context.output == Output::Text {
             output::line(&format!("Revision {} is brought back. Not restored:", begun.restores))?;
@@ -126,7 +131,7 @@ impl Promote {
     pub async fn run(self, context: &Context) -> Result<Exit> {
         let (api, application) = self.on.open().await?;
         let id = self.on.open_deployment(&api, application).await?;
-        let variables = promote_deployment::Variables { id, full: Some(self.full) };
+        let variables = promote_deployment::Variables { id, full: Some(self.full), idempotency_key: self.on.key() };
         let begun = api.run::<graphql::PromoteDeployment>(variables).await?.promote_deployment.ok_or_else(nothing)?;
         self.on.follow(&api, begun.operation_id, "goes on", context).await
     }
@@ -145,7 +150,9 @@ impl Abort {
     pub async fn run(self, context: &Context) -> Result<Exit> {
         let (api, application) = self.on.open().await?;
         let id = self.on.open_deployment(&api, application).await?;
-        let answer = api.run::<graphql::AbortDeployment>(abort_deployment::Variables { id }).await?;
+        let answer = api
+            .run::<graphql::AbortDeployment>(abort_deployment::Variables { id, idempotency_key: self.on.key() })
+            .await?;
         let operation = answer.abort_deployment.ok_or_else(nothing)?.operation_id;
         if self.on.watch {
             return watch::cancelled(&api, operation, context.output).await;
@@ -184,7 +191,7 @@ impl Scale {
             min_replicas: self.min,
             max_replicas: self.max,
             cpu_percent: self.cpu_percent,
-            idempotency_key: None,
+            idempotency_key: self.on.key(),
         };
         let begun = api.run::<graphql::ScaleApplication>(variables).await?.scale_application.ok_or_else(nothing)?;
         self.on.follow(&api, begun.operation_id, "is being scaled", context).await
@@ -203,7 +210,7 @@ impl Restart {
     /// Replaces the pods.
     pub async fn run(self, context: &Context) -> Result<Exit> {
         let (api, id) = self.on.open().await?;
-        let variables = restart_application::Variables { id, idempotency_key: None };
+        let variables = restart_application::Variables { id, idempotency_key: self.on.key() };
         let begun = api.run::<graphql::RestartApplication>(variables).await?.restart_application.ok_or_else(nothing)?;
         self.on.follow(&api, begun.operation_id, "is being restarted", context).await
     }
@@ -221,7 +228,7 @@ impl Start {
     /// Starts the pods after a stop.
     pub async fn run(self, context: &Context) -> Result<Exit> {
         let (api, id) = self.on.open().await?;
-        let variables = start_application::Variables { id, idempotency_key: None };
+        let variables = start_application::Variables { id, idempotency_key: self.on.key() };
         let begun = api.run::<graphql::StartApplication>(variables).await?.start_application.ok_or_else(nothing)?;
         self.on.follow(&api, begun.operation_id, "is being started", context).await
     }
@@ -239,7 +246,7 @@ impl Stop {
     /// Stops the pods.
     pub async fn run(self, context: &Context) -> Result<Exit> {
         let (api, id) = self.on.open().await?;
-        let variables = stop_application::Variables { id, idempotency_key: None };
+        let variables = stop_application::Variables { id, idempotency_key: self.on.key() };
         let begun = api.run::<graphql::StopApplication>(variables).await?.stop_application.ok_or_else(nothing)?;
         self.on.follow(&api, begun.operation_id, "is being stopped", context).await
     }

@@ -3,10 +3,7 @@
 use graphql_client::GraphQLQuery;
 use uuid::Uuid as uuid;
 
-use super::timestamptz;
-
-/// Any JSON.
-type jsonb = serde_json::Value;
+use super::{jsonb, timestamptz};
 
 operations! { "src/cli/graphql/deployments.graphql":
     /// Deploys a new revision.

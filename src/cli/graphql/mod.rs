@@ -9,6 +9,10 @@ use uuid::Uuid as uuid;
 
 /// A point in time as PostgreSQL writes it, such as `2026-11-21T10:00:00.123456+00:00`.
 type timestamptz = String;
+/// A place in the order of events.
+type bigint = i64;
+/// Any JSON.
+type jsonb = serde_json::Value;
 
 macro_rules! operations {
     ($file:tt: $($(#[$doc:meta])* $name:ident),+ $(,)?) => {$(
@@ -52,6 +56,15 @@ operations! { "src/cli/graphql/stores.graphql":
     DeleteStore,
     /// Resumes a failed store.
     RetryStore,
+}
+
+operations! { "src/cli/graphql/events.graphql":
+    /// The newest events.
+    Events,
+    /// The newest event's place.
+    NewestEvent,
+    /// The events after a place, live.
+    FollowEvents,
 }
 
 operations! { "src/cli/graphql/operations.graphql":

@@ -31,17 +31,19 @@ pub struct RollbackInput {
 
 /// Arguments of `promoteDeployment`.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PromoteInput {
     id: Uuid,
     full: Option<bool>,
+    idempotency_key: Option<String>,
 }
 
 /// Arguments of `abortDeployment`.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AbortInput {
     id: Uuid,
+    idempotency_key: Option<String>,
 }
 
 /// Arguments of `compareRevisions`.
@@ -101,7 +103,7 @@ struct ChangeOutput {
 /// `deployApplication`
 pub async fn deploy(State(state): State<AppState>, action: Action<DeployInput>) -> ActionResult<DeploymentOutput> {
     let DeployInput { id, image, commit, strategy, idempotency_key } = action.input;
-    let new = NewDeployment { image, commit, strategy };
+    let new = NewDeployment { image, commit, strategy, build: None };
     let made = state.app.deploy_application(&action.caller, id, &new, idempotency_key.as_deref()).await?;
     Ok(Json(made.into()))
 }
@@ -116,13 +118,15 @@ pub async fn rollback(State(state): State<AppState>, action: Action<RollbackInpu
 
 /// `promoteDeployment`
 pub async fn promote(State(state): State<AppState>, action: Action<PromoteInput>) -> ActionResult<DeploymentOutput> {
-    let PromoteInput { id, full } = action.input;
-    Ok(Json(state.app.promote_deployment(&action.caller, id, full.unwrap_or(false)).await?.into()))
+    let PromoteInput { id, full, idempotency_key } = action.input;
+    let (app, full, key) = (&state.app, full.unwrap_or(false), idempotency_key.as_deref());
+    Ok(Json(app.promote_deployment(&action.caller, id, full, key).await?.into()))
 }
 
 /// `abortDeployment`
 pub async fn abort(State(state): State<AppState>, action: Action<AbortInput>) -> ActionResult<DeploymentOutput> {
-    Ok(Json(state.app.abort_deployment(&action.caller, action.input.id).await?.into()))
+    let AbortInput { id, idempotency_key } = action.input;
+    Ok(Json(state.app.abort_deployment(&action.caller, id, idempotency_key.as_deref()).await?.into()))
 }
 
 /// `compareRevisions`

@@ -10,9 +10,10 @@ use crate::http::{ActionResult, AppState};
 
 /// Arguments of both.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct OperationInput {
     id: Uuid,
+    idempotency_key: Option<String>,
 }
 
 /// The GraphQL type `OperationResult`.
@@ -24,12 +25,14 @@ pub struct OperationOutput {
 
 /// `retryOperation`
 pub async fn retry(State(state): State<AppState>, action: Action<OperationInput>) -> ActionResult<OperationOutput> {
-    let operation_id = state.app.retry_operation(&action.caller, action.input.id).await?;
+    let OperationInput { id, idempotency_key } = action.input;
+    let operation_id = state.app.retry_operation(&action.caller, id, idempotency_key.as_deref()).await?;
     Ok(Json(OperationOutput { operation_id }))
 }
 
 /// `cancelOperation`
 pub async fn cancel(State(state): State<AppState>, action: Action<OperationInput>) -> ActionResult<OperationOutput> {
-    let operation_id = state.app.cancel_operation(&action.caller, action.input.id).await?;
+    let OperationInput { id, idempotency_key } = action.input;
+    let operation_id = state.app.cancel_operation(&action.caller, id, idempotency_key.as_deref()).await?;
     Ok(Json(OperationOutput { operation_id }))
 }

@@ -19,6 +19,7 @@ pub struct VariablesInput {
     variables: Option<BTreeMap<String, Option<String>>>,
     secrets: Option<BTreeMap<String, String>>,
     replace: Option<bool>,
+    idempotency_key: Option<String>,
 }
 
 /// The GraphQL type `VariablesResult`.
@@ -32,12 +33,13 @@ pub struct VariablesOutput {
 
 /// `setEnvironmentVariables`
 pub async fn set(State(state): State<AppState>, action: Action<VariablesInput>) -> ActionResult<VariablesOutput> {
-    let VariablesInput { application_id, variables, secrets, replace } = action.input;
+    let VariablesInput { application_id, variables, secrets, replace, idempotency_key } = action.input;
     let new = NewVariables {
         variables: variables.unwrap_or_default(),
         secrets: secrets.unwrap_or_default(),
         replace: replace.unwrap_or(false),
     };
-    let set = state.app.set_environment_variables(&action.caller, application_id, &new).await?;
+    let key = idempotency_key.as_deref();
+    let set = state.app.set_environment_variables(&action.caller, application_id, &new, key).await?;
     Ok(Json(VariablesOutput { application_id: set.application, count: set.count, removed: set.removed }))
 }

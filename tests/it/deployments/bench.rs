@@ -235,7 +235,7 @@ impl Bench for Town {
         let one = self.running("api", json!({ "replicas": 2, "settings": strategies })).await;
         let by = async |strategy: &str| {
             let (image, strategy) = (Some("nginx:2".to_owned()), Some(strategy.to_owned()));
-            let new = NewDeployment { image, strategy, commit: None };
+            let new = NewDeployment { image, strategy, ..NewDeployment::default() };
             app.deploy_application(&self.caller, one, &new, None).await.unwrap().operation
         };
         match self.kind {
@@ -262,11 +262,11 @@ impl Bench for Town {
     }
 
     async fn retry(&self, operation: Uuid) {
-        self.service.app.retry_operation(&self.caller, operation).await.unwrap();
+        self.service.app.retry_operation(&self.caller, operation, None).await.unwrap();
     }
 
     async fn cancel(&self, operation: Uuid) {
-        self.service.app.cancel_operation(&self.caller, operation).await.unwrap();
+        self.service.app.cancel_operation(&self.caller, operation, None).await.unwrap();
     }
 
     async fn dump(&self, operation: Uuid) -> Value {

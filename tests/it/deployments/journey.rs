@@ -69,7 +69,7 @@ async fn a_failure_is_certain_soon_and_says_why_while_the_old_revision_serves() 
         );
 
         // Discarded, it leaves nothing; the application is as it was.
-        town.service.app.cancel_operation(&town.caller, failing.operation).await.unwrap();
+        town.service.app.cancel_operation(&town.caller, failing.operation, None).await.unwrap();
         assert_eq!(town.finish(failing.operation).await, "cancelled");
         assert_eq!(town.pods(id).await, ["nginx:1", "nginx:1"]);
         assert_eq!(town.text("applications", "status", id).await.as_deref(), Some("running"));

@@ -4,4 +4,5 @@ mod bench;
 mod journey;
 mod previews;
 mod refusals;
+mod repeated;
 mod strategies;

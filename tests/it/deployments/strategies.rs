@@ -56,7 +56,7 @@ async fn a_canary_is_promoted_share_by_share() {
     );
     assert_eq!(count(&town.pods(id).await, "nginx:2"), 1);
     let app = &town.service.app;
-    let promoted = app.promote_deployment(&town.caller, made.deployment, false).await.unwrap();
+    let promoted = app.promote_deployment(&town.caller, made.deployment, false, None).await.unwrap();
     assert_eq!(promoted, made);
     let begun = Instant::now();
     while progress(&town, made.deployment).await["canary"]["weight"] != 50 {
@@ -65,11 +65,11 @@ async fn a_canary_is_promoted_share_by_share() {
     }
     until(&town, made.deployment, "paused").await;
     assert_eq!(count(&town.pods(id).await, "nginx:2"), 2);
-    app.promote_deployment(&town.caller, made.deployment, true).await.unwrap();
+    app.promote_deployment(&town.caller, made.deployment, true, None).await.unwrap();
     assert_eq!(ended(&town, made.operation).await, "succeeded");
     worker.stop().await;
     assert_eq!(town.pods(id).await, ["nginx:2"; 4]);
-    let again = app.promote_deployment(&town.caller, made.deployment, false).await.unwrap_err();
+    let again = app.promote_deployment(&town.caller, made.deployment, false, None).await.unwrap_err();
     assert_eq!(again.code(), Code::IllegalTransition);
 }
 
@@ -81,7 +81,7 @@ async fn a_canary_that_is_given_up_leaves_the_old_revision_whole() {
     let made = deploy(&town, id, "nginx:2").await;
     let worker = Worker::start(&town, Faults::none());
     until(&town, made.deployment, "paused").await;
-    town.service.app.abort_deployment(&town.caller, made.deployment).await.unwrap();
+    town.service.app.abort_deployment(&town.caller, made.deployment, None).await.unwrap();
     assert_eq!(ended(&town, made.operation).await, "cancelled");
     worker.stop().await;
     assert_eq!(town.cluster(id).await, before);
@@ -121,7 +121,7 @@ async fn green_stands_beside_blue_until_it_is_promoted() {
     );
     let preview = town.kubernetes.service_get(&town.namespace(id).await, "api-preview", 80, "/").await.unwrap();
     assert_eq!(preview.status, 200);
-    town.service.app.promote_deployment(&town.caller, made.deployment, false).await.unwrap();
+    town.service.app.promote_deployment(&town.caller, made.deployment, false, None).await.unwrap();
     assert_eq!(ended(&town, made.operation).await, "succeeded");
     worker.stop().await;
     assert_eq!((colour().await.as_str(), town.pods(id).await), ("green", ["nginx:2"; 2].map(str::to_owned).to_vec()));
@@ -131,7 +131,7 @@ async fn green_stands_beside_blue_until_it_is_promoted() {
     let third = deploy(&town, id, "nginx:3").await;
     let worker = Worker::start(&town, Faults::none());
     until(&town, third.deployment, "paused").await;
-    town.service.app.abort_deployment(&town.caller, third.deployment).await.unwrap();
+    town.service.app.abort_deployment(&town.caller, third.deployment, None).await.unwrap();
     assert_eq!(ended(&town, third.operation).await, "cancelled");
     worker.stop().await;
     assert_eq!(town.cluster(id).await, before);

@@ -112,6 +112,7 @@ impl Town {
             workload: &workload,
             requested_by: None,
             restored_revision: None,
+            build: None,
             progress: &json!({}),
         };
         let mut connection = self.pool().acquire().await.unwrap();

@@ -200,11 +200,11 @@ impl Bench for Town {
     }
 
     async fn retry(&self, operation: Uuid) {
-        self.service.app.retry_operation(&self.caller, operation).await.unwrap();
+        self.service.app.retry_operation(&self.caller, operation, None).await.unwrap();
     }
 
     async fn cancel(&self, operation: Uuid) {
-        self.service.app.cancel_operation(&self.caller, operation).await.unwrap();
+        self.service.app.cancel_operation(&self.caller, operation, None).await.unwrap();
     }
 
     async fn dump(&self, operation: Uuid) -> Value {

@@ -132,7 +132,7 @@ async fn a_deletion_in_the_middle_of_provisioning_stops_it_first() {
 async fn a_cancelled_and_a_discarded_creation_leave_nothing() {
     let town = Town::new(store::CREATE).await;
     let waiting = town.create("Cancelled").await;
-    town.service.app.cancel_operation(&town.caller, waiting.operation).await.unwrap();
+    town.service.app.cancel_operation(&town.caller, waiting.operation, None).await.unwrap();
     assert_eq!(town.row(waiting.store).await.1, "deleting");
     let failing = town.create("Discarded").await;
     let refuse = Faults::script(|point| match (point.step, point.moment, point.undo) {
@@ -142,7 +142,7 @@ async fn a_cancelled_and_a_discarded_creation_leave_nothing() {
     let worker = Worker::start(&town, refuse);
     assert_eq!(ended(&town, waiting.operation).await, "cancelled");
     assert_eq!(ended(&town, failing.operation).await, "failed");
-    town.service.app.cancel_operation(&town.caller, failing.operation).await.unwrap();
+    town.service.app.cancel_operation(&town.caller, failing.operation, None).await.unwrap();
     assert_eq!(ended(&town, failing.operation).await, "cancelled");
     worker.stop().await;
     for store in [waiting.store, failing.store] {
@@ -150,7 +150,7 @@ async fn a_cancelled_and_a_discarded_creation_leave_nothing() {
         assert_eq!(status, "deleted");
         assert!(town.kubernetes.namespace(&store_id).await.unwrap().is_none());
     }
-    let refused = town.service.app.cancel_operation(&town.caller, failing.operation).await.unwrap_err();
+    let refused = town.service.app.cancel_operation(&town.caller, failing.operation, None).await.unwrap_err();
     assert_eq!(refused.code(), Code::IllegalTransition);
 }
 

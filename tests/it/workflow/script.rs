@@ -95,6 +95,7 @@ impl Stage {
     pub async fn enqueue(&self, team: Uuid, label: &str, lane: Option<&str>, supersedes: bool) -> Uuid {
         let mut tx = self.pool.begin().await.unwrap();
         let flow = self.flow();
+        let own = [&flow];
         let new = NewOperation {
             flow: &flow,
             team_id: team,
@@ -105,7 +106,7 @@ impl Stage {
             idempotency: None,
             correlation_id: "scripted",
             lane: lane.map(str::to_owned),
-            supersedes,
+            supersedes: if supersedes { &own } else { &[] },
         };
         let enqueued = enqueue(&mut tx, new).await.unwrap();
         tx.commit().await.unwrap();

@@ -131,7 +131,7 @@ impl Toy {
             idempotency: None,
             correlation_id: "toy-request",
             lane: None,
-            supersedes: false,
+            supersedes: &[],
         }
     }
 

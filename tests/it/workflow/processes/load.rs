@@ -50,7 +50,7 @@ pub async fn submit(pool: &PgPool, (team, user): (Uuid, Uuid), number: usize) ->
         correlation_id: &label,
         // A third of the work is one after the other; what waits for a person would hold up the rest.
         lane: (number.is_multiple_of(3) && kind == "load.short").then(|| format!("lane-{}", number % 4)),
-        supersedes: false,
+        supersedes: &[],
     };
     let mut tx = pool.begin().await.unwrap();
     let Enqueued::New(id) = enqueue(&mut tx, new).await.unwrap() else { panic!("no key was given") };

@@ -74,7 +74,7 @@ async fn a_worker_that_was_paused_past_its_lease_is_refused() {
         idempotency: None,
         correlation_id: "paused",
         lane: Some("pause".to_owned()),
-        supersedes: false,
+        supersedes: &[],
     };
     let Enqueued::New(id) = enqueue(&mut tx, new).await.unwrap() else { panic!("no key was given") };
     tx.commit().await.unwrap();

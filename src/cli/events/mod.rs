@@ -1,4 +1,7 @@
-//! `northstack events`: events of the past and those that come, and dead letters, on the event bus itself.
+//! `northstack events`: what happened and what happens, as the API shows it; for operators also on the event bus itself,
+//! with its dead letters.
+
+mod feed;
 
 use std::pin::pin;
 
@@ -15,15 +18,18 @@ use crate::domain::{Error, Result};
 /// Arguments of `northstack events`.
 #[derive(Debug, Args)]
 pub struct Events {
-    /// What to do.
+    /// Which events to show.
+    #[command(flatten)]
+    pub feed: feed::Feed,
+    /// What to do on the event bus.
     #[command(subcommand)]
-    pub command: EventsCommand,
+    pub command: Option<EventsCommand>,
 }
 
-/// What `northstack events` can do.
+/// What `northstack events` can do on the event bus.
 #[derive(Debug, Subcommand)]
 pub enum EventsCommand {
-    /// Read kept events again, oldest first
+    /// Read kept events of the event bus again, oldest first
     Replay(ReplayArgs),
     /// Events that no handler could handle
     Dead {
@@ -83,8 +89,9 @@ fn time(text: &str) -> Result<OffsetDateTime, String> {
 impl Events {
     /// Does what was asked.
     pub async fn run(self, context: &Context) -> Result<Exit> {
+        let Some(command) = self.command else { return self.feed.run(context).await };
         let bus = Bus::connect(&context.settings()?.nats).await?;
-        match self.command {
+        match command {
             EventsCommand::Replay(replay) if replay.follow => follow(&bus, replay, context).await?,
             EventsCommand::Replay(wanted) => {
                 let ReplayArgs { subject, since, until, from_sequence, limit, .. } = wanted;

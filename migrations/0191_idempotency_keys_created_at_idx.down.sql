@@ -1,0 +1,1 @@
+drop index if exists idempotency_keys_created_at_idx;

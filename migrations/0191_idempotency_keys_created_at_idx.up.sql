@@ -1,0 +1,1 @@
+create index if not exists idempotency_keys_created_at_idx on idempotency_keys (created_at);

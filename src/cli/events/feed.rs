@@ -1,0 +1,150 @@
+//! The events of the caller's teams, from the API: those of the past, and those that come, none left out.
+
+use std::cell::Cell;
+
+use clap::Args;
+use serde::Serialize;
+use serde_json::Value;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::time;
+use crate::cli::api::{Api, Connection};
+use crate::cli::graphql::{self, events, follow_events, newest_event};
+use crate::cli::{Context, Exit, Output};
+use crate::domain::{Error, Result};
+
+/// Which events to show.
+#[derive(Debug, Args)]
+pub struct Feed {
+    /// Where the API is.
+    #[command(flatten)]
+    pub connection: Connection,
+    /// The subjects: `*` stands for one word and `>` for the rest, such as `deployment.*.<id>`
+    #[arg(long, default_value = ">", value_name = "PATTERN")]
+    pub subject: String,
+    /// Go on with the events that come, until stopped; without --since, with these alone
+    #[arg(long, short)]
+    pub follow: bool,
+    /// From this time on, such as 2026-01-31T12:00:00Z
+    #[arg(long, value_parser = time)]
+    pub since: Option<OffsetDateTime>,
+    /// At most so many, the newest
+    #[arg(long, default_value_t = 50, conflicts_with = "follow")]
+    pub limit: u32,
+}
+
+/// An event, as it is printed.
+#[derive(Debug, Serialize)]
+struct Line {
+    sequence: i64,
+    stream: String,
+    subject: String,
+    entity_id: Option<String>,
+    data: Value,
+    correlation_id: Option<String>,
+    occurred_at: String,
+}
+
+macro_rules! line_from {
+    ($($row:ty),+) => {$(
+        impl From<$row> for Line {
+            fn from(row: $row) -> Self {
+                Self {
+                    sequence: row.sequence,
+                    stream: row.stream,
+                    subject: row.subject,
+                    entity_id: row.entity_id,
+                    data: row.data,
+                    correlation_id: row.correlation_id,
+                    occurred_at: row.occurred_at,
+                }
+            }
+        }
+    )+};
+}
+
+line_from!(events::EventFields, follow_events::EventFields);
+
+impl Line {
+    fn print(&self, output: Output) -> Result<()> {
+        output.print(self, |line| {
+            let correlation = line.correlation_id.as_deref().unwrap_or_default();
+            format!("{}  {}  {}  {correlation}", line.occurred_at, line.sequence, line.subject)
+        })
+    }
+}
+
+impl Feed {
+    /// Prints events, one a line.
+    pub async fn run(self, context: &Context) -> Result<Exit> {
+        let subject = pattern(&self.subject)?;
+        let api = Api::connect(&self.connection).await?;
+        let since = self.since.unwrap_or(OffsetDateTime::UNIX_EPOCH);
+        let since = since.format(&Rfc3339).map_err(|source| Error::internal("writing a time", source))?;
+        if self.follow {
+            return self.follow(&api, subject, since, context.output).await;
+        }
+        let variables = events::Variables { subject, since, limit: self.limit.into() };
+        let newest_first = api.run::<graphql::Events>(variables).await?.platform_events;
+        for event in newest_first.into_iter().rev() {
+            Line::from(event).print(context.output)?;
+        }
+        Ok(Exit::Done)
+    }
+
+    async fn follow(&self, api: &Api, subject: String, since: String, output: Output) -> Result<Exit> {
+        let first = match self.since {
+            Some(_) => 0,
+            None => {
+                let newest = api.run::<graphql::NewestEvent>(newest_event::Variables {}).await?.platform_events;
+                newest.first().map_or(0, |event| event.sequence)
+            }
+        };
+        let after = Cell::new(first);
+        let variables =
+            || follow_events::Variables { subject: subject.clone(), since: since.clone(), after: after.get() };
+        let following = api.watch_on::<graphql::FollowEvents, Exit>(variables, |data| {
+            for event in data.platform_events_stream {
+                after.set(event.sequence);
+                Line::from(event).print(output)?;
+            }
+            Ok(None)
+        });
+        tokio::select! {
+            ended = following => ended,
+            _ = tokio::signal::ctrl_c() => Ok(Exit::Done),
+        }
+    }
+}
+
+/// The regular expression of a subject with wildcards.
+fn pattern(subject: &str) -> Result<String> {
+    let words: Vec<&str> = subject.split('.').collect();
+    let part = |(place, word): (usize, &&str)| match *word {
+        "*" => Some("[^.]+".to_owned()),
+        ">" if place + 1 == words.len() => Some(".+".to_owned()),
+        word if !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_%".contains(&byte)) => {
+            Some(word.to_owned())
+        }
+        _ => None,
+    };
+    let parts: Option<Vec<String>> = words.iter().enumerate().map(part).collect();
+    parts.map(|parts| format!("^{}$", parts.join("[.]"))).ok_or_else(|| {
+        Error::invalid("--subject", "must be words between dots, such as `store.*.<id>` or `deployment.>`")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subject_is_matched_word_by_word() {
+        assert_eq!(pattern("deployment.*.4f-0e").unwrap(), "^deployment[.][^.]+[.]4f-0e$");
+        assert_eq!(pattern("store.>").unwrap(), "^store[.].+$");
+        for wrong in ["", "store.", "store.>.x", "a b", "a(b", "a*"] {
+            assert_eq!(pattern(wrong).unwrap_err().field(), Some("--subject"), "{wrong}");
+        }
+    }
+}

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 use sqlx::{PgConnection, PgExecutor};
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::deployments::Revision;
@@ -32,9 +33,22 @@ pub struct Settled {
     pub change: Option<Value>,
 }
 
-/// The applications with a running revision whose newest operation has come to its end. One that has failed is left to
-/// a person: what it left is kept.
-pub async fn all(db: impl PgExecutor<'_>) -> Result<Vec<Settled>> {
+/// Applications that may be [settled](of), by their place.
+pub async fn candidates(db: impl PgExecutor<'_>) -> Result<Vec<Uuid>> {
+    sqlx::query_scalar!(
+        "select id from applications
+         where status in ('running', 'degraded', 'stopped') and deleted_at is null
+           and namespace is not null and workload is not null
+         order by namespace, workload"
+    )
+    .fetch_all(db)
+    .await
+    .map_err(while_doing("list applications that may be settled"))
+}
+
+/// Of applications, those with a running revision whose newest operation has come to its end. One that has failed is
+/// left to a person: what it left is kept.
+pub async fn of(db: impl PgExecutor<'_>, ids: &[Uuid]) -> Result<Vec<Settled>> {
     let rows = sqlx::query!(
         r#"select a.id, p.team_id, a.project_id, a.environment, a.namespace as "namespace!", a.workload as "workload!",
                   a.heal_drift, r.number, r.image, r.commit_sha, r.environment as variables, r.secret_versions,
@@ -54,10 +68,11 @@ pub async fn all(db: impl PgExecutor<'_>) -> Result<Vec<Settled>> {
                and o.kind in ('application.scale', 'application.start', 'application.stop')
                and o.created_at > d.created_at
              order by o.created_at desc, o.id desc limit 1) c on true
-           where a.status in ('running', 'degraded', 'stopped') and a.deleted_at is null and p.deleted_at is null
+           where a.id = any($1)
+             and a.status in ('running', 'degraded', 'stopped') and a.deleted_at is null and p.deleted_at is null
              and a.namespace is not null and a.workload is not null
-             and coalesce(newest.status, 'succeeded') in ('succeeded', 'cancelled')
-           order by a.namespace, a.workload"#
+             and coalesce(newest.status, 'succeeded') in ('succeeded', 'cancelled')"#,
+        ids
     )
     .fetch_all(db)
     .await
@@ -147,6 +162,14 @@ pub async fn serving(db: impl PgExecutor<'_>) -> Result<Vec<Serving>> {
     .fetch_all(db)
     .await
     .map_err(while_doing("list serving applications"))
+}
+
+/// The database's time: workers' clocks may be wrong.
+pub async fn now(db: impl PgExecutor<'_>) -> Result<OffsetDateTime> {
+    sqlx::query_scalar!(r#"select clock_timestamp() as "now!""#)
+        .fetch_one(db)
+        .await
+        .map_err(while_doing("ask for the time"))
 }
 
 /// Moves those of the applications that are in one status to another.

@@ -46,8 +46,22 @@ pub struct Changes {
 
 /// Makes the unresolved alerts of a kind those of the findings.
 pub(super) async fn reconcile(app: &App, kind: &Kind, findings: &[Finding]) -> Result<Changes> {
-    let open: HashSet<Uuid> =
-        alerts::unresolved(app.db.pool(), kind.subject_type, kind.title).await?.into_iter().collect();
+    settle(app, kind, findings, |_| true).await
+}
+
+/// The same for some subjects alone: nothing is said of others.
+pub(super) async fn reconcile_among(
+    app: &App,
+    kind: &Kind,
+    subjects: &[Uuid],
+    findings: &[Finding],
+) -> Result<Changes> {
+    settle(app, kind, findings, |subject| subjects.contains(subject)).await
+}
+
+async fn settle(app: &App, kind: &Kind, findings: &[Finding], concerned: impl Fn(&Uuid) -> bool) -> Result<Changes> {
+    let open = alerts::unresolved(app.db.pool(), kind.subject_type, kind.title).await?;
+    let open: HashSet<Uuid> = open.into_iter().filter(concerned).collect();
     let found: HashSet<Uuid> = findings.iter().map(|finding| finding.subject).collect();
     let new: Vec<&Finding> = findings.iter().filter(|finding| !open.contains(&finding.subject)).collect();
     let over: Vec<Uuid> = open.difference(&found).copied().collect();

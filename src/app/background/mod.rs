@@ -1,7 +1,6 @@
 //! Input-less reconcilers. Each is one pass over what the database and the cluster say now: run twice, the second finds
 //! nothing to do. A pass that fails is left at that; the next one is the retry.
 
-mod compare;
 mod drift;
 mod findings;
 mod leases;
@@ -19,7 +18,7 @@ use strum::IntoEnumIterator;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-pub use drift::{Drift, check as check_drift};
+pub use drift::{Drift, Watch as DriftWatch, check as check_drift, check_some as check_drift_of};
 pub use findings::Changes;
 pub use leases::{Swept, sweep as sweep_leases};
 pub use orphans::find as find_orphans;
@@ -85,10 +84,13 @@ impl Reconciler {
     }
 }
 
-/// Runs every reconciler again and again until `stop`. Of several replicas, one at a time runs each.
+/// Runs every reconciler again and again until `stop`, and the watch for drift. Of several replicas, one at a time runs
+/// each.
 pub async fn run(app: Arc<App>, settings: config::Worker, stop: CancellationToken) {
     let holder = holder();
     let mut running = JoinSet::new();
+    let (watch, ended) = (DriftWatch::new(Arc::clone(&app)), stop.clone());
+    running.spawn(async move { watch.run(ended).await });
     for reconciler in Reconciler::iter() {
         let period = reconciler.period(&settings);
         running.spawn(repeat(Arc::clone(&app), reconciler, holder.clone(), period, stop.clone()));

@@ -2,7 +2,6 @@
 //! `running` again when it serves again, unless its newest deployment has failed.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Pod;
@@ -39,12 +38,12 @@ pub async fn check(app: &App) -> Result<Changes> {
         deployments.entry((deployment.namespace().unwrap_or_default(), application)).or_default().push(deployment);
     };
     provisioning.kubernetes.pages(APPLICATION, sort).await?;
-    let patience = app.config.get().worker.unhealthy_after;
+    let since = settled::now(app.db.pool()).await? - app.config.get().worker.unhealthy_after;
     let mut findings = Vec::new();
     for application in &serving {
         let own = deployments.get(&(application.namespace.clone(), application.id.to_string()));
         let own = own.map(Vec::as_slice).unwrap_or_default();
-        if let Some(detail) = trouble(provisioning, application, own, patience).await? {
+        if let Some(detail) = trouble(provisioning, application, own, since).await? {
             findings.push(Finding { team: application.team_id, subject: application.id, detail });
         }
     }
@@ -60,12 +59,12 @@ async fn trouble(
     provisioning: &Provisioning,
     application: &Serving,
     deployments: &[Deployment],
-    patience: Duration,
+    since: OffsetDateTime,
 ) -> Result<Option<String>> {
     if deployments.is_empty() {
         return Ok(Some("nothing of it is in the cluster".to_owned()));
     }
-    let Some(deployment) = deployments.iter().find(|deployment| !well(deployment, patience)) else { return Ok(None) };
+    let Some(deployment) = deployments.iter().find(|deployment| !well(deployment, since)) else { return Ok(None) };
     let selector = deployment.spec.selector.match_labels.iter().flatten();
     let selector: Vec<String> = selector.map(|(key, value)| format!("{key}={value}")).collect();
     let pods: Vec<Pod> = provisioning.kubernetes.list(&application.namespace, &selector.join(",")).await?;
@@ -74,8 +73,8 @@ async fn trouble(
     Ok(Some(format!("{} has {} of {} pods ready{why}", deployment.name_any(), seen.ready, seen.wanted)))
 }
 
-/// Whether a Deployment has its pods, or has lacked some for less than that.
-fn well(deployment: &Deployment, patience: Duration) -> bool {
+/// Whether a Deployment has its pods, or has lacked some only since then.
+fn well(deployment: &Deployment, earliest: OffsetDateTime) -> bool {
     if rolled_out(deployment).complete {
         return true;
     }
@@ -84,7 +83,7 @@ fn well(deployment: &Deployment, patience: Duration) -> bool {
         .filter(|it| (it.type_.as_deref(), it.status.as_deref()) == (Some("Available"), Some("False")))
         .filter_map(|condition| condition.last_transition_time.as_ref())
         .filter_map(|time| OffsetDateTime::from_unix_timestamp_nanos(time.0.as_nanosecond()).ok());
-    since.all(|since| OffsetDateTime::now_utc() - since < patience)
+    since.all(|since| since > earliest)
 }
 
 /// Gives the applications the status that was observed.

@@ -7,6 +7,7 @@ mod exec;
 mod health;
 mod look;
 mod proxy;
+mod watch;
 
 pub use client::{Client, Source};
 pub use error::translate;
@@ -14,6 +15,7 @@ pub use exec::{Command, Output};
 pub use health::{Diagnosis, Readiness, Rollout, Trouble, diagnose, readiness, rolled_out, trouble};
 pub use look::{LogQuery, PodUsage, Usage};
 pub use proxy::Answer;
+pub use watch::Sight;
 
 /// The field manager under which everything is applied.
 pub const FIELD_MANAGER: &str = "northstack";

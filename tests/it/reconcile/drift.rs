@@ -13,14 +13,14 @@ use serde_json::{Value, json};
 
 use crate::runtime::town::{Standing, Town};
 
-const TITLE: &str = "An application is not as it was deployed";
+pub(super) const TITLE: &str = "An application is not as it was deployed";
 
 async fn pass(town: &Town) -> Drift {
     check_drift(&town.service.app).await.unwrap()
 }
 
 /// An application whose drift is put right.
-async fn healing(town: &Town, name: &str) -> Standing {
+pub(super) async fn healing(town: &Town, name: &str) -> Standing {
     let standing = town.deployed(name, "nginx:1").await;
     sqlx::query("update applications set heal_drift = true where id = $1")
         .bind(standing.id)
@@ -32,7 +32,7 @@ async fn healing(town: &Town, name: &str) -> Standing {
 }
 
 /// Somebody else's hand in the cluster.
-async fn tamper<K>(town: &Town, standing: &Standing, name: &str, patch: Value)
+pub(super) async fn tamper<K>(town: &Town, standing: &Standing, name: &str, patch: Value)
 where
     K: kube::Resource<Scope = kube::core::NamespaceResourceScope, DynamicType = ()>
         + k8s_openapi::Resource<Scope = NamespaceResourceScope>

@@ -4,3 +4,4 @@
 mod drift;
 mod serving;
 mod vacant;
+mod watch;

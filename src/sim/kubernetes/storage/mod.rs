@@ -10,7 +10,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::json::set;
-use super::kinds::KindId;
+use super::kinds::{self, KindId};
 use super::wp::Volume;
 use journal::Journal;
 
@@ -115,9 +115,10 @@ impl State {
             .take_while(move |(key, _)| key.kind == kind && (namespace.is_empty() || key.namespace == namespace))
     }
 
-    /// Every object of a namespace.
+    /// Every object of a namespace; those of none when it is empty.
     pub(crate) fn contents<'a>(&'a self, namespace: &'a str) -> impl Iterator<Item = (&'a Key, &'a Arc<Value>)> + 'a {
-        self.objects.iter().filter(move |(key, _)| key.namespace == namespace)
+        let concerned = kinds::all().filter(move |kind| kind.namespaced != namespace.is_empty());
+        concerned.flat_map(move |kind| self.list(kind, namespace))
     }
 
     /// The objects of a kind and namespace as they stood at a revision; `None` when that is no longer known.

@@ -43,11 +43,51 @@ pub fn deployment_name(target: &Target, colour: Colour) -> String {
     Slot::Stable(colour).name(target)
 }
 
-/// What is to be there of a revision whose pods have a colour. What the Deployment that is there says of its last
-/// restart, and the number of pods that its autoscaler chose, is kept.
+/// The variables that are to be there.
 ///
 /// # Errors
-/// `internal` when a manifest cannot be built.
+/// `internal` when the manifest cannot be built, here as in the functions below.
+pub fn configuration(target: &Target, workload: &Workload) -> Result<ConfigMap> {
+    manifests::config_map(target, workload)
+}
+
+/// The Deployment of a colour that is to be there. What the one that is there says of its last restart, and the number
+/// of pods that its autoscaler chose, is kept.
+pub fn deployment(
+    target: &Target,
+    workload: &Workload,
+    colour: Colour,
+    standing: Option<&Deployment>,
+) -> Result<Deployment> {
+    let standing = standing.map(Standing::of);
+    let restarted = standing.as_ref().and_then(|standing| standing.restarted.as_deref());
+    let replicas = manifests::replicas(workload, standing.as_ref().map(|standing| standing.replicas));
+    manifests::deployment(target, workload, Slot::Stable(colour), replicas, restarted)
+}
+
+/// The Service that is to be there.
+pub fn service(target: &Target, workload: &Workload, colour: Colour) -> Result<Service> {
+    manifests::service(target, workload, colour)
+}
+
+/// The route that is to be there of what is public.
+pub fn ingress(settings: &config::Applications, target: &Target, workload: &Workload) -> Result<Option<Ingress>> {
+    let host = target.host(settings, workload);
+    host.map(|host| manifests::ingress(target, workload, &host, settings.ingress_class.as_deref())).transpose()
+}
+
+/// The autoscaler that is to be there of what scales itself.
+pub fn autoscaler(target: &Target, workload: &Workload, colour: Colour) -> Result<Option<HorizontalPodAutoscaler>> {
+    let scaling = workload.settings.autoscaling.as_ref();
+    scaling.map(|scaling| manifests::autoscaler(target, scaling, Slot::Stable(colour))).transpose()
+}
+
+/// The disruption budget that is to be there.
+pub fn budget(target: &Target) -> Result<PodDisruptionBudget> {
+    manifests::budget(target)
+}
+
+/// What is to be there of a revision whose pods have a colour, beside the Deployment that is there.
 pub fn desired(
     settings: &config::Applications,
     target: &Target,
@@ -55,21 +95,30 @@ pub fn desired(
     colour: Colour,
     standing: Option<&Deployment>,
 ) -> Result<Desired> {
-    let slot = Slot::Stable(colour);
-    let standing = standing.map(Standing::of);
-    let restarted = standing.as_ref().and_then(|standing| standing.restarted.as_deref());
-    let replicas = manifests::replicas(workload, standing.as_ref().map(|standing| standing.replicas));
-    let host = target.host(settings, workload);
-    let ingress = host.map(|host| manifests::ingress(target, workload, &host, settings.ingress_class.as_deref()));
-    let scaling = workload.settings.autoscaling.as_ref();
     Ok(Desired {
-        configuration: manifests::config_map(target, workload)?,
-        deployment: manifests::deployment(target, workload, slot, replicas, restarted)?,
-        service: manifests::service(target, workload, colour)?,
-        ingress: ingress.transpose()?,
-        autoscaler: scaling.map(|scaling| manifests::autoscaler(target, scaling, slot)).transpose()?,
-        budget: manifests::budget(target)?,
+        configuration: configuration(target, workload)?,
+        deployment: deployment(target, workload, colour, standing)?,
+        service: service(target, workload, colour)?,
+        ingress: ingress(settings, target, workload)?,
+        autoscaler: autoscaler(target, workload, colour)?,
+        budget: budget(target)?,
     })
+}
+
+/// The same beside what is in the cluster now.
+///
+/// # Errors
+/// `unavailable` when the cluster is.
+pub async fn beside(
+    kubernetes: &Client,
+    settings: &config::Applications,
+    target: &Target,
+    workload: &Workload,
+) -> Result<Desired> {
+    let service: Option<Service> = kubernetes.get(&target.namespace, &target.workload).await?;
+    let colour = serving(service.as_ref());
+    let standing: Option<Deployment> = kubernetes.get(&target.namespace, &deployment_name(target, colour)).await?;
+    desired(settings, target, workload, colour, standing.as_ref())
 }
 
 /// Makes it so: every object by server-side apply, the namespace too when it is gone. Nothing is removed.

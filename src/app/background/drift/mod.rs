@@ -1,0 +1,151 @@
+//! Drift: what of running applications is not in the cluster as their revision says. It is found by a watch as it
+//! happens and by a pass over everything now and then, reported, and put right where the application says so.
+
+mod compare;
+mod look;
+mod queue;
+mod seen;
+mod watch;
+
+use futures::future::join_all;
+use uuid::Uuid;
+
+use super::findings::{Changes, Finding, Kind, reconcile, reconcile_among};
+use crate::app::{App, Provisioning};
+use crate::db::Audit;
+use crate::db::settled;
+use crate::domain::Result;
+use crate::workflow::flows::application::{SUBJECT, desired};
+use look::Seat;
+
+pub use watch::Watch;
+
+/// Applications that are put right at once.
+const AT_ONCE: usize = 4;
+/// Differences that are told of one application.
+const MOST: usize = 6;
+/// Applications whose rows are read at once.
+const ROWS: usize = 1_000;
+
+const DRIFTED: Kind = Kind {
+    title: "An application is not as it was deployed",
+    severity: "warning",
+    subject_type: SUBJECT,
+    logged: None,
+};
+
+/// What a look at applications found and did.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Drift {
+    /// Applications that were looked at.
+    pub looked_at: usize,
+    /// Those that were not as they are to be.
+    pub drifted: Vec<Uuid>,
+    /// Those of them that were put right.
+    pub healed: Vec<Uuid>,
+    /// Those that are to be put right and could not be.
+    pub left: Vec<Uuid>,
+    /// Alerts.
+    pub alerts: Changes,
+}
+
+/// One pass over all applications. Nothing is written where everything is as it is to be.
+///
+/// # Errors
+/// `unavailable` when the database or the cluster is: then nothing is said of any application.
+pub async fn check(app: &App) -> Result<Drift> {
+    let Some(provisioning) = &app.provisioning else { return Ok(Drift::default()) };
+    let candidates = settled::candidates(app.db.pool()).await?;
+    let mut rows = Vec::with_capacity(candidates.len());
+    for some in candidates.chunks(ROWS) {
+        rows.extend(settled::of(app.db.pool(), some).await?);
+    }
+    let seats = look::everywhere(provisioning, rows).await?;
+    let (mut drift, findings) = settle(app, provisioning, seats).await;
+    #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
+    metrics::gauge!("northstack_applications_drifted").set(drift.drifted.len() as f64);
+    drift.alerts = reconcile(app, &DRIFTED, &findings).await?;
+    Ok(drift)
+}
+
+/// The same for some applications alone. Nothing is said of those that are not settled.
+///
+/// # Errors
+/// As [`check`].
+pub async fn check_some(app: &App, applications: &[Uuid]) -> Result<Drift> {
+    let Some(provisioning) = &app.provisioning else { return Ok(Drift::default()) };
+    let rows = settled::of(app.db.pool(), applications).await?;
+    if rows.is_empty() {
+        return Ok(Drift::default());
+    }
+    let seats = look::one_by_one(provisioning, rows).await?;
+    let looked_at: Vec<Uuid> = seats.iter().map(|seat| seat.id).collect();
+    let (mut drift, findings) = settle(app, provisioning, seats).await;
+    drift.alerts = reconcile_among(app, &DRIFTED, &looked_at, &findings).await?;
+    Ok(drift)
+}
+
+/// Puts right what may be, and says what is to be reported.
+async fn settle(app: &App, provisioning: &Provisioning, mut seats: Vec<Seat>) -> (Drift, Vec<Finding>) {
+    let mut drift = Drift { looked_at: seats.len(), ..Drift::default() };
+    seats.retain(|seat| !seat.differences.is_empty());
+    let mut outcomes: Vec<(Outcome, Finding)> = Vec::with_capacity(seats.len());
+    for some in seats.chunks(AT_ONCE) {
+        outcomes.extend(join_all(some.iter().map(|seat| treat(app, provisioning, seat))).await);
+    }
+    let of = |wanted: Outcome| {
+        let some = outcomes.iter().filter(|(outcome, _)| *outcome == wanted);
+        some.map(|(_, finding)| finding.subject).collect()
+    };
+    (drift.healed, drift.left) = (of(Outcome::Healed), of(Outcome::Left));
+    let findings: Vec<Finding> = outcomes.into_iter().map(|(_, finding)| finding).collect();
+    drift.drifted = findings.iter().map(|finding| finding.subject).collect();
+    (drift, findings)
+}
+
+/// What was done to an application that was not as it is to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    /// It was put right.
+    Healed,
+    /// It could not be.
+    Left,
+    /// It does not ask for more than to be told of.
+    Told,
+}
+
+async fn treat(app: &App, provisioning: &Provisioning, seat: &Seat) -> (Outcome, Finding) {
+    let mut told: Vec<&str> = seat.differences.iter().take(MOST).map(String::as_str).collect();
+    let (outcome, end) = if seat.heal {
+        match heal(app, provisioning, seat).await {
+            Ok(true) => (Outcome::Healed, "it was put right".to_owned()),
+            Ok(false) => (Outcome::Left, "something is being done to it".to_owned()),
+            Err(error) => (Outcome::Left, format!("it could not be put right: {}", error.message())),
+        }
+    } else {
+        (Outcome::Told, String::new())
+    };
+    told.extend((!end.is_empty()).then_some(end.as_str()));
+    let detail = told.join("; ");
+    let healed = outcome == Outcome::Healed;
+    if healed {
+        metrics::counter!("northstack_drift_healed_total").increment(1);
+    }
+    tracing::warn!(application = %seat.id, healed, "application_drifted");
+    (outcome, Finding { team: seat.team, subject: seat.id, detail })
+}
+
+/// Applies what is to be there, while nothing else can be begun. False when something was begun before.
+async fn heal(app: &App, provisioning: &Provisioning, seat: &Seat) -> Result<bool> {
+    let (kubernetes, settings) = (&provisioning.kubernetes, &provisioning.applications);
+    app.db
+        .transaction(&Audit::system(None), async |mut tx| {
+            if !settled::hold(&mut tx, seat.id, seat.workload.revision).await? {
+                return Ok(false);
+            }
+            let desired = desired::beside(kubernetes, settings, &seat.target, &seat.workload).await?;
+            desired::apply(kubernetes, &seat.target, &desired).await?;
+            Ok(true)
+        })
+        .await
+}

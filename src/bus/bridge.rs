@@ -34,11 +34,11 @@ const RESUME_AFTER: Duration = Duration::from_millis(500);
 pub async fn run(db: Db, bus: Bus, stop: CancellationToken) {
     let holder = leases::holder();
     while !stop.is_cancelled() {
-        let turn = stop.run_until_cancelled(turn(&db, &bus, &holder, &stop)).await;
-        let pause = match turn {
-            Some(Ok(true)) | None => RESUME_AFTER,
-            Some(Ok(false)) => ASK_EVERY,
-            Some(Err(error)) => {
+        // It ends with `stop` by itself, and gives the lease back.
+        let pause = match turn(&db, &bus, &holder, &stop).await {
+            Ok(true) => RESUME_AFTER,
+            Ok(false) => ASK_EVERY,
+            Err(error) => {
                 metrics::counter!("northstack_bridge_interruptions_total").increment(1);
                 tracing::warn!(error = %error.chain(), "bridge_interrupted");
                 RESUME_AFTER
@@ -94,8 +94,15 @@ async fn source(db: &Db, bus: &Bus, name: &'static str) -> Result<BoxStream<'sta
         Some((sequence, id)) if same_stream(&stream, sequence, id).await? => {
             DeliverPolicy::ByStartSequence { start_sequence: sequence + 1 }
         }
-        // Nothing written yet, or the stream was made anew: all of it. What was written before is recognised.
-        _ => DeliverPolicy::All,
+        Some(_) => {
+            // The stream was made anew. What it had and nobody has read is only in the database now; what was written
+            // before is recognised.
+            let audit = Audit::system(None);
+            let again = db.transaction(&audit, async |mut tx| events::deliver_again(&mut tx).await).await?;
+            tracing::warn!(stream = name, again, "stream_made_anew");
+            DeliverPolicy::All
+        }
+        None => DeliverPolicy::All,
     };
     let consumer = stream
         .create_consumer(pull::OrderedConfig { deliver_policy: policy, ..pull::OrderedConfig::default() })

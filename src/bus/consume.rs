@@ -16,6 +16,8 @@ use crate::domain::{Code, Error, Result};
 
 /// How long the server waits for a sign of life of a handler before it delivers again.
 const ACK_WAIT: Duration = Duration::from_secs(30);
+/// How often the server says that it still knows of an idle consumer; twice that without a word, and it is asked anew.
+const HEARTBEAT: Duration = Duration::from_secs(3);
 /// Pause before a consumer that lost its connection is set up anew.
 const RESUME_AFTER: Duration = Duration::from_millis(500);
 
@@ -98,6 +100,7 @@ where
         let messages = consumer
             .stream()
             .max_messages_per_batch(self.subscription.concurrency.max(1))
+            .heartbeat(HEARTBEAT)
             .messages()
             .await
             .map_err(|source| Error::unavailable("receiving events", source))?;

@@ -58,6 +58,34 @@ pub async fn last_written(executor: impl sqlx::PgExecutor<'_>, stream: &str) -> 
     Ok(last.map(|last| (u64::try_from(last.stream_sequence).unwrap_or(0), last.id)))
 }
 
+/// How long before the last event that was written the bus may have lost one: handlers may have been that far behind.
+const LOST: &str = "10 minutes";
+
+/// Has the row changes of the last while delivered again, since the bus has lost events. Who has had one recognises it
+/// by its id. How many they are; none where the engine has captured nothing yet.
+pub async fn deliver_again(connection: &mut PgConnection) -> Result<u64> {
+    let doing = "having row changes delivered again";
+    // The engine's tables are made by the engine, so these statements cannot be checked against the migrations.
+    let captured: bool = sqlx::query_scalar("select to_regclass('hdb_catalog.event_log') is not null")
+        .fetch_one(&mut *connection)
+        .await
+        .map_err(error::while_doing(doing))?;
+    if !captured {
+        return Ok(0);
+    }
+    sqlx::query(
+        "update hdb_catalog.event_log set delivered = false, tries = 0, next_retry_at = null, locked = null
+         where delivered and not archived
+           and created_at at time zone current_setting('TimeZone')
+             >= (select max(created_at) from platform_events) - $1::interval",
+    )
+    .bind(LOST)
+    .execute(connection)
+    .await
+    .map_err(error::while_doing(doing))
+    .map(|done| done.rows_affected())
+}
+
 /// Appends the events that are not there yet, in their order, numbered without gaps; how many they were.
 /// The holder's lease is checked and held fast until the transaction ends, so there is one writer at a time.
 ///

@@ -19,8 +19,12 @@ pub struct Nats {
 impl Nats {
     /// Starts a server whose streams live in `directory`.
     pub async fn start(directory: &Path, token: &Redacted) -> Result<Self> {
+        Self::start_at(directory, token, free_port()?).await
+    }
+
+    /// The same on a port of one's choice, so that clients find again a server that was started anew.
+    pub async fn start_at(directory: &Path, token: &Redacted, port: u16) -> Result<Self> {
         let directory = ensure_directory(directory, true)?;
-        let port = free_port()?;
         let configuration = directory.join("nats.conf");
         // The token goes into a file: arguments can be read by every user of the machine.
         let text = format!(
@@ -57,6 +61,11 @@ impl Nats {
     /// `nats://127.0.0.1:port`, without the token.
     pub fn url(&self) -> String {
         format!("nats://127.0.0.1:{}", self.port)
+    }
+
+    /// The port.
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// The token that clients must give.

@@ -2,3 +2,5 @@
 
 mod cluster;
 mod database;
+mod nats;
+mod poison;

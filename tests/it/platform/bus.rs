@@ -20,13 +20,13 @@ use super::{database, settings};
 use crate::support;
 
 /// A server of its own: streams are known by name.
-pub(super) struct Private {
+pub struct Private {
     _server: Nats,
     _directory: tempfile::TempDir,
-    pub(super) config: config::Nats,
+    pub config: config::Nats,
 }
 
-pub(super) async fn private() -> Private {
+pub async fn private() -> Private {
     let directory = tempfile::tempdir().unwrap();
     let token = Redacted::from("integration-test");
     let server = Nats::start(directory.path(), &token).await.unwrap();
@@ -54,7 +54,7 @@ fn subscription(name: &str, filter: &str) -> Subscription {
     Subscription { name: name.into(), filter: filter.into(), concurrency: 4 }
 }
 
-pub(super) async fn eventually<T>(what: &str, mut check: impl AsyncFnMut() -> Option<T>) -> T {
+pub async fn eventually<T>(what: &str, mut check: impl AsyncFnMut() -> Option<T>) -> T {
     for _ in 0..300 {
         if let Some(value) = check().await {
             return value;

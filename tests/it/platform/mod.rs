@@ -12,6 +12,7 @@ mod proxy;
 mod topology;
 mod transactions;
 
+pub use bus::{eventually, private};
 pub use proxy::Proxy;
 
 use northstack::config;

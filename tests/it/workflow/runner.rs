@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::toy::{Toy, World, flow};
 
 /// Waits until `holds`, for at most ten seconds.
-pub(super) async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+pub async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     let begun = Instant::now();
     while !holds().await {
         assert!(begun.elapsed() < Duration::from_secs(10), "{what}");

@@ -1,7 +1,7 @@
 //! Workers as processes of their own: killed at random moments (F4), and paused past their leases (F5).
 
 mod kills;
-mod load;
+pub mod load;
 mod pause;
 mod resume;
 
@@ -27,7 +27,7 @@ const PASSWORD: &str = "integration-test";
 const LEASE: Duration = Duration::from_millis(600);
 
 /// A worker process.
-struct Process(Child);
+pub struct Process(pub Child);
 
 impl Process {
     /// Starts this very test program as a worker.
@@ -36,7 +36,12 @@ impl Process {
     }
 
     /// Likewise, with claims that hold this long.
-    fn with_lease(database: &PgConnectOptions, lease: Duration) -> Self {
+    pub fn with_lease(database: &PgConnectOptions, lease: Duration) -> Self {
+        Self::with_environment(database, lease, &[])
+    }
+
+    /// Likewise, with these variables beside the others.
+    pub fn with_environment(database: &PgConnectOptions, lease: Duration, more: &[(&str, String)]) -> Self {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command
             .args(["--exact", "workflow::processes::worker_process", "--ignored", "--quiet"])
@@ -44,12 +49,13 @@ impl Process {
             .env(PORT, database.get_port().to_string())
             .env(HOLD, lease.as_millis().to_string())
             .env(USER, database.get_username())
+            .envs(more.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::null());
         Self(command.spawn().unwrap())
     }
 
-    fn signal(&self, signal: nix::sys::signal::Signal) {
+    pub fn signal(&self, signal: nix::sys::signal::Signal) {
         let id = nix::unistd::Pid::from_raw(i32::try_from(self.0.id()).unwrap());
         nix::sys::signal::kill(id, signal).unwrap();
     }

@@ -73,10 +73,11 @@ impl Platform {
         let simulator = simulator.await.unwrap();
         let source = Source::Inline(Box::new(simulator.kubeconfig()));
         let kubernetes = Client::connect(source, Duration::from_secs(10)).await.unwrap();
-        let provisioning = Provisioning::new(kubernetes, &config, Duration::from_millis(5));
+        let live = Live::fixed(config.clone());
+        let provisioning = Provisioning::new(kubernetes, &live, Duration::from_millis(5));
         let cache = Cache::connect(&config.cache).await.unwrap();
         let bus = Bus::connect(&config.nats).await.unwrap();
-        let app = App::new(Live::fixed(config), db, cache, bus).unwrap().with_provisioning(provisioning);
+        let app = App::new(live, db, cache, bus).unwrap().with_provisioning(provisioning);
         let team =
             sqlx::query_scalar("insert into teams (name, slug, store_limit) values ('B', 'b', 1000) returning id");
         let team: Uuid = team.fetch_one(app.db.pool()).await.unwrap();

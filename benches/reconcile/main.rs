@@ -145,8 +145,9 @@ async fn measure(applications: usize) {
     let kubernetes = Client::connect(source, Duration::from_secs(60)).await.unwrap();
     let cache = Cache::connect(&config.cache).await.unwrap();
     let bus = Bus::connect(&config.nats).await.unwrap();
-    let provisioning = Provisioning::new(kubernetes, &config, Duration::from_secs(1));
-    let app = App::new(Live::fixed(config), db, cache, bus).unwrap().with_provisioning(provisioning.clone());
+    let live = Live::fixed(config);
+    let provisioning = Provisioning::new(kubernetes, &live, Duration::from_secs(1));
+    let app = App::new(live, db, cache, bus).unwrap().with_provisioning(provisioning.clone());
     let app = Arc::new(app);
     println!("memory before: {} MB", memory("VmRSS"));
 

@@ -254,11 +254,15 @@ pub(super) async fn workload(tx: &mut PgTx, row: &Application, new: &NewDeployme
     })
 }
 
-/// Refuses a workload that needs what cannot be read here.
-pub(super) fn require_no_secrets(workload: &Workload) -> Result<()> {
-    let Some(variable) = workload.secrets.keys().next() else { return Ok(()) };
-    let message = format!("{variable}: its value is a secret's, and no key for secrets is configured");
-    Err(Error::invalid(format!("variables.{variable}"), message))
+/// Refuses a workload that needs values which cannot be opened here.
+pub(super) fn require_keys(provisioning: &Provisioning, workload: &Workload) -> Result<()> {
+    match workload.secrets.keys().next() {
+        Some(variable) if !provisioning.config.get().secrets.configured() => {
+            let message = format!("{variable}: its value is a secret's, and no key for secrets is configured");
+            Err(Error::invalid(format!("variables.{variable}"), message))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// How a deployment is to be carried out.
@@ -286,7 +290,7 @@ async fn begin(
     if row.status.parse().is_ok_and(|it| matches!(it, ApplicationStatus::Deleting | ApplicationStatus::Deleted)) {
         return Err(Error::new(Code::IllegalTransition, format!("the application is {}", row.status)));
     }
-    require_no_secrets(&workload)?;
+    require_keys(provisioning, &workload)?;
     require_foreign_host(provisioning, workload.settings.host.as_deref())?;
     let target = match placed(row) {
         Some(target) => target,

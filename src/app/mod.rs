@@ -18,6 +18,7 @@ mod provisioning;
 mod requests;
 mod resume;
 pub mod runtime;
+pub mod secrets;
 pub mod stores;
 mod teams;
 pub mod variables;

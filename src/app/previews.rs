@@ -94,7 +94,7 @@ impl App {
                 workload.settings.host = None;
                 workload.secrets.retain(|name, _| !new.variables.contains_key(name));
                 workload.variables.extend(new.variables.clone());
-                super::deployments::require_no_secrets(&workload)?;
+                super::deployments::require_keys(provisioning, &workload)?;
                 let id = Uuid::new_v4();
                 let target = Target {
                     application: id,

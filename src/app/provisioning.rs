@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config;
+use crate::config::{self, Live};
 use crate::domain::Result;
 use crate::vendors::kubernetes::{Client, Source};
 use crate::workflow::flows::{application, store};
@@ -25,6 +25,8 @@ pub struct Provisioning {
     pub settings: Arc<config::Stores>,
     /// What configuration says about applications.
     pub applications: Arc<config::Applications>,
+    /// The configuration in force, for the keys that open secrets.
+    pub config: Live,
 }
 
 impl Provisioning {
@@ -32,27 +34,30 @@ impl Provisioning {
     ///
     /// # Errors
     /// `invalid-input` when there is no usable kubeconfig.
-    pub async fn connect(config: &config::Config) -> Result<Self> {
+    pub async fn connect(live: &Live) -> Result<Self> {
+        let config = live.get();
         let source =
             Source::File { path: config.kubernetes.kubeconfig.clone(), context: config.kubernetes.context.clone() };
         let kubernetes = Client::connect(source, config.kubernetes.request_timeout).await?;
-        Ok(Self::new(kubernetes, config, POLL))
+        Ok(Self::new(kubernetes, live, POLL))
     }
 
     /// The flows over a cluster; what is waited for is looked at every `poll`.
-    pub fn new(kubernetes: Client, config: &config::Config, poll: Duration) -> Self {
+    pub fn new(kubernetes: Client, live: &Live, poll: Duration) -> Self {
+        let config = live.get();
         let (stores, applications) = (config.stores.clone(), config.applications.clone());
         let needs = Arc::new(store::Needs { kubernetes: kubernetes.clone(), settings: stores.clone(), poll });
         let mut flows = vec![store::create(&needs), store::delete(&needs)];
-        let needs =
-            Arc::new(application::Needs { kubernetes: kubernetes.clone(), settings: applications.clone(), poll });
-        flows.extend(application::flows(&needs));
+        let (kubernetes_too, settings) = (kubernetes.clone(), applications.clone());
+        let needs = application::Needs { kubernetes: kubernetes_too, settings, poll, config: live.clone() };
+        flows.extend(application::flows(&Arc::new(needs)));
         Self {
             flows: Registry::new(flows),
             nudge: Nudge::default(),
             kubernetes,
             settings: Arc::new(stores),
             applications: Arc::new(applications),
+            config: live.clone(),
         }
     }
 }

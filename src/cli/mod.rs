@@ -18,6 +18,7 @@ mod migrate;
 mod operations;
 mod output;
 mod schema;
+mod secrets;
 mod serve;
 mod service;
 mod stores;
@@ -117,6 +118,8 @@ pub enum Command {
     Stop(apps::Stop),
     /// List, set and remove an application's variables
     Env(apps::Env),
+    /// List, set, reveal and delete secrets
+    Secrets(secrets::Secrets),
     /// List, make and remove preview environments
     Preview(apps::Preview),
     /// Print what an application writes
@@ -162,6 +165,7 @@ impl Command {
             Command::Start(command) => command.run(context).await,
             Command::Stop(command) => command.run(context).await,
             Command::Env(command) => command.run(context).await,
+            Command::Secrets(command) => command.run(context).await,
             Command::Preview(command) => command.run(context).await,
             Command::Logs(command) => command.run(context).await,
             Command::Why(command) => command.run(context).await,

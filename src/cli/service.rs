@@ -80,7 +80,7 @@ impl Service {
         migrate::up(&db).await?;
         let cache = Cache::connect(&config.cache).await?;
         let bus = Bus::connect(&config.nats).await?;
-        let provisioning = Provisioning::connect(&config).await?;
+        let provisioning = Provisioning::connect(&live).await?;
         let faults = match failpoints {
             Failpoints::Obeyed => Faults::from_environment(&provisioning.flows)?,
             Failpoints::Refused => Faults::none(),

@@ -17,6 +17,12 @@ impl Live {
         Self(watch::channel(Arc::new(config)).1)
     }
 
+    /// A configuration that whoever holds the other half changes.
+    pub fn changing(config: Config) -> (watch::Sender<Arc<Config>>, Self) {
+        let (sender, receiver) = watch::channel(Arc::new(config));
+        (sender, Self(receiver))
+    }
+
     pub(super) fn new(receiver: watch::Receiver<Arc<Config>>) -> Self {
         Self(receiver)
     }

@@ -25,6 +25,7 @@ mod problems;
 mod rancher;
 mod rate_limits;
 mod reload;
+mod secrets;
 mod server;
 mod show;
 mod stores;
@@ -52,6 +53,7 @@ pub use problems::{Problem, Problems};
 pub use rancher::Rancher;
 pub use rate_limits::RateLimits;
 pub use reload::{Reloaded, Reloader};
+pub use secrets::Secrets;
 pub use server::Server;
 pub use show::{Shown, example_env, example_yaml, show};
 pub use stores::Stores;
@@ -77,6 +79,8 @@ pub struct Config {
     pub auth: Auth,
     /// The door between the GraphQL engine and this service's actions and event webhooks.
     pub actions: Actions,
+    /// The keys that seal the secrets of teams and applications. Without one, there are none.
+    pub secrets: Secrets,
     /// The Kubernetes cluster on which applications and stores run.
     pub kubernetes: Kubernetes,
     /// Applications that teams deploy: under which address, and how long a rollout may take.
@@ -114,6 +118,7 @@ impl Config {
         self.engine.check(problems);
         self.auth.check(problems);
         self.actions.check(problems);
+        self.secrets.check(problems);
         self.kubernetes.check(problems);
         self.applications.check(problems);
         self.stores.check(problems);

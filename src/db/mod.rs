@@ -18,6 +18,7 @@ pub mod operations;
 pub mod operators;
 pub mod previews;
 pub mod runtime;
+pub mod secrets;
 pub mod settled;
 pub mod signals;
 pub mod steps;

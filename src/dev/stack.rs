@@ -3,6 +3,9 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use super::servers::{Durability, Nats, Postgres, Redis, missing_programs, require_free};
 use super::{Progress, State};
 use crate::auth::SigningKey;
@@ -196,6 +199,9 @@ fn local_defaults(
         let secret = state.secret(path)?;
         loader = default(loader, path, secret.expose().as_str().into());
     }
+    let key = hex::decode(state.secret("secrets.keys")?.expose())
+        .map_err(|error| Error::internal("reading the key of the local platform's secrets", error))?;
+    loader = default(loader, "secrets.keys", format!("dev:{}", STANDARD.encode(key)).into());
     let key = state.path("signing-key.pem");
     SigningKey::from_file_or_new(&key)?;
     let key = read(&key)?;

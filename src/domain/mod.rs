@@ -1,10 +1,11 @@
-//! Ids, statuses and their legal transitions, the actor, the one error. No I/O.
+//! Ids, statuses and their legal transitions, the actor, the one error, the sealing of secrets. No I/O.
 
 mod actor;
 mod email;
 mod error;
 mod placement;
 mod redacted;
+pub mod sealing;
 mod status;
 mod store_id;
 pub mod workload;

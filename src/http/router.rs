@@ -11,7 +11,9 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, any, on};
 
-use super::actions::{applications, deployments, identity, operations, previews, stores as store_actions, variables};
+use super::actions::{
+    applications, deployments, identity, operations, previews, secrets, stores as store_actions, variables,
+};
 use super::edge::{self, backend};
 use super::state::Face;
 use super::{ActionError, AppState, RestError, SignedIn, auth, events, extract, health, pages, remote_schema, stores};
@@ -79,6 +81,9 @@ pub fn routes() -> Vec<Route> {
         post("/actions/createPreviewEnvironment", Hasura, previews::create),
         post("/actions/deletePreviewEnvironment", Hasura, previews::delete),
         post("/actions/setEnvironmentVariables", Hasura, variables::set),
+        post("/actions/setSecret", Hasura, secrets::set),
+        post("/actions/revealSecret", Hasura, secrets::reveal),
+        post("/actions/deleteSecret", Hasura, secrets::delete),
         // Stores and operations.
         post("/actions/createStore", Hasura, store_actions::create),
         post("/actions/retryStore", Hasura, store_actions::retry),

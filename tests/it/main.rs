@@ -17,6 +17,7 @@ mod platform;
 mod reconcile;
 mod rooms;
 mod runtime;
+mod secrets;
 mod stores;
 mod support;
 mod workflow;

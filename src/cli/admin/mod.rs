@@ -1,6 +1,7 @@
 //! `northstack admin`: what operators and tests need to know of this binary.
 
 mod operations;
+mod secrets;
 
 use std::time::Duration;
 
@@ -8,14 +9,14 @@ use clap::{Args, Subcommand};
 
 use super::{Context, Exit};
 use crate::app::Provisioning;
-use crate::config::Config;
+use crate::config::{Config, Live};
 use crate::domain::Result;
 use crate::vendors::kubernetes::Client;
 use crate::workflow::{Registry, faults};
 
 /// Every flow of this binary. The steps of a flow are the same whatever the cluster.
 fn flows() -> Result<Registry> {
-    Ok(Provisioning::new(Client::unconnected()?, &Config::default(), Duration::MAX).flows)
+    Ok(Provisioning::new(Client::unconnected()?, &Live::fixed(Config::default()), Duration::MAX).flows)
 }
 
 /// Arguments of `northstack admin`.
@@ -33,6 +34,8 @@ pub enum AdminCommand {
     Failpoints,
     /// See and settle durable operations of any team, beside the API, on the database itself
     Operations(operations::Operations),
+    /// See which keys secrets are sealed with, and rotate them, on the database itself
+    Secrets(secrets::Secrets),
 }
 
 impl Admin {
@@ -45,6 +48,7 @@ impl Admin {
                 Ok(Exit::Done)
             }
             AdminCommand::Operations(operations) => operations.run(context).await,
+            AdminCommand::Secrets(secrets) => secrets.run(context).await,
         }
     }
 }

@@ -33,8 +33,11 @@ pub enum EnvCommand {
         /// Which application
         app: String,
         /// NAME=VALUE, or NAME= to remove
-        #[arg(required = true, value_name = "NAME=VALUE")]
+        #[arg(required_unless_present = "secrets", value_name = "NAME=VALUE")]
         variables: Vec<String>,
+        /// Give a variable a secret's value, by the secret's name; again for more
+        #[arg(long = "secret", value_name = "NAME=SECRET")]
+        secrets: Vec<String>,
         /// Remove every variable that is not named
         #[arg(long)]
         replace: bool,
@@ -58,10 +61,11 @@ impl Env {
                     output::table(["NAME", "VALUE"], rows)
                 })?;
             }
-            EnvCommand::Set { app, variables, replace } => {
+            EnvCommand::Set { app, variables, secrets, replace } => {
                 let id = find(&api, &app).await?.id;
-                let variables = Some(Value::Object(read(&variables)?));
-                let variables = set_environment_variables::Variables { id, variables, replace: Some(replace) };
+                let (variables, secrets) =
+                    (Some(Value::Object(read(&variables)?)), Some(Value::Object(read(&secrets)?)));
+                let variables = set_environment_variables::Variables { id, variables, secrets, replace: Some(replace) };
                 let answer = api.run::<graphql::SetEnvironmentVariables>(variables).await?;
                 let set = answer.set_environment_variables.ok_or_else(nothing)?;
                 context.output.print(&set, |set| {

@@ -213,7 +213,7 @@ async fn project(api: &Api, text: Option<&str>) -> Result<Uuid> {
 }
 
 /// The application with that primary key or name.
-async fn find(api: &Api, text: &str) -> Result<Application> {
+pub(super) async fn find(api: &Api, text: &str) -> Result<Application> {
     if let Ok(id) = text.parse::<Uuid>() {
         let found = api.run::<graphql::ApplicationById>(application_by_id::Variables { id }).await?.applications_by_pk;
         return found.map(Application::from).ok_or_else(|| Error::not_found("application"));

@@ -30,9 +30,11 @@ macro_rules! operations {
 
 mod apps;
 mod deployments;
+mod secret;
 
 pub use apps::*;
 pub use deployments::*;
+pub use secret::*;
 
 operations! { "src/cli/graphql/login.graphql":
     /// Signs in.

@@ -8,6 +8,7 @@ pub mod deployments;
 pub mod identity;
 pub mod operations;
 pub mod previews;
+pub mod secrets;
 pub mod stores;
 pub mod variables;
 

@@ -1,6 +1,6 @@
 //! Applications: deployments, rollbacks, size and restarts, against the simulated cluster.
 
-mod bench;
+pub mod bench;
 mod journey;
 mod previews;
 mod refusals;

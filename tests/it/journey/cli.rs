@@ -9,23 +9,23 @@ use tokio::process::Command;
 
 use super::Stack;
 
-const SECRET: &str = "an-admin-secret-of-the-test";
+pub(super) const SECRET: &str = "an-admin-secret-of-the-test";
 
 /// A person's shell: a home of its own, and the platform's address.
-struct Shell {
-    home: tempfile::TempDir,
-    endpoint: String,
+pub(super) struct Shell {
+    pub(super) home: tempfile::TempDir,
+    pub(super) endpoint: String,
 }
 
 /// How a command ended, and what it printed.
-struct Ended {
-    code: i32,
-    out: String,
-    err: String,
+pub(super) struct Ended {
+    pub(super) code: i32,
+    pub(super) out: String,
+    pub(super) err: String,
 }
 
 impl Shell {
-    async fn run(&self, arguments: &[&str], input: &str) -> Ended {
+    pub(super) async fn run(&self, arguments: &[&str], input: &str) -> Ended {
         let mut child = Command::new(env!("CARGO_BIN_EXE_northstack"))
             .args(arguments)
             .env_clear()
@@ -47,13 +47,13 @@ impl Shell {
     }
 
     /// A command that must succeed; gives what it printed.
-    async fn ok(&self, arguments: &[&str]) -> String {
+    pub(super) async fn ok(&self, arguments: &[&str]) -> String {
         let ended = self.run(arguments, "").await;
         assert_eq!(ended.code, 0, "{arguments:?}\n{}{}", ended.out, ended.err);
         ended.out
     }
 
-    async fn json(&self, arguments: &[&str]) -> Value {
+    pub(super) async fn json(&self, arguments: &[&str]) -> Value {
         serde_json::from_str(&self.ok(&[arguments, &["--output", "json"]].concat()).await).unwrap()
     }
 }
@@ -94,14 +94,14 @@ async fn a_store_is_created_watched_and_deleted() {
 }
 
 /// Signs the shell in as the demo user.
-async fn sign_in(shell: &Shell) {
+pub(super) async fn sign_in(shell: &Shell) {
     let login = ["login", "--email", northstack::dev::DEMO_EMAIL, "--password-stdin"];
     let ended = shell.run(&login, &format!("{}\n", northstack::dev::DEMO_PASSWORD)).await;
     assert_eq!(ended.code, 0, "{}", ended.err);
 }
 
 /// A project of the demo user's team.
-async fn project(stack: &Stack, name: &str) {
+pub(super) async fn project(stack: &Stack, name: &str) {
     let login =
         "mutation($email: String!, $password: String!) { login(email: $email, password: $password) { accessToken } }";
     let who = json!({"email": northstack::dev::DEMO_EMAIL, "password": northstack::dev::DEMO_PASSWORD});

@@ -5,6 +5,7 @@ mod cli;
 mod crash;
 mod graphql;
 mod operation;
+mod secrets;
 mod stack;
 mod subscription;
 

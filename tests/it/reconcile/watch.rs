@@ -170,8 +170,9 @@ async fn behind(town: &Town, proxy: &Proxy) -> Arc<App> {
     let client = Client::connect(Source::Inline(Box::new(kubeconfig)), Duration::from_secs(10)).await.unwrap();
     let (app, config) = (&town.service.app, &town.service.config);
     let (db, cache, bus) = (app.db.clone(), app.cache.clone(), app.bus.clone());
-    let provisioning = Provisioning::new(client, config, Duration::from_millis(10));
-    Arc::new(App::new(Live::fixed(config.clone()), db, cache, bus).unwrap().with_provisioning(provisioning))
+    let live = Live::fixed(config.clone());
+    let provisioning = Provisioning::new(client, &live, Duration::from_millis(10));
+    Arc::new(App::new(live, db, cache, bus).unwrap().with_provisioning(provisioning))
 }
 
 async fn compact(town: &Town) {

@@ -160,8 +160,11 @@ async fn a_broken_image_is_named_as_the_reason() {
     let mut config = town.service.config.clone();
     config.stores.mysql_image = "mysql:missing".to_owned();
     config.stores.mysql_ready_timeout = std::time::Duration::from_secs(1);
-    let broken =
-        northstack::app::Provisioning::new(town.kubernetes.clone(), &config, std::time::Duration::from_millis(10));
+    let broken = northstack::app::Provisioning::new(
+        town.kubernetes.clone(),
+        &northstack::config::Live::fixed(config),
+        std::time::Duration::from_millis(10),
+    );
     town.kubernetes.version().await.unwrap();
     let made = town.create("My Shop").await;
     let runner = northstack::workflow::Runner::new(

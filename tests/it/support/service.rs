@@ -26,6 +26,7 @@ pub const ACTION_SECRET: &str = "action-secret-of-the-tests";
 pub struct Service {
     pub app: Arc<App>,
     pub config: Config,
+    live: tokio::sync::watch::Sender<Arc<Config>>,
     state: AppState,
     router: Router,
 }
@@ -72,15 +73,15 @@ impl Service {
 
     /// A service whose stores live in a cluster; what is waited for is looked at very often.
     pub async fn provisioned(kubernetes: Client, change: impl FnOnce(&mut Config)) -> Self {
-        let provision = |app: App, config: &Config| {
-            app.with_provisioning(Provisioning::new(kubernetes, config, Duration::from_millis(10)))
+        let provision = |app: App, live: &Live| {
+            app.with_provisioning(Provisioning::new(kubernetes, live, Duration::from_millis(10)))
         };
         Self::assemble(change, provision, |_| Backend::Embedded(Router::new())).await
     }
 
     async fn assemble(
         change: impl FnOnce(&mut Config),
-        provision: impl FnOnce(App, &Config) -> App,
+        provision: impl FnOnce(App, &Live) -> App,
         backend: impl FnOnce(&App) -> Backend,
     ) -> Self {
         let options = database().await;
@@ -91,16 +92,21 @@ impl Service {
         config.auth.cookie_secure = false;
         config.actions.secret = Some(ACTION_SECRET.into());
         change(&mut config);
-        let live = Live::fixed(config.clone());
+        let (sender, live) = Live::changing(config.clone());
 
         let db = Db::connect(&config.database).await.unwrap();
         let cache = Cache::connect(&config.cache).await.unwrap();
         let bus = Bus::connect(&config.nats).await.unwrap();
-        let app = Arc::new(provision(App::new(live.clone(), db, cache, bus).unwrap(), &config));
+        let app = Arc::new(provision(App::new(live.clone(), db, cache, bus).unwrap(), &live));
         let backend = backend(&app);
         let state = AppState::new(Arc::clone(&app), Settings::from(&live), backend);
         let router = northstack::http::router(state.clone());
-        Self { app, config, state, router }
+        Self { app, config, live: sender, state, router }
+    }
+
+    /// Changes the configuration in force, as a changed file does.
+    pub fn configure(&self, change: impl FnOnce(&mut Config)) {
+        self.live.send_modify(|config| change(Arc::make_mut(config)));
     }
 
     pub fn router(&self) -> Router {

@@ -102,6 +102,6 @@ pub(super) async fn bring_back(needs: Arc<Needs>, context: StepContext) -> Resul
     let before = Before::of(&context)?;
     let Some(number) = before.revision else { return Ok(Progress::done()) };
     let earlier = rollout.revision(&context, number).await?;
-    objects::configure(&rollout.needs, rollout.target(), &earlier).await?;
+    objects::configure(&rollout.needs, &context, rollout.target(), &earlier).await?;
     objects::bring_back(&rollout.needs, rollout.target(), &earlier, &before, &context).await
 }

@@ -1,14 +1,17 @@
 //! The objects of an application, as they are applied. Pure: a workload and a place in, manifests out.
 
+use k8s_openapi::ByteString;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
-use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Service};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret, Service};
 use k8s_openapi::api::networking::v1::Ingress;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use super::names::{self, Colour, Slot, Target};
+use super::secrets::Values;
 use crate::domain::workload::{Autoscaling, Strategy, Workload};
 use crate::domain::{Error, Result};
 
@@ -51,6 +54,29 @@ pub(super) fn config_map(target: &Target, workload: &Workload) -> Result<ConfigM
         "metadata": metadata(target, &target.configuration(workload.revision), &[(names::REVISION, &revision)]),
         "data": workload.variables,
     }))
+}
+
+/// The variables of a revision that are secrets', under the name of its ConfigMap; without values, what is known of it
+/// without opening any.
+pub(super) fn secret(target: &Target, workload: &Workload, values: Option<&Values>) -> Result<Secret> {
+    let revision = workload.revision.to_string();
+    let mut metadata = metadata(target, &target.configuration(workload.revision), &[(names::REVISION, &revision)]);
+    metadata["annotations"] = json!({ names::SECRET_VERSIONS: secret_versions(workload) });
+    let mut secret: Secret =
+        object(json!({ "apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "Opaque" }))?;
+    let bytes = |value: &str| ByteString(value.as_bytes().to_vec());
+    secret.data =
+        values.map(|values| values.iter().map(|(name, value)| (name.clone(), bytes(value.expose()))).collect());
+    Ok(secret)
+}
+
+/// A digest of which secrets a revision has, in which versions.
+pub(super) fn secret_versions(workload: &Workload) -> String {
+    let mut digest = Sha256::new();
+    for (variable, secret) in &workload.secrets {
+        digest.update(format!("{variable}={}@{}\n", secret.id, secret.version));
+    }
+    hex::encode(digest.finalize())
 }
 
 /// A Deployment in a slot with so many pods; `restarted` is the operation that last replaced its pods.

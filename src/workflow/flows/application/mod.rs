@@ -17,6 +17,7 @@ mod objects;
 mod observe;
 mod prepare;
 pub mod preview;
+pub mod secrets;
 mod tidy;
 
 use std::sync::Arc;
@@ -26,7 +27,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::super::flow::{Flow, Step, StepContext};
-use crate::config;
+use crate::config::{self, Live};
 use crate::db::deployments;
 use crate::domain::workload::Workload;
 use crate::domain::{Error, Result};
@@ -68,6 +69,8 @@ pub struct Needs {
     pub settings: config::Applications,
     /// How often something that is waited for is looked at.
     pub poll: Duration,
+    /// The configuration in force, for the keys that open secrets.
+    pub config: Live,
 }
 
 /// The input of a deployment: all that it runs, but no value of a secret.

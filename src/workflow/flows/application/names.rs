@@ -22,6 +22,8 @@ pub const PROJECT: &str = "northstack.dev/project";
 pub const ENVIRONMENT: &str = "northstack.dev/environment";
 /// Annotation key of a pod template with the operation that restarted it.
 pub const RESTARTED: &str = "northstack.dev/restarted-by";
+/// Annotation key of a Secret with a digest of the versions that it holds the values of.
+pub const SECRET_VERSIONS: &str = "northstack.dev/secret-versions";
 /// The container of every pod.
 pub const CONTAINER: &str = "app";
 

@@ -13,7 +13,7 @@ use serde_json::json;
 use super::super::super::flow::{Progress, StepContext};
 use super::names::{self, Colour, Slot, Target};
 use super::prepare::Before;
-use super::{Needs, Rollout, judge, live, manifests};
+use super::{Needs, Rollout, judge, live, manifests, secrets};
 use crate::domain::workload::Workload;
 use crate::domain::{Code, Error, Result};
 
@@ -34,20 +34,21 @@ pub(super) async fn namespace(needs: Arc<Needs>, context: StepContext) -> Result
     Ok(Progress::Done(json!({ "namespace": target.namespace })))
 }
 
-/// Writes the variables of a revision.
-pub(super) async fn configure(needs: &Needs, target: &Target, workload: &Workload) -> Result<()> {
-    if let Some(variable) = workload.secrets.keys().next() {
-        // Refused before it was accepted; here for a revision from another time.
-        let message = format!("the variable {variable} is a secret's, and secrets cannot be read here");
-        return Err(Error::new(Code::VendorRejected, message));
-    }
+/// Writes the variables of a revision: those of secrets first, so that no pod starts without them.
+pub(super) async fn configure(
+    needs: &Needs,
+    context: &StepContext,
+    target: &Target,
+    workload: &Workload,
+) -> Result<()> {
+    secrets::write(needs, context, target, workload).await?;
     needs.kubernetes.apply(&target.namespace, &manifests::config_map(target, workload)?).await?;
     Ok(())
 }
 
 pub(super) async fn configuration(needs: Arc<Needs>, context: StepContext) -> Result<Progress> {
     let rollout = Rollout::new(needs, &context)?;
-    configure(&rollout.needs, rollout.target(), rollout.workload()).await?;
+    configure(&rollout.needs, &context, rollout.target(), rollout.workload()).await?;
     Ok(Progress::done())
 }
 
@@ -114,7 +115,7 @@ pub(super) async fn earlier_workload(needs: Arc<Needs>, context: StepContext) ->
         return remove(&rollout.needs, target, before.slot()).await;
     };
     let earlier = rollout.revision(&context, number).await?;
-    configure(&rollout.needs, target, &earlier).await?;
+    configure(&rollout.needs, &context, target, &earlier).await?;
     bring_back(&rollout.needs, target, &earlier, &before, &context).await
 }
 

@@ -87,7 +87,7 @@ async fn namespace(needs: Arc<Needs>, context: StepContext) -> Result<Progress> 
 
 async fn configuration(needs: Arc<Needs>, context: StepContext) -> Result<Progress> {
     let view = View::new(needs, &context)?;
-    objects::configure(&view.needs, &view.input.target, &view.input.workload).await?;
+    objects::configure(&view.needs, &context, &view.input.target, &view.input.workload).await?;
     Ok(Progress::done())
 }
 

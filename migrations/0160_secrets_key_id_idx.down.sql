@@ -1,0 +1,1 @@
+drop index if exists secrets_key_id_idx;

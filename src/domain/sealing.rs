@@ -147,7 +147,7 @@ impl KeyRing {
     /// # Errors
     /// As [`KeyRing::open`].
     pub fn rewrap(&self, subject: Subject, wrapped: &WrappedKey) -> Result<WrappedKey> {
-        self.wrap(subject, &*self.unwrap(subject, wrapped)?)
+        self.wrap(subject, &self.unwrap(subject, wrapped)?)
     }
 
     fn wrap(&self, subject: Subject, data_key: &[u8]) -> Result<WrappedKey> {

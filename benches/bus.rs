@@ -287,7 +287,8 @@ async fn measure() {
     timed(&stage, &rows, &seen).await;
     again(&stage, &seen).await;
     check_order(&seen);
-    bridged(&stage, PUBLISHED + seen.lock().unwrap().len()).await;
+    let published = seen.lock().unwrap().len();
+    bridged(&stage, PUBLISHED + published).await;
     engine.stop().await;
     stop.cancel();
     let (postgres, redis, nats) = stage.servers;

@@ -8,7 +8,7 @@ import "@/index.css"
 
 const root = document.querySelector("#root")
 if (root === null) throw new Error("index.html has no #root")
-const apollo = createApollo()
+const { client: apollo } = createApollo()
 createRoot(root).render(
   <StrictMode>
     <App apollo={apollo} router={createAppRouter(apollo)} />

@@ -42,8 +42,15 @@ const renewRefused = new ErrorLink(({ error, operation, forward }) => {
   )
 })
 
+/** The portal's way to the API. */
+export interface Connection {
+  client: ApolloClient
+  /** Lets go of the session and of the socket, for good. */
+  close: () => void
+}
+
 /** The client of the whole portal: HTTP for queries and mutations, one socket for subscriptions. */
-export function createApollo(): ApolloClient {
+export function createApollo(): Connection {
   const socket = createLiveSocket()
   const http = ApolloLink.from([
     renewRefused,
@@ -67,12 +74,18 @@ export function createApollo(): ApolloClient {
     }),
   })
   // Another person: nothing of the former one stays, neither in the cache nor on the socket.
-  useSession.subscribe((now, before) => {
+  const forget = useSession.subscribe((now, before) => {
     const user = now.status === "signed-in" ? now.userId : null
     const former = before.status === "signed-in" ? before.userId : null
     if (former === null || user === former) return
     socket.restart()
     void client.clearStore()
   })
-  return client
+  return {
+    client,
+    close: () => {
+      forget()
+      socket.close()
+    },
+  }
 }

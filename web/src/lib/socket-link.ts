@@ -9,17 +9,27 @@ const again = 2_000
 /** Close codes after which the token is doubted: bad answer, bad request, unauthorized, forbidden. */
 const doubtful = new Set([4004, 4400, 4401, 4403])
 
-function delay(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer)
-      window.removeEventListener("online", done)
-      resolve()
-    }
-    const timer = setTimeout(done, milliseconds)
-    // Back on the network: no reason to wait on.
-    window.addEventListener("online", done)
-  })
+/** Waits that end all together when the socket is closed for good. */
+function createWaits() {
+  const pending = new Set<() => void>()
+  return {
+    wait: (milliseconds: number): Promise<void> =>
+      new Promise((resolve) => {
+        const done = () => {
+          clearTimeout(timer)
+          window.removeEventListener("online", done)
+          pending.delete(done)
+          resolve()
+        }
+        const timer = setTimeout(done, milliseconds)
+        // Back on the network: no reason to wait on.
+        window.addEventListener("online", done)
+        pending.add(done)
+      }),
+    end: () => {
+      for (const done of pending) done()
+    },
+  }
 }
 
 function socketUrl(): string {
@@ -31,19 +41,23 @@ export interface LiveSocket {
   link: ApolloLink
   /** Closes the socket; subscriptions that are still wanted come back on a new one, with the present token. */
   restart: () => void
+  /** Gives up for good: nothing is waited for or tried again. */
+  close: () => void
 }
 
 /** Builds the socket. It opens with the first subscription and closes after the last. */
 export function createLiveSocket(): LiveSocket {
   let socket: WebSocket | undefined
   let doubted = false
+  let closed = false
+  const { wait, end } = createWaits()
   const client: Client = createClient({
     // Asked before each attempt: a socket is opened only with a token that is still good.
     url: async () => {
       if (doubted) await renew()
       doubted = false
-      while ((await freshToken()) === null && useSession.getState().status !== "signed-out")
-        await delay(again)
+      while (!closed && (await freshToken()) === null && useSession.getState().status !== "signed-out")
+        await wait(again)
       return socketUrl()
     },
     connectionParams: () => {
@@ -54,8 +68,8 @@ export function createLiveSocket(): LiveSocket {
     },
     keepAlive: 10_000,
     retryAttempts: Infinity,
-    shouldRetry: () => true,
-    retryWait: (retries) => delay(Math.min(250 * 2 ** retries, 10_000) + Math.random() * 250),
+    shouldRetry: () => !closed,
+    retryWait: (retries) => wait(Math.min(250 * 2 ** retries, 10_000) + Math.random() * 250),
     on: {
       connecting: (isRetry) => useConnection.setState({ state: isRetry ? "reconnecting" : "connecting" }),
       opened: (opened) => {
@@ -73,6 +87,10 @@ export function createLiveSocket(): LiveSocket {
     link: new ApolloLink((operation) => subscribe(client, operation)),
     restart: () => {
       if (socket?.readyState === WebSocket.OPEN) socket.close(4205, "Client Restart")
+    },
+    close: () => {
+      closed = true
+      end()
     },
   }
 }

@@ -220,7 +220,9 @@ async fn a_watch_that_is_cut_is_taken_up_and_one_whose_place_is_gone_lists_again
     proxy.restore();
     tamper_and_wait(&town, api).await;
     let (rows, _) = town.writes().await;
-    assert_eq!(rows - before.0, 2, "an alert of the one that was touched, raised and resolved");
+    // Its alert is raised and resolved; said anew in between where the first try met a connection that had been cut.
+    assert!(matches!(rows - before.0, 2 | 3), "{} rows were written: {:?}", rows - before.0, told(&town).await);
+    assert_eq!(told(&town).await.last().map(|(subject, ..)| *subject), Some(api.id), "of the one that was touched");
     replica.stop().await;
 }
 

@@ -20,6 +20,9 @@ impl App {
     pub async fn retry_operation(&self, caller: &Caller, id: Uuid, key: Option<&str>) -> Result<Uuid> {
         let key = Key::of(caller, key, "retryOperation", &json!({ "id": id }))?;
         let operation = self.authorised_operation(caller, id).await?;
+        if let Some(first) = key.first(self.db.pool()).await? {
+            return Ok(first.operation);
+        }
         match operation.subject_type.as_str() {
             store::SUBJECT => {
                 self.newest_of_store(&operation).await?;
@@ -39,6 +42,9 @@ impl App {
     pub async fn cancel_operation(&self, caller: &Caller, id: Uuid, key: Option<&str>) -> Result<Uuid> {
         let key = Key::of(caller, key, "cancelOperation", &json!({ "id": id }))?;
         let operation = self.authorised_operation(caller, id).await?;
+        if let Some(first) = key.first(self.db.pool()).await? {
+            return Ok(first.operation);
+        }
         let provisioning = self.provisioning()?;
         let flow = provisioning.flows.get(&operation.kind, operation.flow_version);
         if !flow.is_some_and(|flow| flow.cancellable()) {

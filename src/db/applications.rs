@@ -76,12 +76,15 @@ pub async fn lock(db: &mut PgConnection, id: Uuid) -> Result<Option<Application>
     .map_err(while_doing("lock an application"))
 }
 
-/// Gives an application the place of its objects for good. False when another application has that place.
+/// Gives an application the place of its objects for good. False when another application has that place, or one of its
+/// objects may have the name of one of the other's.
 pub async fn place(db: &mut PgConnection, id: Uuid, namespace: &str, workload: &str) -> Result<bool> {
     sqlx::query!(
         "update applications set namespace = $2, workload = $3
          where id = $1 and not exists (
-           select 1 from applications o where o.namespace = $2 and o.workload = $3 and o.id <> $1)",
+           select 1 from applications o, (values (''), ('-green'), ('-canary'), ('-preview')) as own (suffix)
+           where o.namespace = $2 and o.id <> $1
+             and (o.workload = $3 || own.suffix or o.workload || own.suffix = $3))",
         id,
         namespace,
         workload

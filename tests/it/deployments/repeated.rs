@@ -78,7 +78,7 @@ async fn a_retry_and_a_cancellation_with_a_key_are_one_each() {
     let generation =
         async || sqlx::query_scalar::<_, i64>(generation).bind(made.operation).fetch_one(&town.pool()).await.unwrap();
     let before = generation().await;
-    assert_eq!(ask(&town, "retryOperation", retry).await.0, 200);
+    assert_eq!(ask(&town, "retryOperation", retry.clone()).await.0, 200);
     assert_eq!(
         town.text("operations", "status", made.operation).await.as_deref(),
         Some("failed"),
@@ -88,7 +88,14 @@ async fn a_retry_and_a_cancellation_with_a_key_are_one_each() {
     let cancel = json!({ "id": made.operation, "idempotencyKey": "over" });
     assert_eq!(ask(&town, "cancelOperation", cancel.clone()).await.0, 200);
     assert_eq!(town.finish(made.operation).await, "cancelled");
-    assert_eq!(ask(&town, "cancelOperation", cancel).await.0, 200);
+    assert_eq!(ask(&town, "cancelOperation", cancel.clone()).await.0, 200);
+
+    // Also once a newer operation has taken the place of that one.
+    let newer = town.deploy(id, "nginx:2").await;
+    assert_eq!(town.finish(newer.operation).await, "succeeded");
+    for (action, input) in [("retryOperation", retry), ("cancelOperation", cancel)] {
+        assert_eq!(ask(&town, action, input).await, (200, json!({ "operationId": made.operation })), "{action}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -158,4 +165,36 @@ async fn of_two_applications_that_want_a_host_name_at_once_one_gets_it() {
     assert_eq!(town.finish(operation).await, "succeeded");
     let other = if first.0 == 200 { two } else { one };
     assert_eq!(deploy(other).await.0, 422, "it is taken while it serves");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_application_leaves_others_alone_whose_names_its_own_objects_would_have() {
+    let town = Town::new(application::ROLLING).await;
+    let here = json!({ "environment": "shared" });
+    let mut others = Vec::new();
+    for name in ["api-green", "api-canary", "api-preview"] {
+        others.push(town.running(name, here.clone()).await);
+    }
+    let api = town.running("api", here).await;
+    for strategy in ["canary", "blue_green"] {
+        let new = NewDeployment {
+            image: Some("nginx:2".to_owned()),
+            strategy: Some(strategy.to_owned()),
+            ..NewDeployment::default()
+        };
+        let made = town.service.app.deploy_application(&town.caller, api, &new, None).await.unwrap();
+        let worker = Worker::start(&town, Faults::none());
+        let begun = Instant::now();
+        while town.text("deployments", "status", made.deployment).await.as_deref() != Some("paused") {
+            assert!(begun.elapsed() < Duration::from_secs(30), "{strategy} does not pause");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        let promoted = ask(&town, "promoteDeployment", json!({ "id": made.deployment, "full": true })).await;
+        assert_eq!(promoted.0, 200, "{}", promoted.1);
+        assert_eq!(ended(&town, made.operation).await, "succeeded", "{strategy}");
+        worker.stop().await;
+    }
+    for other in others {
+        assert_eq!(town.pods(other).await, ["nginx:1"; 2], "{:?}", town.text("applications", "name", other).await);
+    }
 }

@@ -2,6 +2,7 @@
 
 pub mod bench;
 mod journey;
+mod matrix;
 mod previews;
 mod refusals;
 mod repeated;

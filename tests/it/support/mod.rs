@@ -1,5 +1,6 @@
 //! What every test may ask for: a private PostgreSQL, Redis and NATS shared by the whole run, and a database of its own.
 
+pub mod matrix;
 mod servers;
 mod service;
 mod shared;

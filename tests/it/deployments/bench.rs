@@ -1,22 +1,18 @@
-//! A service with a simulated cluster and one application, and a canonical account of all that it consists of.
+//! A service with a simulated cluster and one application.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
-use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret, Service as KubernetesService};
-use k8s_openapi::api::networking::v1::Ingress;
-use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use k8s_openapi::api::core::v1::Pod;
 use northstack::app::Caller;
 use northstack::app::applications::NewSize;
 use northstack::app::deployments::{DeploymentOperation, NewDeployment, Rollback};
+use northstack::app::previews::NewPreview;
 use northstack::config::Config;
-use northstack::db::operations;
 use northstack::domain::Actor;
 use northstack::sim::kubernetes::{Simulator, SimulatorOptions, SimulatorTiming};
 use northstack::vendors::kubernetes::{Client, Source};
-use northstack::workflow::flows::application;
+use northstack::workflow::flows::application::{self, preview};
 use northstack::workflow::testing::{Bench, Worker, ended};
 use northstack::workflow::{Faults, Flow, Registry};
 use serde_json::{Value, json};
@@ -130,88 +126,20 @@ impl Town {
         images.sort();
         images
     }
+}
 
-    /// Everything of an application in the cluster, without what differs from run to run.
-    pub async fn cluster(&self, application: Uuid) -> Value {
-        let namespace = self.namespace(application).await;
-        let selector = format!("northstack.dev/application={application}");
-        let pods: Vec<Pod> = self.kubernetes.list(&namespace, &selector).await.unwrap();
-        let mut pods: Vec<Value> = pods
-            .iter()
-            .map(|pod| {
-                let (spec, status) = (pod.spec.as_ref().unwrap(), pod.status.as_ref().unwrap());
-                let labels = pod.metadata.labels.as_ref().unwrap();
-                json!([
-                    labels["northstack.dev/revision"],
-                    labels["northstack.dev/track"],
-                    labels["northstack.dev/colour"],
-                    spec.containers[0].image,
-                    status.phase,
-                    pod.metadata.deletion_timestamp.is_some(),
-                ])
-            })
-            .collect();
-        pods.sort_by_key(Value::to_string);
-        json!({
-            "deployments": self.plain::<Deployment>(&namespace, &selector).await,
-            "services": self.plain::<KubernetesService>(&namespace, &selector).await,
-            "ingresses": self.plain::<Ingress>(&namespace, &selector).await,
-            "autoscalers": self.plain::<HorizontalPodAutoscaler>(&namespace, &selector).await,
-            "budgets": self.plain::<PodDisruptionBudget>(&namespace, &selector).await,
-            "configuration": self.plain::<ConfigMap>(&namespace, &selector).await,
-            "secrets": self.plain::<Secret>(&namespace, &selector).await,
-            "pods": pods,
-        })
-    }
-
-    /// The objects of a kind without what the server assigns.
-    async fn plain<K>(&self, namespace: &str, selector: &str) -> Vec<Value>
-    where
-        K: kube::Resource<Scope = kube::core::NamespaceResourceScope, DynamicType = ()>
-            + k8s_openapi::Metadata
-            + serde::Serialize
-            + serde::de::DeserializeOwned
-            + Clone
-            + std::fmt::Debug,
-    {
-        let objects: Vec<K> = self.kubernetes.list(namespace, selector).await.unwrap();
-        let mut objects: Vec<Value> = objects.iter().map(|object| serde_json::to_value(object).unwrap()).collect();
-        for object in &mut objects {
-            let metadata = object["metadata"].as_object_mut().unwrap();
-            for field in ["uid", "resourceVersion", "creationTimestamp", "managedFields", "generation"] {
-                metadata.remove(field);
-            }
-            // The cluster's own count of templates, which retries may raise.
-            if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
-                annotations.remove("deployment.kubernetes.io/revision");
-            }
-            object.as_object_mut().unwrap().remove("status");
-            if let Some(spec) = object["spec"].as_object_mut() {
-                for field in ["clusterIP", "clusterIPs"] {
-                    spec.remove(field);
-                }
-            }
+impl Town {
+    /// A preview that is being made, or one that was made and is being removed.
+    async fn submit_preview(&self) -> Uuid {
+        let app = &self.service.app;
+        let of = self.application("api", json!({})).await;
+        let new = NewPreview { name: "pr-1".to_owned(), image: Some("nginx:pr".to_owned()), ..NewPreview::default() };
+        let made = app.create_preview(&self.caller, of, &new, None).await.unwrap();
+        if self.kind == preview::CREATE {
+            return made.operation;
         }
-        objects.sort_by_key(|object| object["metadata"]["name"].to_string());
-        objects
-    }
-
-    /// The rows of an application, its deployments and its variables, without ids and times.
-    async fn rows(&self, application: Uuid) -> Value {
-        sqlx::query_scalar(
-            "select jsonb_build_object(
-               'application', jsonb_build_array(a.status, a.url, a.image, a.replicas, a.settings),
-               'deployments', (select jsonb_agg(jsonb_build_array(revision, status, image, error, restored_revision,
-                   started_at is not null, finished_at is not null) order by revision)
-                 from deployments d where d.application_id = a.id),
-               'variables', (select jsonb_object_agg(name, value) from environment_variables v
-                 where v.application_id = a.id and v.deleted_at is null))
-             from applications a where a.id = $1",
-        )
-        .bind(application)
-        .fetch_one(&self.pool())
-        .await
-        .unwrap()
+        assert_eq!(self.finish(made.operation).await, "succeeded");
+        app.delete_preview(&self.caller, made.preview, None).await.unwrap().operation
     }
 }
 
@@ -230,6 +158,9 @@ impl Bench for Town {
 
     async fn submit(&self) -> Uuid {
         let app = &self.service.app;
+        if matches!(self.kind, preview::CREATE | preview::DELETE) {
+            return self.submit_preview().await;
+        }
         let strategies = json!({ "canary": { "steps": [{ "weight": 50, "pauseSeconds": 0 }] },
             "blueGreen": { "autoPromote": true } });
         let one = self.running("api", json!({ "replicas": 2, "settings": strategies })).await;
@@ -270,7 +201,6 @@ impl Bench for Town {
     }
 
     async fn dump(&self, operation: Uuid) -> Value {
-        let found = operations::find(&self.pool(), operation).await.unwrap().unwrap();
         let steps: Value = sqlx::query_scalar(
             "select jsonb_agg(jsonb_build_array(name, status, result) order by ordinal)
              from operation_steps where operation_id = $1",
@@ -279,38 +209,10 @@ impl Bench for Town {
         .fetch_one(&self.pool())
         .await
         .unwrap();
-        let mut dump = self.residue(operation).await;
-        dump["steps"] = steps;
-        without(&dump, &[operation, found.subject_id], &self.namespace(found.subject_id).await)
+        self.account(operation, Some(steps)).await
     }
 
     async fn residue(&self, operation: Uuid) -> Value {
-        let found = operations::find(&self.pool(), operation).await.unwrap().unwrap();
-        let application = found.subject_id;
-        let mut rows = self.rows(application).await;
-        // A deployment that was taken back has begun or has not: that is its history, and nothing that is left.
-        if found.status == "cancelled" {
-            for deployment in rows["deployments"].as_array_mut().unwrap() {
-                if deployment[1] == "cancelled" {
-                    deployment[5] = Value::Null;
-                }
-            }
-        }
-        let left = json!({
-            "rows": rows,
-            "operation": [found.status, found.error_message],
-            "cluster": self.cluster(application).await,
-        });
-        without(&left, &[operation, application], &self.namespace(application).await)
+        self.account(operation, None).await
     }
-}
-
-/// The same without the ids of one run.
-fn without(value: &Value, ids: &[Uuid], namespace: &str) -> Value {
-    let mut text = value.to_string().replace(namespace, "namespace");
-    for id in ids {
-        text = text.replace(&id.to_string(), "id").replace(&id.simple().to_string()[..10], "id");
-    }
-    let environment = namespace.split('-').nth(1).unwrap_or("none");
-    serde_json::from_str(&text.replace(environment, "environment")).unwrap()
 }

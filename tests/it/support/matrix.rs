@@ -1,10 +1,11 @@
 //! `docs/crash-matrix.md`, a section a flow. Each test holds the sections of its own flows.
 
 use std::fmt::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
+use northstack::workflow::Registry;
 use northstack::workflow::testing::{Bench, Disturbance, disturb, disturb_undo, table, undisturbed, undo_table};
 
 const HEADER: &str = "\
@@ -25,8 +26,9 @@ settings, plugins, pages, users and products.
 - **done twice**: the step's work is done again after it was done.
 - **overtaken**: the worker stands still past its lease; another finishes; the first goes on and may write nothing.
 - **ended by a person**: the operation's end is asked for while the step is at work. What is left has to equal what is
-  left of an operation that never began: for a store no namespace and no store that counts; for an application the
-  revision, the pods, the address and the rows that it had. The namespace of an environment stays, for others share it.
+  left of an operation that never began: for a store and a preview no namespace and no row that counts; for an
+  application the revision, the pods, the address and the rows that it had. The namespace of an environment stays, for
+  others share it.
 
 `northstack admin failpoints` prints the points at which a process under test can be made to abort.
 ";
@@ -51,11 +53,29 @@ pub async fn hold<B: Bench>(kind: &str, worlds: &[B]) {
     keep(kind, &section);
 }
 
+/// Holds the list of sections against the flows that there are.
+pub fn complete(flows: &Registry) {
+    if regenerated() {
+        return println!("the page is being written: whether it is complete is looked at in the next run");
+    }
+    let written = sections(&std::fs::read_to_string(page()).unwrap());
+    let written: Vec<&str> = written.iter().map(|(kind, _)| kind.as_str()).collect();
+    let kinds: Vec<&str> = flows.newest_of_each().into_iter().map(|flow| flow.kind()).collect();
+    assert_eq!(written, kinds, "docs/crash-matrix.md has other sections than there are flows");
+}
+
+fn page() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/crash-matrix.md")
+}
+
+fn regenerated() -> bool {
+    std::env::var_os("NORTHSTACK_REGENERATE").is_some()
+}
+
 /// Holds a section of the page, or writes it.
 fn keep(kind: &str, section: &str) {
     let _one = PAGE.lock().unwrap_or_else(PoisonError::into_inner);
-    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/crash-matrix.md");
-    let written = std::fs::read_to_string(&page).unwrap_or_default();
+    let written = std::fs::read_to_string(page()).unwrap_or_default();
     let mut sections = sections(&written);
     sections.retain(|(known, _)| known != kind);
     sections.push((kind.to_owned(), section.trim_end().to_owned()));
@@ -64,8 +84,8 @@ fn keep(kind: &str, section: &str) {
     for (kind, section) in sections {
         write!(text, "\n## `{kind}`\n\n{section}\n").unwrap();
     }
-    if std::env::var_os("NORTHSTACK_REGENERATE").is_some() {
-        std::fs::write(&page, &text).unwrap();
+    if regenerated() {
+        std::fs::write(page(), &text).unwrap();
         return;
     }
     assert_eq!(written, text, "docs/crash-matrix.md is not what was seen; NORTHSTACK_REGENERATE=1 writes it anew");

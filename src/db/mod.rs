@@ -6,6 +6,7 @@ pub mod applications;
 pub mod audit;
 pub mod audit_chain;
 pub mod claims;
+pub mod departed;
 pub mod deployments;
 pub mod error;
 pub mod event_effects;

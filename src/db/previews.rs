@@ -105,12 +105,14 @@ pub async fn lock(db: &mut PgConnection, id: Uuid) -> Result<Option<Preview>> {
     .map_err(while_doing("lock a preview environment"))
 }
 
-/// The preview environments whose time is over and that are not on their way out.
+/// The preview environments whose time is over, or whose application is deleted, and that are not on their way out.
 pub async fn expired(db: impl PgExecutor<'_>) -> Result<Vec<Uuid>> {
     sqlx::query_scalar!(
-        "select id from preview_environments
-         where expires_at <= now() and deleted_at is null and status in ('queued', 'deploying', 'running', 'failed')
-         order by expires_at limit 100"
+        "select e.id from preview_environments e
+           join applications a on a.id = e.application_id join projects p on p.id = a.project_id
+         where (e.expires_at <= now() or a.deleted_at is not null or p.deleted_at is not null)
+           and e.deleted_at is null and e.status in ('queued', 'deploying', 'running', 'failed')
+         order by e.expires_at limit 100"
     )
     .fetch_all(db)
     .await

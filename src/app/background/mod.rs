@@ -1,6 +1,7 @@
 //! Input-less reconcilers. Each is one pass over what the database and the cluster say now: run twice, the second finds
 //! nothing to do. A pass that fails is left at that; the next one is the retry.
 
+mod departed;
 mod drift;
 mod findings;
 mod leases;
@@ -18,6 +19,7 @@ use strum::IntoEnumIterator;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+pub use departed::remove as remove_departed;
 pub use drift::{Drift, Watch as DriftWatch, check as check_drift, check_some as check_drift_of};
 pub use findings::Changes;
 pub use leases::{Swept, sweep as sweep_leases};
@@ -45,9 +47,10 @@ pub enum Reconciler {
     Leases,
     /// Looks whether ready stores still answer.
     Stores,
-    /// Looks for namespaces of stores and applications that are not there any more.
+    /// Removes what deleted applications have left, and looks for namespaces of stores and applications that are not
+    /// there any more.
     Orphans,
-    /// Removes preview environments whose time is over.
+    /// Removes preview environments whose time is over, or whose application is deleted.
     Previews,
     /// Looks whether applications that are to serve do so.
     Applications,
@@ -77,11 +80,19 @@ impl Reconciler {
             Self::Leases => sweep_leases(app).map_ok(drop).boxed(),
             Self::Stores => check_stores(app).map_ok(drop).boxed(),
             Self::Previews => expire_previews(app).map_ok(drop).boxed(),
-            Self::Orphans => async { find_orphans(app).await.and(find_vacant(app).await) }.map_ok(drop).boxed(),
+            Self::Orphans => orphans(app).boxed(),
             Self::Applications => check_applications(app).map_ok(drop).boxed(),
             Self::Drift => check_drift(app).map_ok(drop).boxed(),
         }
     }
+}
+
+/// Each looks for something else: a failure of one is none of the others'.
+async fn orphans(app: &App) -> Result<()> {
+    let removed = remove_departed(app).await;
+    let found = find_orphans(app).await;
+    let vacant = find_vacant(app).await;
+    removed.and(found).and(vacant).map(drop)
 }
 
 /// Runs every reconciler again and again until `stop`, and the watch for drift. Of several replicas, one at a time runs

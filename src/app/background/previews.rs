@@ -1,4 +1,4 @@
-//! Preview environments whose time is over: their removal is asked for, as a person would.
+//! Preview environments whose time is over, or whose application is deleted: their removal is asked for, as a person would.
 
 use crate::app::{App, Caller};
 use crate::db::previews;

@@ -2,18 +2,22 @@
 //! the server is real.
 
 mod client;
+mod ending;
 mod error;
 mod exec;
 mod health;
 mod look;
+mod object;
 mod proxy;
 mod watch;
 
 pub use client::{Client, Source};
+pub use ending::{ending, namespace_ending};
 pub use error::translate;
 pub use exec::{Command, Output};
 pub use health::{Diagnosis, Readiness, Rollout, Trouble, diagnose, readiness, rolled_out, trouble};
 pub use look::{LogQuery, PodUsage, Usage};
+pub use object::Object;
 pub use proxy::Answer;
 pub use watch::Sight;
 

@@ -70,6 +70,27 @@ async fn a_preview_that_fails_keeps_its_evidence_and_can_be_deleted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_previews_of_a_deleted_application_go_with_it() {
+    let town = Town::new(application::ROLLING).await;
+    let app = &town.service.app;
+    let id = town.application("api", json!({})).await;
+    let new = NewPreview { name: "pr-1".to_owned(), ..NewPreview::default() };
+    let made = app.create_preview(&town.caller, id, &new, None).await.unwrap();
+    assert_eq!(town.finish(made.operation).await, "succeeded");
+    assert_eq!(expire_previews(app).await.unwrap(), 0);
+    let forget = "update applications set deleted_at = now() where id = $1";
+    sqlx::query(forget).bind(id).execute(&town.pool()).await.unwrap();
+    assert_eq!(expire_previews(app).await.unwrap(), 1);
+    let removal: uuid::Uuid = sqlx::query_scalar("select operation_id from preview_environments where id = $1")
+        .bind(made.preview)
+        .fetch_one(&town.pool())
+        .await
+        .unwrap();
+    assert_eq!(town.finish(removal).await, "succeeded");
+    assert_eq!(town.text("preview_environments", "status", made.preview).await.as_deref(), Some("deleted"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn variables_are_set_and_removed_all_or_none() {
     let town = Town::new(application::ROLLING).await;
     let me = json!({ "x-hasura-role": "user", "x-hasura-user-id": town.caller.actor.user_id() });

@@ -1,7 +1,7 @@
 //! A service with a simulated cluster and one application.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::Pod;
 use northstack::app::Caller;
@@ -24,7 +24,7 @@ use crate::support::Service;
 /// A service, its cluster, and one person with a team and a project.
 pub struct Town {
     /// The simulated cluster; it ends with the bench.
-    _simulator: Simulator,
+    pub simulator: Simulator,
     pub kubernetes: Client,
     pub service: Service,
     pub caller: Caller,
@@ -62,7 +62,7 @@ impl Town {
             .unwrap();
         let project = sqlx::query_scalar("insert into projects (team_id, name) values ($1, 'shop') returning id");
         let project = project.bind(team).fetch_one(pool).await.unwrap();
-        Self { _simulator: simulator, kubernetes, service, caller, project, kind }
+        Self { simulator, kubernetes, service, caller, project, kind }
     }
 
     /// An application with the given columns besides its name.
@@ -104,6 +104,33 @@ impl Town {
         let made = self.deploy(application, "nginx:1").await;
         assert_eq!(self.finish(made.operation).await, "succeeded");
         application
+    }
+
+    /// The application that an operation works on.
+    pub async fn application_of(&self, operation: Uuid) -> Uuid {
+        let subject = sqlx::query_scalar("select subject_id from operations where id = $1").bind(operation);
+        subject.fetch_one(&self.pool()).await.unwrap()
+    }
+
+    /// What a step of an operation says that it is at, or has failed by.
+    pub async fn detail(&self, operation: Uuid) -> String {
+        let detail = "select coalesce(detail, '') from operation_steps
+                      where operation_id = $1 and status in ('running', 'waiting', 'failed') order by ordinal desc";
+        let detail = sqlx::query_scalar(detail).bind(operation);
+        detail.fetch_optional(&self.pool()).await.unwrap().unwrap_or_default()
+    }
+
+    /// Waits until an operation says something.
+    pub async fn says(&self, operation: Uuid, words: &str) -> String {
+        let begun = Instant::now();
+        loop {
+            let detail = self.detail(operation).await;
+            if detail.contains(words) {
+                return detail;
+            }
+            assert!(begun.elapsed() < Duration::from_secs(30), "{detail:?} does not say {words:?}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
 
     /// One column of a row, as text.

@@ -1,8 +1,9 @@
 //! An application's life, over the use cases.
 
 use northstack::domain::Code;
+use northstack::workflow::Faults;
 use northstack::workflow::flows::application;
-use northstack::workflow::testing::Bench;
+use northstack::workflow::testing::{Bench, Worker, ended};
 use serde_json::json;
 
 use super::bench::Town;
@@ -107,4 +108,21 @@ async fn pods_are_scaled_replaced_stopped_and_started() {
         (town.pods(id).await.len(), town.text("applications", "status", id).await.unwrap().as_str()),
         (4, "running")
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pods_of_the_revision_before_are_not_counted_for_the_new_one() {
+    let town = Town::with(application::ROLLING, |config| {
+        config.applications.stuck_after = std::time::Duration::from_secs(600);
+    })
+    .await;
+    let id = town.running("api", json!({ "replicas": 4 })).await;
+    let made = town.deploy(id, "nginx:missing").await;
+    let worker = Worker::start(&town, Faults::none());
+    let said = town.says(made.operation, "ImagePullBackOff").await;
+    assert!(said.starts_with("0/4 pods of revision 2 ready, "), "{said}");
+    assert_eq!(town.pods(id).await.iter().filter(|image| *image == "nginx:1").count(), 4);
+    town.cancel(made.operation).await;
+    assert_eq!(ended(&town, made.operation).await, "cancelled");
+    worker.stop().await;
 }

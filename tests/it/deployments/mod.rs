@@ -7,3 +7,5 @@ mod previews;
 mod refusals;
 mod repeated;
 mod strategies;
+
+pub use bench::Town;

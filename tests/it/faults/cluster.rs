@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::stores::Town;
 
 /// What the API does to the next requests, each of which a client may ask again.
-fn passing() -> Vec<Value> {
+pub(super) fn passing() -> Vec<Value> {
     vec![
         json!({"verb": "patch", "status": 409, "times": 5}),
         json!({"status": 429, "retryAfter": 1, "times": 2}),

@@ -2,5 +2,7 @@
 
 mod cluster;
 mod database;
+mod deployments;
+mod drift;
 mod nats;
 mod poison;

@@ -59,14 +59,7 @@ impl Town {
 
     /// Orders a fault of the cluster's API; nothing clears all.
     pub async fn order(&self, fault: Option<&Value>) {
-        let url = format!("{}/simulator/faults", self.simulator.url());
-        let http = reqwest::Client::new();
-        let request = match fault {
-            Some(fault) => http.post(url).json(fault),
-            None => http.delete(url),
-        };
-        let answer = request.bearer_auth(self.simulator.token()).send().await.unwrap();
-        assert!(answer.status().is_success(), "{:?}: {}", fault, answer.text().await.unwrap());
+        crate::support::order(&self.simulator, fault).await;
     }
 
     pub fn provisioning(&self) -> &Provisioning {

@@ -4,7 +4,9 @@ pub mod matrix;
 mod servers;
 mod service;
 mod shared;
+mod simulated;
 
 pub use servers::{database, empty_database, servers};
 pub use service::{ACTION_SECRET, Answer, Service, request};
 pub use shared::shared_directory;
+pub use simulated::order;

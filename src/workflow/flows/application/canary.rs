@@ -11,7 +11,7 @@ use serde_json::json;
 use super::super::super::flow::{Progress, StepContext};
 use super::names::Slot;
 use super::prepare::Before;
-use super::{Needs, Rollout, judge, manifests, objects};
+use super::{Needs, Rollout, judge, manifests, objects, ours};
 use crate::db::deployments;
 use crate::domain::workload::{CanaryStep, Workload};
 use crate::domain::{Code, DeploymentStatus, Error, Result};
@@ -101,13 +101,13 @@ pub(super) async fn walk(needs: Arc<Needs>, context: StepContext) -> Result<Prog
 
 /// Gives the two revisions their pods.
 async fn spread(rollout: &Rollout, before: &Before, old: &Workload, canary: u32, stable: u32) -> Result<()> {
-    let (target, kubernetes) = (rollout.target(), rollout.kubernetes());
+    let target = rollout.target();
     let new = manifests::deployment(target, rollout.workload(), Slot::Canary(before.colour), canary, None)?;
-    kubernetes.apply(&target.namespace, &new).await?;
+    ours::apply(&rollout.needs, target, &new).await?;
     if before.autoscaling.is_none() {
         let restarted = before.restarted.as_deref();
         let old = manifests::deployment(target, old, before.slot(), stable, restarted)?;
-        kubernetes.apply(&target.namespace, &old).await?;
+        ours::apply(&rollout.needs, target, &old).await?;
     }
     Ok(())
 }

@@ -9,9 +9,10 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::super::super::flow::{Progress, StepContext};
+use super::live::Standing;
 use super::names::{Slot, Target};
 use super::prepare::Before;
-use super::{Needs, SUBJECT, judge, live, manifests, objects, revision};
+use super::{Needs, SUBJECT, judge, live, manifests, objects, ours, prepare, revision};
 use crate::db::applications;
 use crate::domain::workload::{Autoscaling, Workload};
 use crate::domain::{ApplicationStatus, Code, Error, Result};
@@ -66,8 +67,26 @@ impl View {
         Ok(workload)
     }
 
-    fn replicas(&self) -> u32 {
-        self.input.replicas.unwrap_or(self.before.replicas)
+    /// How many pods there are to be: the autoscaler's choice is kept while it is within its bounds.
+    fn replicas(&self, standing: Option<&Standing>) -> u32 {
+        let scaling = if self.input.replicas.is_some() { &self.input.autoscaling } else { &self.before.autoscaling };
+        match (scaling, standing) {
+            (Some(scaling), Some(standing)) if standing.replicas > 0 => {
+                standing.replicas.clamp(scaling.min_replicas, scaling.max_replicas)
+            }
+            _ => self.input.replicas.unwrap_or(self.before.replicas),
+        }
+    }
+
+    /// Applies the Deployment as this change wants it to be.
+    async fn put(&self, workload: &Workload) -> Result<Deployment> {
+        let (target, slot) = (&self.input.target, self.before.slot());
+        let own = self.operation.to_string();
+        let restarted = if self.input.replicas.is_none() { Some(own) } else { self.before.restarted.clone() };
+        let standing = live::standing(&self.needs.kubernetes, target, slot).await?;
+        let replicas = self.replicas(standing.as_ref());
+        let deployment = manifests::deployment(target, workload, slot, replicas, restarted.as_deref())?;
+        ours::apply(&self.needs, target, &deployment).await
     }
 }
 
@@ -94,10 +113,11 @@ pub(super) async fn look(needs: Arc<Needs>, context: StepContext) -> Result<Prog
         application.status
     };
     applications::move_to(&mut tx, target.application, ApplicationStatus::Deploying).await?;
+    let revision = prepare::shown(&mut tx, target.application, &standing, None).await?;
     tx.commit().await?;
     let before = Before {
         colour,
-        revision: standing.revision,
+        revision,
         replicas: standing.replicas,
         restarted: standing.restarted,
         autoscaling,
@@ -111,14 +131,9 @@ pub(super) async fn look(needs: Arc<Needs>, context: StepContext) -> Result<Prog
 pub(super) async fn apply(needs: Arc<Needs>, context: StepContext) -> Result<Progress> {
     let view = View::new(needs, &context)?;
     let workload = view.workload(&context).await?;
-    let target = &view.input.target;
-    let own = view.operation.to_string();
-    let restarted = if view.input.replicas.is_none() { Some(own) } else { view.before.restarted.clone() };
-    let replicas = view.replicas();
-    let deployment = manifests::deployment(target, &workload, view.before.slot(), replicas, restarted.as_deref())?;
-    view.needs.kubernetes.apply(&target.namespace, &deployment).await?;
+    view.put(&workload).await?;
     if view.input.replicas.is_some() {
-        objects::limit(&view.needs, target, &workload, view.before.slot()).await?;
+        objects::limit(&view.needs, &view.input.target, &workload, view.before.slot()).await?;
     }
     Ok(Progress::done())
 }
@@ -141,17 +156,16 @@ pub(super) async fn settled(needs: Arc<Needs>, context: StepContext) -> Result<P
     let view = View::new(needs, &context)?;
     let workload = view.workload(&context).await?;
     let (target, slot) = (&view.input.target, view.before.slot());
-    if view.replicas() > 0 {
-        return judge::slot_ready(&view.needs, target, slot, &workload, context.elapsed()).await;
+    let stopped = view.input.replicas.unwrap_or(view.before.replicas) == 0;
+    if !stopped {
+        let again = async || view.put(&workload).await;
+        return judge::verdict(&view.needs, target, slot, &workload, context.elapsed(), again).await;
     }
-    let kubernetes = &view.needs.kubernetes;
-    let deployment: Option<Deployment> = kubernetes.get(&target.namespace, &slot.name(target)).await?;
-    if deployment.is_some_and(|deployment| deployment.spec.replicas != Some(0)) {
-        return Err(Error::new(Code::Conflict, "somebody else has changed the number of pods"));
-    }
-    let pods: Vec<Pod> = kubernetes.list(&target.namespace, &slot.selector(target, None)).await?;
+    // What somebody else did to it meanwhile does not stay.
+    view.put(&workload).await?;
+    let pods: Vec<Pod> = view.needs.kubernetes.list(&target.namespace, &slot.selector(target, None)).await?;
     if pods.is_empty() {
         return Ok(Progress::done());
     }
-    Ok(Progress::Wait { detail: format!("{} pods are being stopped", pods.len()), poll: view.needs.poll })
+    Ok(Progress::Wait { detail: objects::stopping(&pods), poll: view.needs.poll })
 }

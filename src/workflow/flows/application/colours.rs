@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Service;
 use serde_json::{Value, json};
 
@@ -9,7 +10,7 @@ use super::super::super::flow::{Progress, StepContext};
 use super::canary::paused;
 use super::names::{Colour, Slot};
 use super::prepare::Before;
-use super::{Needs, Rollout, judge, manifests, objects};
+use super::{Needs, Rollout, judge, manifests, objects, ours};
 use crate::db::deployments;
 use crate::domain::Result;
 
@@ -17,7 +18,7 @@ use crate::domain::Result;
 pub const PROMOTE: &str = "promote";
 
 /// The colour of the new revision: the other one, or the first where nothing serves.
-fn next(before: &Before) -> Slot {
+pub(super) fn next(before: &Before) -> Slot {
     Slot::Stable(match (before.revision, before.colour) {
         (Some(_), Colour::Blue) => Colour::Green,
         (Some(_), Colour::Green) | (None, _) => Colour::Blue,
@@ -28,28 +29,38 @@ fn next(before: &Before) -> Slot {
 pub(super) async fn candidate(needs: Arc<Needs>, context: StepContext) -> Result<Progress> {
     let rollout = Rollout::new(needs, &context)?;
     let before = Before::of(&context)?;
-    let (target, slot) = (rollout.target(), next(&before));
+    stand(&rollout, &before).await?;
+    Ok(Progress::Done(json!({ "colour": next(&before).colour() })))
+}
+
+async fn stand(rollout: &Rollout, before: &Before) -> Result<Deployment> {
+    let (target, slot) = (rollout.target(), next(before));
     let replicas = manifests::replicas(rollout.workload(), Some(before.replicas));
     let deployment = manifests::deployment(target, rollout.workload(), slot, replicas, None)?;
-    rollout.kubernetes().apply(&target.namespace, &deployment).await?;
+    let applied = ours::apply(&rollout.needs, target, &deployment).await?;
     if before.revision.is_some() {
         let service = manifests::preview_service(target, rollout.workload(), slot.colour())?;
-        rollout.kubernetes().apply(&target.namespace, &service).await?;
+        ours::apply(&rollout.needs, target, &service).await?;
     }
-    Ok(Progress::Done(json!({ "colour": slot.colour() })))
+    Ok(applied)
 }
 
 pub(super) async fn no_candidate(needs: Arc<Needs>, context: StepContext) -> Result<Progress> {
     let rollout = Rollout::new(needs, &context)?;
     let (target, slot) = (rollout.target(), next(&Before::of(&context)?));
-    rollout.kubernetes().delete::<Service>(&target.namespace, &target.preview()).await?;
+    ours::delete::<Service>(&rollout.needs, target, &target.preview()).await?;
     objects::remove(&rollout.needs, target, slot).await
 }
 
 pub(super) async fn ready(needs: Arc<Needs>, context: StepContext) -> Result<Progress> {
     let rollout = Rollout::new(needs, &context)?;
-    let slot = next(&Before::of(&context)?);
-    judge::slot_ready(&rollout.needs, rollout.target(), slot, rollout.workload(), context.elapsed()).await
+    let before = Before::of(&context)?;
+    let (needs, target, workload) = (&rollout.needs, rollout.target(), rollout.workload());
+    let again = async || {
+        objects::configure(needs, target, workload).await?;
+        stand(&rollout, &before).await
+    };
+    judge::verdict(needs, target, next(&before), workload, context.elapsed(), again).await
 }
 
 /// Waits for a person, unless the application says that none is needed or nothing else serves.
@@ -89,7 +100,7 @@ pub(super) async fn scaling(needs: Arc<Needs>, context: StepContext) -> Result<P
 pub(super) async fn retire(needs: Arc<Needs>, context: StepContext) -> Result<Progress> {
     let rollout = Rollout::new(needs, &context)?;
     let (before, target) = (Before::of(&context)?, rollout.target());
-    rollout.kubernetes().delete::<Service>(&target.namespace, &target.preview()).await?;
+    ours::delete::<Service>(&rollout.needs, target, &target.preview()).await?;
     if before.revision.is_none() {
         return Ok(Progress::done());
     }

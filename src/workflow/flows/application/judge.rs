@@ -1,5 +1,6 @@
 //! Whether a rollout has become ready, by what is observed; and when it is certain that it will not.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,17 +8,55 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Pod;
 
 use super::super::super::flow::{Progress, StepContext};
-use super::names::{Slot, Target};
+use super::names::{RESTARTED, Slot, Target};
 use super::prepare::Before;
-use super::{Needs, Rollout};
+use super::{Needs, Rollout, objects, ours};
 use crate::domain::workload::Workload;
 use crate::domain::{Code, Error, Result};
-use crate::vendors::kubernetes::{Trouble, diagnose, rolled_out};
+use crate::vendors::kubernetes::{Trouble, diagnose, ending, rolled_out};
 
 pub(super) async fn ready(needs: Arc<Needs>, context: StepContext) -> Result<Progress> {
     let rollout = Rollout::new(needs, &context)?;
-    let slot = Before::of(&context)?.slot();
-    slot_ready(&rollout.needs, rollout.target(), slot, rollout.workload(), context.elapsed()).await
+    let before = Before::of(&context)?;
+    let (needs, target, workload) = (&rollout.needs, rollout.target(), rollout.workload());
+    let again = async || {
+        objects::configure(needs, target, workload).await?;
+        objects::publish(needs, target, workload, before.colour).await?;
+        objects::roll_out(&rollout, before.slot()).await
+    };
+    verdict(needs, target, before.slot(), workload, context.elapsed(), again).await
+}
+
+/// Waits likewise; but what somebody else has made of the Deployment meanwhile is no verdict: before one, it is applied
+/// once more by `again`, and waited for if that has changed it.
+pub(super) async fn verdict(
+    needs: &Needs,
+    target: &Target,
+    slot: Slot,
+    workload: &Workload,
+    elapsed: Duration,
+    again: impl AsyncFn() -> Result<Deployment>,
+) -> Result<Progress> {
+    let name = slot.name(target);
+    let found: Option<Deployment> = ours::get(&needs.kubernetes, target, &name).await?;
+    let seen = match &found {
+        Some(deployment) => match settled(needs, target, slot, workload, deployment, elapsed).await {
+            Ok(wait @ Progress::Wait { .. }) => return Ok(wait),
+            seen => Some(seen),
+        },
+        None => None,
+    };
+    ours::require_namespace(needs, target).await?;
+    let now = again().await?.metadata;
+    let same =
+        found.is_some_and(|before| (before.metadata.uid, before.metadata.generation) == (now.uid, now.generation));
+    match seen {
+        Some(seen) if same => seen,
+        _ => {
+            let detail = format!("somebody else had changed or deleted the deployment {name}; it is put right");
+            Ok(Progress::Wait { detail, poll: needs.poll })
+        }
+    }
 }
 
 /// Waits until the Deployment of a slot shows a revision and nothing else, and serves. `elapsed` is how long it has been
@@ -50,18 +89,27 @@ pub(super) async fn settled(
 ) -> Result<Progress> {
     let selector = slot.selector(target, Some(workload.revision));
     let seen = rolled_out(deployment);
-    if seen.complete {
+    let ending = ending(&deployment.metadata).map(|words| format!("the deployment {} {words}", slot.name(target)));
+    if seen.complete && ending.is_none() {
         return Ok(Progress::done());
     }
     let pods: Vec<Pod> = needs.kubernetes.list(&target.namespace, &selector).await?;
-    let mut detail = format!("{}/{} ready, {} s", seen.ready, seen.wanted, elapsed.as_secs());
+    let (ready, revision) = (ready_pods(deployment, &pods), workload.revision);
+    let mut detail = format!("{ready}/{} pods of revision {revision} ready, {} s", seen.wanted, elapsed.as_secs());
     let mut why = None;
-    if let Some(diagnosis) = diagnose(deployment, &pods) {
+    if let Some(words) = ending {
+        detail = format!("{detail}; {words}");
+        why = Some(words);
+    } else if let Some(diagnosis) = diagnose(deployment, &pods) {
         let mut text = diagnosis.text;
         if matches!(diagnosis.trouble, Trouble::NotReady)
             && let Some(said) = probe_said(needs, target, &pods).await?
         {
             text = format!("{text} ({said})");
+        }
+        if matches!(diagnosis.trouble, Trouble::Configuration) {
+            // Somebody may have taken away what the containers are configured by.
+            objects::configure(needs, target, workload).await?;
         }
         if hopeless(needs, &diagnosis.trouble, elapsed) {
             return Err(not_ready(workload, &text));
@@ -77,6 +125,22 @@ pub(super) async fn settled(
         return Err(not_ready(workload, &format!("it is not ready after {seconds} s{why}")));
     }
     Ok(Progress::Wait { detail, poll: needs.poll })
+}
+
+/// How many pods are ready that show what the Deployment was last given: not those of a revision before, and not those
+/// that a restart replaces.
+fn ready_pods(deployment: &Deployment, pods: &[Pod]) -> usize {
+    let restarted = |annotations: Option<&BTreeMap<String, String>>| annotations?.get(RESTARTED).cloned();
+    let template = deployment.spec.template.metadata.as_ref();
+    let newest = restarted(template.and_then(|template| template.annotations.as_ref()));
+    let own = pods.iter().filter(|pod| restarted(pod.metadata.annotations.as_ref()) == newest);
+    own.filter(|pod| {
+        let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_ref());
+        let mut conditions = conditions.into_iter().flatten();
+        let ready = conditions.any(|condition| condition.type_ == "Ready" && condition.status == "True");
+        ready && pod.metadata.deletion_timestamp.is_none()
+    })
+    .count()
 }
 
 fn not_ready(workload: &Workload, why: &str) -> Error {
@@ -103,4 +167,36 @@ async fn probe_said(needs: &Needs, target: &Target, pods: &[Pod]) -> Result<Opti
     let text = said.and_then(|event| event.message).unwrap_or_default();
     let line: String = text.lines().next().unwrap_or_default().chars().take(200).collect();
     Ok(Some(line).filter(|line| !line.is_empty()))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn pods_of_a_revision_before_and_of_before_a_restart_do_not_count() {
+        let template = |restarted: Value| {
+            let deployment = json!({ "metadata": {}, "spec": { "selector": {},
+                "template": { "metadata": { "annotations": restarted } } } });
+            serde_json::from_value::<Deployment>(deployment).expect("deployment")
+        };
+        let pod = |restarted: Value, ready: &str, going: Value| {
+            let pod = json!({ "metadata": { "annotations": restarted, "deletionTimestamp": going },
+                "status": { "conditions": [{ "type": "Ready", "status": ready }] } });
+            serde_json::from_value::<Pod>(pod).expect("pod")
+        };
+        let (one, none) = (json!({ RESTARTED: "one" }), Value::Null);
+        let pods = [
+            pod(none.clone(), "True", Value::Null),
+            pod(one.clone(), "True", Value::Null),
+            pod(one.clone(), "True", Value::Null),
+            pod(one.clone(), "False", Value::Null),
+            pod(one.clone(), "True", json!("2026-01-01T00:00:00Z")),
+        ];
+        assert_eq!(ready_pods(&template(one), &pods), 2);
+        assert_eq!(ready_pods(&template(none), &pods), 1);
+        assert_eq!(ready_pods(&template(Value::Null), &[]), 0);
+    }
 }

@@ -5,6 +5,7 @@ use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use k8s_openapi::api::core::v1::Service;
 
 use super::names::{self, Colour, Slot, Target};
+use super::ours;
 use crate::domain::Result;
 use crate::domain::workload::Autoscaling;
 use crate::vendors::kubernetes::Client;
@@ -22,11 +23,14 @@ pub(super) struct Standing {
 
 impl Standing {
     pub fn of(deployment: &Deployment) -> Self {
-        let labels = deployment.metadata.labels.as_ref();
-        let annotations = deployment.spec.template.metadata.as_ref().and_then(|it| it.annotations.as_ref());
+        let template = deployment.spec.template.metadata.as_ref();
+        let annotations = template.and_then(|it| it.annotations.as_ref());
+        // The pods say it too, where somebody took the label off.
+        let labels = [deployment.metadata.labels.as_ref(), template.and_then(|it| it.labels.as_ref())];
+        let revision = labels.into_iter().flatten().find_map(|labels| labels.get(names::REVISION)?.parse().ok());
         Self {
             replicas: deployment.spec.replicas.and_then(|it| u32::try_from(it).ok()).unwrap_or(1),
-            revision: labels.and_then(|labels| labels.get(names::REVISION)?.parse().ok()),
+            revision,
             restarted: annotations.and_then(|annotations| annotations.get(names::RESTARTED).cloned()),
         }
     }
@@ -34,21 +38,31 @@ impl Standing {
 
 /// The colour to which the application's Service leads; blue before there is one.
 pub(super) async fn colour(kubernetes: &Client, target: &Target) -> Result<Colour> {
-    let service: Option<Service> = kubernetes.get(&target.namespace, &target.workload).await?;
+    let service: Option<Service> = ours::get(kubernetes, target, &target.workload).await?;
     let selector = service.and_then(|service| service.spec?.selector);
-    let green = selector.is_some_and(|selector| selector.get(names::COLOUR).is_some_and(|it| it == "green"));
-    Ok(if green { Colour::Green } else { Colour::Blue })
+    match selector.and_then(|selector| selector.get(names::COLOUR).map(|colour| colour == Colour::Green.as_str())) {
+        Some(true) => Ok(Colour::Green),
+        Some(false) => Ok(Colour::Blue),
+        // Somebody took it away: then it is the colour that stands alone.
+        None => {
+            let blue = standing(kubernetes, target, Slot::Stable(Colour::Blue)).await?;
+            let green = Slot::Stable(Colour::Green).name(target);
+            let green: Option<Deployment> = kubernetes.get(&target.namespace, &green).await?;
+            let alone = blue.is_none() && green.is_some_and(|green| ours::is_ours(target, &green.metadata));
+            Ok(if alone { Colour::Green } else { Colour::Blue })
+        }
+    }
 }
 
 /// The Deployment of a slot.
 pub(super) async fn standing(kubernetes: &Client, target: &Target, slot: Slot) -> Result<Option<Standing>> {
-    let deployment: Option<Deployment> = kubernetes.get(&target.namespace, &slot.name(target)).await?;
+    let deployment: Option<Deployment> = ours::get(kubernetes, target, &slot.name(target)).await?;
     Ok(deployment.as_ref().map(Standing::of))
 }
 
 /// Between how many pods the application scales itself.
 pub(super) async fn autoscaling(kubernetes: &Client, target: &Target) -> Result<Option<Autoscaling>> {
-    let found: Option<HorizontalPodAutoscaler> = kubernetes.get(&target.namespace, &target.workload).await?;
+    let found: Option<HorizontalPodAutoscaler> = ours::get(kubernetes, target, &target.workload).await?;
     Ok(found.and_then(|found| {
         let spec = found.spec;
         let count = |number: i32| u32::try_from(number).ok();

@@ -15,6 +15,7 @@ mod manifests;
 pub mod names;
 mod objects;
 mod observe;
+mod ours;
 mod prepare;
 pub mod preview;
 pub mod secrets;
@@ -37,6 +38,7 @@ pub use canary::Stand;
 pub use change::{Change, Size};
 pub use colours::PROMOTE;
 pub use names::Target;
+use ours::patient;
 
 /// The subject type of operations on applications.
 pub const SUBJECT: &str = "application";
@@ -134,28 +136,29 @@ pub fn rollback(needs: &Arc<Needs>) -> Flow {
 
 fn in_place(needs: &Arc<Needs>) -> Vec<Step> {
     vec![
-        Step::new("prepare", "Look at what is running", needs, prepare::look),
-        Step::new("namespace", "Create the namespace", needs, objects::namespace),
-        Step::new("configuration", "Write the configuration", needs, objects::configuration)
-            .undo(needs, objects::no_configuration),
-        Step::new("network", "Publish the address", needs, objects::network).undo(needs, objects::earlier_network),
-        Step::new("workload", "Roll out the revision", needs, objects::workload)
-            .undo(needs, objects::earlier_workload)
+        Step::new("prepare", "Look at what is running", needs, patient(prepare::look)),
+        Step::new("namespace", "Create the namespace", needs, patient(objects::namespace)),
+        Step::new("configuration", "Write the configuration", needs, patient(objects::configuration))
+            .undo(needs, patient(objects::no_configuration)),
+        Step::new("network", "Publish the address", needs, patient(objects::network))
+            .undo(needs, patient(objects::earlier_network)),
+        Step::new("workload", "Roll out the revision", needs, patient(objects::workload))
+            .undo(needs, patient(objects::earlier_workload))
             .deadline(LONGEST),
-        Step::new("ready", "Wait until it is ready", needs, judge::ready).deadline(LONGEST),
-        Step::new("scaling", "Set up scaling and disruption limits", needs, objects::scaling)
-            .undo(needs, objects::earlier_scaling),
-        Step::new("tidy", "Remove what earlier revisions left", needs, tidy::leftovers).deadline(LONGEST),
+        Step::new("ready", "Wait until it is ready", needs, patient(judge::ready)).deadline(LONGEST),
+        Step::new("scaling", "Set up scaling and disruption limits", needs, patient(objects::scaling))
+            .undo(needs, patient(objects::earlier_scaling)),
+        Step::new("tidy", "Remove what earlier revisions left", needs, patient(tidy::leftovers)).deadline(LONGEST),
     ]
 }
 
 /// `deployment.canary`, version 1: on a growing share of the pods first, then as `deployment.rolling`.
 pub fn by_canary(needs: &Arc<Needs>) -> Flow {
     let mut steps = in_place(needs);
-    let canary = Step::new("canary", "Try the revision on a share of the pods", needs, canary::walk)
-        .undo(needs, canary::give_up)
+    let canary = Step::new("canary", "Try the revision on a share of the pods", needs, patient(canary::walk))
+        .undo(needs, patient(canary::give_up))
         .deadline(LONGEST);
-    let retire = Step::new("retire", "Remove the canary", needs, canary::retire).deadline(LONGEST);
+    let retire = Step::new("retire", "Remove the canary", needs, patient(canary::retire)).deadline(LONGEST);
     insert_after(&mut steps, "configuration", canary);
     insert_after(&mut steps, "ready", retire);
     Flow::new(CANARY, 1, steps).observed_by(observe::deployment())
@@ -169,22 +172,23 @@ fn insert_after(steps: &mut Vec<Step>, name: &str, step: Step) {
 /// `deployment.blue_green`, version 1: beside the revision that serves, then all at once.
 pub fn blue_green(needs: &Arc<Needs>) -> Flow {
     let steps = vec![
-        Step::new("prepare", "Look at what is running", needs, prepare::look),
-        Step::new("namespace", "Create the namespace", needs, objects::namespace),
-        Step::new("configuration", "Write the configuration", needs, objects::configuration)
-            .undo(needs, objects::no_configuration),
-        Step::new("candidate", "Start the new colour beside the old one", needs, colours::candidate)
-            .undo(needs, colours::no_candidate)
+        Step::new("prepare", "Look at what is running", needs, patient(prepare::look)),
+        Step::new("namespace", "Create the namespace", needs, patient(objects::namespace)),
+        Step::new("configuration", "Write the configuration", needs, patient(objects::configuration))
+            .undo(needs, patient(objects::no_configuration)),
+        Step::new("candidate", "Start the new colour beside the old one", needs, patient(colours::candidate))
+            .undo(needs, patient(colours::no_candidate))
             .deadline(LONGEST),
-        Step::new("ready", "Wait until it is ready", needs, colours::ready).deadline(LONGEST),
-        Step::new("promotion", "Wait for the promotion", needs, colours::promotion),
-        Step::new("network", "Switch the traffic", needs, colours::switch).undo(needs, objects::earlier_network),
-        Step::new("scaling", "Set up scaling and disruption limits", needs, colours::scaling)
-            .undo(needs, objects::earlier_scaling),
-        Step::new("retire", "Remove the earlier colour", needs, colours::retire)
-            .undo(needs, colours::bring_back)
+        Step::new("ready", "Wait until it is ready", needs, patient(colours::ready)).deadline(LONGEST),
+        Step::new("promotion", "Wait for the promotion", needs, patient(colours::promotion)),
+        Step::new("network", "Switch the traffic", needs, patient(colours::switch))
+            .undo(needs, patient(objects::earlier_network)),
+        Step::new("scaling", "Set up scaling and disruption limits", needs, patient(colours::scaling))
+            .undo(needs, patient(objects::earlier_scaling)),
+        Step::new("retire", "Remove the earlier colour", needs, patient(colours::retire))
+            .undo(needs, patient(colours::bring_back))
             .deadline(LONGEST),
-        Step::new("tidy", "Remove what earlier revisions left", needs, tidy::leftovers).deadline(LONGEST),
+        Step::new("tidy", "Remove what earlier revisions left", needs, patient(tidy::leftovers)).deadline(LONGEST),
     ];
     Flow::new(BLUE_GREEN, 1, steps).observed_by(observe::deployment())
 }
@@ -193,9 +197,11 @@ pub fn blue_green(needs: &Arc<Needs>) -> Flow {
 pub fn changes(needs: &Arc<Needs>) -> [Flow; 4] {
     let change = |kind, title: &str, wait: &str| {
         let steps = vec![
-            Step::new("prepare", "Look at what is running", needs, change::look),
-            Step::new("change", title, needs, change::apply).undo(needs, change::back).deadline(LONGEST),
-            Step::new("ready", wait, needs, change::settled).deadline(LONGEST),
+            Step::new("prepare", "Look at what is running", needs, patient(change::look)),
+            Step::new("change", title, needs, patient(change::apply))
+                .undo(needs, patient(change::back))
+                .deadline(LONGEST),
+            Step::new("ready", wait, needs, patient(change::settled)).deadline(LONGEST),
         ];
         Flow::new(kind, 1, steps).observed_by(observe::change())
     };

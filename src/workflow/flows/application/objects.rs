@@ -8,29 +8,21 @@ use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret, Service};
 use k8s_openapi::api::networking::v1::Ingress;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use kube::ResourceExt;
 use serde_json::json;
 
 use super::super::super::flow::{Progress, StepContext};
-use super::names::{self, Colour, Slot, Target};
+use super::names::{Colour, Slot, Target};
 use super::prepare::Before;
-use super::{Needs, Rollout, judge, live, manifests, secrets};
+use super::{Needs, Rollout, judge, live, manifests, ours, secrets};
+use crate::domain::Result;
 use crate::domain::workload::Workload;
-use crate::domain::{Code, Error, Result};
+use crate::vendors::kubernetes::ending;
 
 pub(super) async fn namespace(needs: Arc<Needs>, context: StepContext) -> Result<Progress> {
     let rollout = Rollout::new(needs, &context)?;
     let target = rollout.target();
-    if let Some(found) = rollout.kubernetes().namespace(&target.namespace).await? {
-        let owner = found.metadata.labels.as_ref().and_then(|labels| labels.get(names::PROJECT));
-        if owner.map(String::as_str) != Some(target.project.to_string().as_str()) {
-            let message = format!("the namespace {} belongs to somebody else", target.namespace);
-            return Err(Error::new(Code::VendorRejected, message));
-        }
-    }
-    let applied = rollout.kubernetes().apply_namespace(&manifests::namespace(target)?).await?;
-    if applied.metadata.deletion_timestamp.is_some() {
-        return Err(Error::new(Code::Conflict, "the namespace is being deleted"));
-    }
+    ours::namespace(&rollout.needs, target).await?;
     Ok(Progress::Done(json!({ "namespace": target.namespace })))
 }
 
@@ -42,7 +34,7 @@ pub(super) async fn configure(
     workload: &Workload,
 ) -> Result<()> {
     secrets::write(needs, context, target, workload).await?;
-    needs.kubernetes.apply(&target.namespace, &manifests::config_map(target, workload)?).await?;
+    ours::apply(needs, target, &manifests::config_map(target, workload)?).await?;
     Ok(())
 }
 
@@ -54,22 +46,21 @@ pub(super) async fn configuration(needs: Arc<Needs>, context: StepContext) -> Re
 
 pub(super) async fn no_configuration(needs: Arc<Needs>, context: StepContext) -> Result<Progress> {
     let rollout = Rollout::new(needs, &context)?;
-    let (namespace, name) = (&rollout.target().namespace, rollout.target().configuration(rollout.workload().revision));
-    rollout.kubernetes().delete::<ConfigMap>(namespace, &name).await?;
-    rollout.kubernetes().delete::<Secret>(namespace, &name).await?;
+    let (target, name) = (rollout.target(), rollout.target().configuration(rollout.workload().revision));
+    ours::delete::<ConfigMap>(&rollout.needs, target, &name).await?;
+    ours::delete::<Secret>(&rollout.needs, target, &name).await?;
     Ok(Progress::done())
 }
 
 /// Applies the Service and the route to it, or removes the route.
 pub(super) async fn publish(needs: &Needs, target: &Target, workload: &Workload, colour: Colour) -> Result<()> {
-    let kubernetes = &needs.kubernetes;
-    kubernetes.apply(&target.namespace, &manifests::service(target, workload, colour)?).await?;
+    ours::apply(needs, target, &manifests::service(target, workload, colour)?).await?;
     match target.host(&needs.settings, workload) {
         Some(host) => {
             let ingress = manifests::ingress(target, workload, &host, needs.settings.ingress_class.as_deref())?;
-            kubernetes.apply(&target.namespace, &ingress).await?;
+            ours::apply(needs, target, &ingress).await?;
         }
-        None => kubernetes.delete::<Ingress>(&target.namespace, &target.workload).await?,
+        None => ours::delete::<Ingress>(needs, target, &target.workload).await?,
     }
     Ok(())
 }
@@ -90,8 +81,8 @@ pub(super) async fn earlier_network(needs: Arc<Needs>, context: StepContext) -> 
             publish(&rollout.needs, target, &earlier, before.colour).await?;
         }
         None => {
-            rollout.kubernetes().delete::<Ingress>(&target.namespace, &target.workload).await?;
-            rollout.kubernetes().delete::<Service>(&target.namespace, &target.workload).await?;
+            ours::delete::<Ingress>(&rollout.needs, target, &target.workload).await?;
+            ours::delete::<Service>(&rollout.needs, target, &target.workload).await?;
         }
     }
     Ok(Progress::done())
@@ -99,12 +90,16 @@ pub(super) async fn earlier_network(needs: Arc<Needs>, context: StepContext) -> 
 
 pub(super) async fn workload(needs: Arc<Needs>, context: StepContext) -> Result<Progress> {
     let rollout = Rollout::new(needs, &context)?;
-    let (slot, target) = (Before::of(&context)?.slot(), rollout.target());
+    roll_out(&rollout, Before::of(&context)?.slot()).await?;
+    Ok(Progress::done())
+}
+
+/// Applies the Deployment of the new revision in the place of the one that is there.
+pub(super) async fn roll_out(rollout: &Rollout, slot: Slot) -> Result<Deployment> {
+    let target = rollout.target();
     let standing = live::standing(rollout.kubernetes(), target, slot).await?;
     let replicas = manifests::replicas(rollout.workload(), standing.map(|standing| standing.replicas));
-    let deployment = manifests::deployment(target, rollout.workload(), slot, replicas, None)?;
-    rollout.kubernetes().apply(&target.namespace, &deployment).await?;
-    Ok(Progress::done())
+    ours::apply(&rollout.needs, target, &manifests::deployment(target, rollout.workload(), slot, replicas, None)?).await
 }
 
 /// Brings the earlier revision back and waits until it serves alone; without one, waits until nothing is left.
@@ -129,30 +124,40 @@ pub(super) async fn bring_back(
 ) -> Result<Progress> {
     let deployment =
         manifests::deployment(target, earlier, before.slot(), before.replicas, before.restarted.as_deref())?;
-    let applied: Deployment = needs.kubernetes.apply(&target.namespace, &deployment).await?;
-    judge::settled(needs, target, before.slot(), earlier, &applied, context.elapsed()).await
+    let applied = ours::apply(needs, target, &deployment).await?;
+    judge::settled(needs, context, target, before.slot(), earlier, &applied, context.elapsed()).await
 }
 
-/// Removes the Deployment of a slot and waits until its pods are gone.
+/// Removes the Deployment of a slot and waits until it and its pods are gone. What keeps one of them is said.
 pub(super) async fn remove(needs: &Needs, target: &Target, slot: Slot) -> Result<Progress> {
-    needs.kubernetes.delete::<Deployment>(&target.namespace, &slot.name(target)).await?;
-    let pods: Vec<Pod> = needs.kubernetes.list(&target.namespace, &slot.selector(target, None)).await?;
-    if pods.is_empty() {
+    let (kubernetes, name) = (&needs.kubernetes, slot.name(target));
+    ours::delete::<Deployment>(needs, target, &name).await?;
+    let pods: Vec<Pod> = kubernetes.list(&target.namespace, &slot.selector(target, None)).await?;
+    let deployment: Option<Deployment> = kubernetes.get(&target.namespace, &name).await?;
+    let deployment = deployment.filter(|it| ours::is_ours(target, &it.metadata));
+    let deployment = deployment.and_then(|it| Some(format!("the deployment {name} {}", ending(&it.metadata)?)));
+    if pods.is_empty() && deployment.is_none() {
         return Ok(Progress::done());
     }
-    Ok(Progress::Wait { detail: format!("{} pods are being stopped", pods.len()), poll: needs.poll })
+    Ok(Progress::Wait { detail: deployment.unwrap_or_else(|| stopping(&pods)), poll: needs.poll })
+}
+
+/// What pods that are to go are at: how many they are, or what holds one of them.
+pub(super) fn stopping(pods: &[Pod]) -> String {
+    let mut held = pods.iter().filter(|pod| !pod.finalizers().is_empty());
+    let held = held.find_map(|pod| Some(format!("the pod {} {}", pod.name_any(), ending(&pod.metadata)?)));
+    held.unwrap_or_else(|| format!("{} pods are being stopped", pods.len()))
 }
 
 /// Applies the autoscaler, or removes it, and the disruption budget.
 pub(super) async fn limit(needs: &Needs, target: &Target, workload: &Workload, slot: Slot) -> Result<()> {
-    let kubernetes = &needs.kubernetes;
     match &workload.settings.autoscaling {
         Some(scaling) => {
-            kubernetes.apply(&target.namespace, &manifests::autoscaler(target, scaling, slot)?).await?;
+            ours::apply(needs, target, &manifests::autoscaler(target, scaling, slot)?).await?;
         }
-        None => kubernetes.delete::<HorizontalPodAutoscaler>(&target.namespace, &target.workload).await?,
+        None => ours::delete::<HorizontalPodAutoscaler>(needs, target, &target.workload).await?,
     }
-    kubernetes.apply(&target.namespace, &manifests::budget(target)?).await?;
+    ours::apply(needs, target, &manifests::budget(target)?).await?;
     Ok(())
 }
 
@@ -173,9 +178,8 @@ pub(super) async fn earlier_scaling(needs: Arc<Needs>, context: StepContext) -> 
             limit(&rollout.needs, target, &earlier, before.slot()).await?;
         }
         None => {
-            let kubernetes = rollout.kubernetes();
-            kubernetes.delete::<HorizontalPodAutoscaler>(&target.namespace, &target.workload).await?;
-            kubernetes.delete::<PodDisruptionBudget>(&target.namespace, &target.workload).await?;
+            ours::delete::<HorizontalPodAutoscaler>(&rollout.needs, target, &target.workload).await?;
+            ours::delete::<PodDisruptionBudget>(&rollout.needs, target, &target.workload).await?;
         }
     }
     Ok(Progress::done())

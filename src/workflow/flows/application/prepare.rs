@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use sqlx::PgConnection;
+use uuid::Uuid;
 
 use super::super::super::flow::{Progress, StepContext};
+use super::live::Standing;
 use super::names::{Colour, Slot};
 use super::{Needs, Rollout, live};
 use crate::db::{applications, deployments};
@@ -60,9 +63,13 @@ pub(super) async fn look(needs: Arc<Needs>, context: StepContext) -> Result<Prog
     let before = match row.progress.get("before") {
         Some(kept) => kept.clone(),
         None => {
+            let revision = match &standing {
+                Some(standing) => shown(&mut tx, target.application, standing, Some(deployment)).await?,
+                None => None,
+            };
             let before = Before {
                 colour,
-                revision: standing.as_ref().and_then(|standing| standing.revision),
+                revision,
                 replicas: standing.as_ref().map_or(0, |standing| standing.replicas),
                 restarted: standing.and_then(|standing| standing.restarted),
                 autoscaling,
@@ -79,6 +86,21 @@ pub(super) async fn look(needs: Arc<Needs>, context: StepContext) -> Result<Prog
     applications::move_to(&mut tx, target.application, ApplicationStatus::Deploying).await?;
     tx.commit().await?;
     Ok(Progress::Done(before))
+}
+
+/// The revision that a Deployment shows: as it says, if there is one of that number, and else the one that serves.
+pub(super) async fn shown(
+    tx: &mut PgConnection,
+    application: Uuid,
+    standing: &Standing,
+    except: Option<Uuid>,
+) -> Result<Option<i32>> {
+    if let Some(number) = standing.revision
+        && deployments::revision(&mut *tx, application, number).await?.is_some()
+    {
+        return Ok(Some(number));
+    }
+    deployments::running(&mut *tx, application, except).await
 }
 
 /// What a deployment found, from its row: for observers, who see no step's result.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
+use k8s_openapi::api::apps::v1::Deployment;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sqlx::PgConnection;
@@ -10,11 +11,12 @@ use uuid::Uuid;
 
 use super::super::super::flow::{Flow, Observer, Progress, Step, StepContext, Transition};
 use super::names::{Colour, Slot, Target};
-use super::{LONGEST, Needs, judge, manifests, objects};
+use super::{LONGEST, Needs, judge, manifests, objects, ours};
 use crate::db::operations::{self, Operation};
 use crate::db::{previews, steps};
 use crate::domain::workload::Workload;
-use crate::domain::{Code, Error, PreviewStatus, Result};
+use crate::domain::{PreviewStatus, Result};
+use crate::vendors::kubernetes::namespace_ending;
 
 /// The kind of the operation that makes one.
 pub const CREATE: &str = "preview.create";
@@ -50,11 +52,13 @@ impl View {
 /// `preview.create`, version 1.
 pub fn create(needs: &Arc<Needs>) -> Flow {
     let steps = vec![
-        Step::new("namespace", "Create the namespace", needs, namespace).undo(needs, gone).deadline(LONGEST),
-        Step::new("configuration", "Write the configuration", needs, configuration),
-        Step::new("network", "Publish the address", needs, network),
-        Step::new("workload", "Start the pods", needs, workload),
-        Step::new("ready", "Wait until it is ready", needs, ready).deadline(LONGEST),
+        Step::new("namespace", "Create the namespace", needs, ours::patient(namespace))
+            .undo(needs, gone)
+            .deadline(LONGEST),
+        Step::new("configuration", "Write the configuration", needs, ours::patient(configuration)),
+        Step::new("network", "Publish the address", needs, ours::patient(network)),
+        Step::new("workload", "Start the pods", needs, ours::patient(workload)),
+        Step::new("ready", "Wait until it is ready", needs, ours::patient(ready)).deadline(LONGEST),
     ];
     let observer: Observer =
         Arc::new(|db, operation, seen| -> BoxFuture<'_, Result<()>> { Box::pin(created(db, operation, seen)) });
@@ -78,10 +82,7 @@ async fn namespace(needs: Arc<Needs>, context: StepContext) -> Result<Progress> 
     let mut tx = context.transaction().await?;
     previews::move_to(&mut tx, context.operation().subject_id, PreviewStatus::Deploying, None).await?;
     tx.commit().await?;
-    let applied = view.needs.kubernetes.apply_namespace(&manifests::namespace(&view.input.target)?).await?;
-    if applied.metadata.deletion_timestamp.is_some() {
-        return Err(Error::new(Code::Conflict, "the namespace is being deleted"));
-    }
+    ours::namespace(&view.needs, &view.input.target).await?;
     Ok(Progress::Done(json!({ "namespace": view.input.target.namespace })))
 }
 
@@ -99,17 +100,25 @@ async fn network(needs: Arc<Needs>, context: StepContext) -> Result<Progress> {
 }
 
 async fn workload(needs: Arc<Needs>, context: StepContext) -> Result<Progress> {
-    let view = View::new(needs, &context)?;
+    stand(&View::new(needs, &context)?).await?;
+    Ok(Progress::done())
+}
+
+async fn stand(view: &View) -> Result<Deployment> {
     let Preview { target, workload } = &view.input;
     let deployment = manifests::deployment(target, workload, SLOT, workload.replicas, None)?;
-    view.needs.kubernetes.apply(&target.namespace, &deployment).await?;
-    Ok(Progress::done())
+    ours::apply(&view.needs, target, &deployment).await
 }
 
 async fn ready(needs: Arc<Needs>, context: StepContext) -> Result<Progress> {
     let view = View::new(needs, &context)?;
     let Preview { target, workload } = &view.input;
-    judge::slot_ready(&view.needs, target, SLOT, workload, context.elapsed()).await
+    let again = async || {
+        objects::configure(&view.needs, target, workload).await?;
+        objects::publish(&view.needs, target, workload, SLOT.colour()).await?;
+        stand(&view).await
+    };
+    judge::verdict(&view.needs, target, SLOT, workload, context.elapsed(), again).await
 }
 
 /// Asks for the end of the namespace. The creation has ended: one operation of a preview runs at a time.
@@ -127,14 +136,17 @@ async fn gone(needs: Arc<Needs>, context: StepContext) -> Result<Progress> {
     if namespace.metadata.deletion_timestamp.is_none() {
         view.needs.kubernetes.delete_namespace(name).await?;
     }
-    let detail = format!("the namespace is being deleted, {} s", context.elapsed().as_secs());
+    let words = namespace_ending(&namespace).unwrap_or_else(|| "is being deleted".to_owned());
+    let detail = format!("the namespace {name} {words}; {} s", context.elapsed().as_secs());
     Ok(Progress::Wait { detail, poll: view.needs.poll })
 }
 
 async fn created(db: &mut PgConnection, operation: &Operation, seen: Transition<'_>) -> Result<()> {
     let preview = operation.subject_id;
     match seen {
-        Transition::StepDone { .. } | Transition::Superseded { .. } => Ok(()),
+        Transition::Superseded { .. } => Ok(()),
+        // One that was gone on with is queued until its first step is done.
+        Transition::StepDone { .. } => previews::move_to(db, preview, PreviewStatus::Deploying, None).await.map(drop),
         Transition::Succeeded => {
             let url = address(db, operation.id).await?;
             previews::set_url(db, preview, url.as_deref()).await?;

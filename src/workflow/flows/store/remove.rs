@@ -6,6 +6,7 @@ use super::super::super::flow::{Progress, StepContext};
 use super::{Needs, SUBJECT, Shop};
 use crate::db::operations;
 use crate::domain::Result;
+use crate::vendors::kubernetes::namespace_ending;
 
 /// Waits until no other operation works on the store: one that still runs might make again what is deleted here.
 pub(super) async fn others_stopped(needs: Arc<Needs>, context: StepContext) -> Result<Progress> {
@@ -35,15 +36,7 @@ pub(super) async fn namespace_gone(needs: Arc<Needs>, context: StepContext) -> R
     if namespace.metadata.deletion_timestamp.is_none() {
         shop.kubernetes().delete_namespace(shop.namespace()).await?;
     }
-    let mut detail = format!("the namespace is being deleted, {} s", context.elapsed().as_secs());
-    let conditions = namespace.status.iter().filter_map(|status| status.conditions.as_ref()).flatten();
-    let remaining = conditions.into_iter().find(|condition| {
-        condition.status == "True"
-            && matches!(condition.type_.as_str(), "NamespaceContentRemaining" | "NamespaceFinalizersRemaining")
-    });
-    if let Some(message) = remaining.and_then(|condition| condition.message.as_deref()) {
-        detail.push_str("; ");
-        detail.push_str(message);
-    }
+    let words = namespace_ending(&namespace).unwrap_or_else(|| "is being deleted".to_owned());
+    let detail = format!("the namespace {} {words}; {} s", shop.namespace(), context.elapsed().as_secs());
     Ok(Progress::Wait { detail, poll: shop.needs.poll })
 }

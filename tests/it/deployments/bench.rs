@@ -190,18 +190,15 @@ impl Bench for Town {
         }
         let strategies = json!({ "canary": { "steps": [{ "weight": 50, "pauseSeconds": 0 }] },
             "blueGreen": { "autoPromote": true } });
-        let one = self.running("api", json!({ "replicas": 2, "settings": strategies })).await;
+        let images = if self.kind == application::ROLLBACK { &["nginx:1", "nginx:2"][..] } else { &["nginx:1"] };
+        let one = self.standing(strategies, images).await;
         let by = async |strategy: &str| {
             let (image, strategy) = (Some("nginx:2".to_owned()), Some(strategy.to_owned()));
             let new = NewDeployment { image, strategy, ..NewDeployment::default() };
             app.deploy_application(&self.caller, one, &new, None).await.unwrap().operation
         };
         match self.kind {
-            application::ROLLBACK => {
-                let second = self.deploy(one, "nginx:2").await;
-                assert_eq!(self.finish(second.operation).await, "succeeded");
-                self.rollback(one, None).await.deployment.operation
-            }
+            application::ROLLBACK => self.rollback(one, None).await.deployment.operation,
             application::SCALE => {
                 let size = NewSize { min_replicas: Some(3), max_replicas: Some(4), ..NewSize::default() };
                 app.scale_application(&self.caller, one, &size, None).await.unwrap().operation

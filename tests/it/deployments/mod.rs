@@ -6,6 +6,7 @@ mod matrix;
 mod previews;
 mod refusals;
 mod repeated;
+mod standing;
 mod strategies;
 
 pub use bench::Town;

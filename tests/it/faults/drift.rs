@@ -209,7 +209,7 @@ async fn what_is_somebody_elses_is_left_alone_and_named_when_it_is_in_the_way() 
     assert_eq!(town.finish(second.operation).await, "succeeded");
     for (strategy, name) in [("blue_green", "api-green"), ("canary", "api-canary")] {
         let strategy = Some(strategy.to_owned());
-        let new = NewDeployment { image: Some("nginx:3".to_owned()), strategy, commit: None };
+        let new = NewDeployment { image: Some("nginx:3".to_owned()), strategy, ..NewDeployment::default() };
         let made = town.service.app.deploy_application(&town.caller, id, &new, None).await.unwrap();
         assert_eq!(town.finish(made.operation).await, "failed");
         let said = town.detail(made.operation).await;

@@ -158,7 +158,7 @@ pub(super) async fn settled(needs: Arc<Needs>, context: StepContext) -> Result<P
     let (target, slot) = (&view.input.target, view.before.slot());
     let stopped = view.input.replicas.unwrap_or(view.before.replicas) == 0;
     if !stopped {
-        let again = async || view.put(&workload).await;
+        let again = view.put(&workload);
         return judge::verdict(&view.needs, target, slot, &workload, context.elapsed(), again).await;
     }
     // What somebody else did to it meanwhile does not stay.

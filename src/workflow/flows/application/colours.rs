@@ -56,7 +56,7 @@ pub(super) async fn ready(needs: Arc<Needs>, context: StepContext) -> Result<Pro
     let rollout = Rollout::new(needs, &context)?;
     let before = Before::of(&context)?;
     let (needs, target, workload) = (&rollout.needs, rollout.target(), rollout.workload());
-    let again = async || {
+    let again = async {
         objects::configure(needs, target, workload).await?;
         stand(&rollout, &before).await
     };

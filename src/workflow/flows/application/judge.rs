@@ -19,7 +19,7 @@ pub(super) async fn ready(needs: Arc<Needs>, context: StepContext) -> Result<Pro
     let rollout = Rollout::new(needs, &context)?;
     let before = Before::of(&context)?;
     let (needs, target, workload) = (&rollout.needs, rollout.target(), rollout.workload());
-    let again = async || {
+    let again = async {
         objects::configure(needs, target, workload).await?;
         objects::publish(needs, target, workload, before.colour).await?;
         objects::roll_out(&rollout, before.slot()).await
@@ -35,7 +35,7 @@ pub(super) async fn verdict(
     slot: Slot,
     workload: &Workload,
     elapsed: Duration,
-    again: impl AsyncFn() -> Result<Deployment>,
+    again: impl Future<Output = Result<Deployment>> + Send,
 ) -> Result<Progress> {
     let name = slot.name(target);
     let found: Option<Deployment> = ours::get(&needs.kubernetes, target, &name).await?;
@@ -47,7 +47,7 @@ pub(super) async fn verdict(
         None => None,
     };
     ours::require_namespace(needs, target).await?;
-    let now = again().await?.metadata;
+    let now = again.await?.metadata;
     let same =
         found.is_some_and(|before| (before.metadata.uid, before.metadata.generation) == (now.uid, now.generation));
     match seen {

@@ -113,7 +113,7 @@ async fn stand(view: &View) -> Result<Deployment> {
 async fn ready(needs: Arc<Needs>, context: StepContext) -> Result<Progress> {
     let view = View::new(needs, &context)?;
     let Preview { target, workload } = &view.input;
-    let again = async || {
+    let again = async {
         objects::configure(&view.needs, target, workload).await?;
         objects::publish(&view.needs, target, workload, SLOT.colour()).await?;
         stand(&view).await

@@ -1,5 +1,6 @@
 //! Applications: deployments, rollbacks, size and restarts, against the simulated cluster.
 
+mod account;
 pub mod bench;
 mod journey;
 mod matrix;

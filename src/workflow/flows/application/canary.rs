@@ -80,7 +80,7 @@ pub(super) async fn walk(needs: Arc<Needs>, context: StepContext) -> Result<Prog
         keep(&rollout, &context, &stand).await?;
     }
     spread(&rollout, &before, &old, canary, stable).await?;
-    match judged(&rollout, &before, &stand, now).await {
+    match judged(&rollout, &context, &before, &stand, now).await {
         Ok(Progress::Done(_)) => pause(&rollout, &context, stand, *step, now).await,
         Ok(wait) => {
             if stand.paused {
@@ -113,7 +113,13 @@ async fn spread(rollout: &Rollout, before: &Before, old: &Workload, canary: u32,
 }
 
 /// Whether the canary is ready and has not been restarted too often.
-async fn judged(rollout: &Rollout, before: &Before, stand: &Stand, now: f64) -> Result<Progress> {
+async fn judged(
+    rollout: &Rollout,
+    context: &StepContext,
+    before: &Before,
+    stand: &Stand,
+    now: f64,
+) -> Result<Progress> {
     let (target, workload, slot) = (rollout.target(), rollout.workload(), Slot::Canary(before.colour));
     let selector = slot.selector(target, Some(workload.revision));
     let pods: Vec<Pod> = rollout.kubernetes().list(&target.namespace, &selector).await?;
@@ -121,7 +127,7 @@ async fn judged(rollout: &Rollout, before: &Before, stand: &Stand, now: f64) -> 
     let restarts = containers.map(|it| u32::try_from(it.restart_count).unwrap_or(0)).max().unwrap_or(0);
     let most = workload.settings.canary.max_restarts;
     let elapsed = Duration::from_secs_f64((now - stand.since).max(0.0));
-    let ready = judge::slot_ready(&rollout.needs, target, slot, workload, elapsed).await;
+    let ready = judge::slot_ready(&rollout.needs, context, target, slot, workload, elapsed).await;
     if restarts > most && ready.is_ok() {
         let message =
             format!("the canary at {} % has failed: its container was restarted {restarts} times", stand.weight);

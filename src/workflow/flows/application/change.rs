@@ -159,7 +159,7 @@ pub(super) async fn settled(needs: Arc<Needs>, context: StepContext) -> Result<P
     let stopped = view.input.replicas.unwrap_or(view.before.replicas) == 0;
     if !stopped {
         let again = view.put(&workload);
-        return judge::verdict(&view.needs, target, slot, &workload, context.elapsed(), again).await;
+        return judge::verdict(&view.needs, &context, target, slot, &workload, again).await;
     }
     // What somebody else did to it meanwhile does not stay.
     view.put(&workload).await?;

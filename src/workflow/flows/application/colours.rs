@@ -57,10 +57,10 @@ pub(super) async fn ready(needs: Arc<Needs>, context: StepContext) -> Result<Pro
     let before = Before::of(&context)?;
     let (needs, target, workload) = (&rollout.needs, rollout.target(), rollout.workload());
     let again = async {
-        objects::configure(needs, target, workload).await?;
+        objects::configure(needs, &context, target, workload).await?;
         stand(&rollout, &before).await
     };
-    judge::verdict(needs, target, next(&before), workload, context.elapsed(), again).await
+    judge::verdict(needs, &context, target, next(&before), workload, again).await
 }
 
 /// Waits for a person, unless the application says that none is needed or nothing else serves.

@@ -20,30 +20,32 @@ pub(super) async fn ready(needs: Arc<Needs>, context: StepContext) -> Result<Pro
     let before = Before::of(&context)?;
     let (needs, target, workload) = (&rollout.needs, rollout.target(), rollout.workload());
     let again = async {
-        objects::configure(needs, target, workload).await?;
+        objects::configure(needs, &context, target, workload).await?;
         objects::publish(needs, target, workload, before.colour).await?;
         objects::roll_out(&rollout, before.slot()).await
     };
-    verdict(needs, target, before.slot(), workload, context.elapsed(), again).await
+    verdict(needs, &context, target, before.slot(), workload, again).await
 }
 
 /// Waits likewise; but what somebody else has made of the Deployment meanwhile is no verdict: before one, it is applied
 /// once more by `again`, and waited for if that has changed it.
 pub(super) async fn verdict(
     needs: &Needs,
+    context: &StepContext,
     target: &Target,
     slot: Slot,
     workload: &Workload,
-    elapsed: Duration,
     again: impl Future<Output = Result<Deployment>> + Send,
 ) -> Result<Progress> {
     let name = slot.name(target);
     let found: Option<Deployment> = ours::get(&needs.kubernetes, target, &name).await?;
     let seen = match &found {
-        Some(deployment) => match settled(needs, target, slot, workload, deployment, elapsed).await {
-            Ok(wait @ Progress::Wait { .. }) => return Ok(wait),
-            seen => Some(seen),
-        },
+        Some(deployment) => {
+            match settled(needs, context, target, slot, workload, deployment, context.elapsed()).await {
+                Ok(wait @ Progress::Wait { .. }) => return Ok(wait),
+                seen => Some(seen),
+            }
+        }
         None => None,
     };
     ours::require_namespace(needs, target).await?;
@@ -66,6 +68,7 @@ pub(super) async fn verdict(
 /// `vendor-rejected` with the reason once it is certain that it will not, `timeout` when it took too long.
 pub(super) async fn slot_ready(
     needs: &Needs,
+    context: &StepContext,
     target: &Target,
     slot: Slot,
     workload: &Workload,
@@ -75,12 +78,13 @@ pub(super) async fn slot_ready(
     let Some(deployment) = needs.kubernetes.get::<Deployment>(&target.namespace, &name).await? else {
         return Err(Error::new(Code::VendorRejected, format!("the deployment {name} is not there any more")));
     };
-    settled(needs, target, slot, workload, &deployment, elapsed).await
+    settled(needs, context, target, slot, workload, &deployment, elapsed).await
 }
 
 /// The same for a Deployment that was just read.
 pub(super) async fn settled(
     needs: &Needs,
+    context: &StepContext,
     target: &Target,
     slot: Slot,
     workload: &Workload,
@@ -109,7 +113,7 @@ pub(super) async fn settled(
         }
         if matches!(diagnosis.trouble, Trouble::Configuration) {
             // Somebody may have taken away what the containers are configured by.
-            objects::configure(needs, target, workload).await?;
+            objects::configure(needs, context, target, workload).await?;
         }
         if hopeless(needs, &diagnosis.trouble, elapsed) {
             return Err(not_ready(workload, &text));

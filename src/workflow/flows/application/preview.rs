@@ -114,11 +114,11 @@ async fn ready(needs: Arc<Needs>, context: StepContext) -> Result<Progress> {
     let view = View::new(needs, &context)?;
     let Preview { target, workload } = &view.input;
     let again = async {
-        objects::configure(&view.needs, target, workload).await?;
+        objects::configure(&view.needs, &context, target, workload).await?;
         objects::publish(&view.needs, target, workload, SLOT.colour()).await?;
         stand(&view).await
     };
-    judge::verdict(&view.needs, target, SLOT, workload, context.elapsed(), again).await
+    judge::verdict(&view.needs, &context, target, SLOT, workload, again).await
 }
 
 /// Asks for the end of the namespace. The creation has ended: one operation of a preview runs at a time.

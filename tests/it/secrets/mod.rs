@@ -1,5 +1,6 @@
 //! Secrets: who may set and read them, that they reach pods and nothing else, and the rotation and loss of their keys.
 
+mod drift;
 mod journey;
 mod keys;
 mod refusals;

@@ -7,7 +7,7 @@ use std::fmt::Debug;
 use futures::{StreamExt, TryStreamExt, stream};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
-use k8s_openapi::api::core::v1::{ConfigMap, Service};
+use k8s_openapi::api::core::v1::{ConfigMap, Secret, Service};
 use k8s_openapi::api::networking::v1::Ingress;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::core::NamespaceResourceScope;
@@ -24,8 +24,8 @@ use crate::domain::workload::Workload;
 use crate::domain::{Error, Result};
 use crate::vendors::kubernetes::Client;
 use crate::workflow::flows::application::Change;
-use crate::workflow::flows::application::desired;
 use crate::workflow::flows::application::names::{APPLICATION, Colour, Target};
+use crate::workflow::flows::application::{desired, secrets};
 
 /// Applications that are looked at at once, one by one.
 const AT_ONCE: usize = 8;
@@ -150,6 +150,22 @@ async fn look(provisioning: &Provisioning, rows: Vec<Settled>, at: Where) -> Res
             wanted: &|seat, _| desired::configuration(&seat.target, &seat.workload).map(Some),
             note: |_, _| (),
             // Those of earlier revisions stay.
+            strangers: false,
+        })
+        .await?;
+    survey
+        .judge(&Rule::<Secret> {
+            name: |seat| seat.target.configuration(seat.workload.revision),
+            wanted: &|seat, _| desired::secret(&seat.target, &seat.workload),
+            // What is wanted has no values: who has written them is what is looked at.
+            note: |seat, secret| {
+                for difference in secrets::entries(secret, &seat.workload) {
+                    let told = format!("Secret {}: {difference}", secret.name_any());
+                    if !seat.differences.contains(&told) {
+                        seat.differences.push(told);
+                    }
+                }
+            },
             strangers: false,
         })
         .await?;

@@ -10,7 +10,7 @@ use futures::stream::{BoxStream, FuturesUnordered, SelectAll};
 use futures::{FutureExt, StreamExt};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
-use k8s_openapi::api::core::v1::{ConfigMap, Service};
+use k8s_openapi::api::core::v1::{ConfigMap, Secret, Service};
 use k8s_openapi::api::networking::v1::Ingress;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::Resource;
@@ -176,6 +176,7 @@ fn sights(kubernetes: &Client) -> Sights {
     all.push(of::<HorizontalPodAutoscaler>(kubernetes));
     all.push(of::<PodDisruptionBudget>(kubernetes));
     all.push(of::<ConfigMap>(kubernetes));
+    all.push(of::<Secret>(kubernetes));
     all
 }
 

@@ -2,7 +2,7 @@
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
-use k8s_openapi::api::core::v1::{ConfigMap, Service};
+use k8s_openapi::api::core::v1::{ConfigMap, Secret, Service};
 use k8s_openapi::api::networking::v1::Ingress;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 
@@ -49,6 +49,14 @@ pub fn deployment_name(target: &Target, colour: Colour) -> String {
 /// `internal` when the manifest cannot be built, here as in the functions below.
 pub fn configuration(target: &Target, workload: &Workload) -> Result<ConfigMap> {
     manifests::config_map(target, workload)
+}
+
+/// The Secret that is to be there, without its values; none of a revision without secrets.
+pub fn secret(target: &Target, workload: &Workload) -> Result<Option<Secret>> {
+    if workload.secrets.is_empty() {
+        return Ok(None);
+    }
+    manifests::secret(target, workload, None).map(Some)
 }
 
 /// The Deployment of a colour that is to be there. What the one that is there says of its last restart, and the number
@@ -121,15 +129,25 @@ pub async fn beside(
     desired(settings, target, workload, colour, standing.as_ref())
 }
 
-/// Makes it so: every object by server-side apply, the namespace too when it is gone. Nothing is removed.
+/// Makes the namespace when it is gone.
+///
+/// # Errors
+/// `unavailable` when the cluster is.
+pub async fn settle(kubernetes: &Client, target: &Target) -> Result<()> {
+    if kubernetes.namespace(&target.namespace).await?.is_none() {
+        kubernetes.apply_namespace(&manifests::namespace(target)?).await?;
+    }
+    Ok(())
+}
+
+/// Makes it so: every object by server-side apply, the namespace too when it is gone. Nothing is removed. The Secret has
+/// to be there already: [`super::secrets::provide`].
 ///
 /// # Errors
 /// What the cluster refuses, such as objects in a namespace that is on its way out.
 pub async fn apply(kubernetes: &Client, target: &Target, desired: &Desired) -> Result<()> {
     let namespace = target.namespace.as_str();
-    if kubernetes.namespace(namespace).await?.is_none() {
-        kubernetes.apply_namespace(&manifests::namespace(target)?).await?;
-    }
+    settle(kubernetes, target).await?;
     kubernetes.apply(namespace, &desired.configuration).await?;
     kubernetes.apply(namespace, &desired.service).await?;
     if let Some(ingress) = &desired.ingress {

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::super::super::flow::StepContext;
 use super::names::{SECRET_VERSIONS, Target};
-use super::{Needs, manifests};
+use super::{Needs, manifests, ours};
 use crate::config;
 use crate::db::secrets::{self, Secret as Row};
 use crate::domain::sealing::{Plaintext, about};
@@ -32,7 +32,14 @@ pub(super) async fn write(needs: &Needs, context: &StepContext, target: &Target,
     let mut tx = context.transaction().await?;
     let rows = secrets::all(&mut *tx, &ids(workload)).await?;
     tx.commit().await?;
-    provide(&needs.kubernetes, &needs.config.get().secrets, &rows, target, workload).await
+    let settings = needs.config.get().secrets.clone();
+    match wanted(&needs.kubernetes, &settings, &rows, target, workload).await? {
+        Some((secret, values)) => {
+            let applied = ours::apply(needs, target, &secret).await;
+            applied.map(drop).map_err(|error| unquoted(error, &values))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Applies the Secret of a revision, if it has secrets. One that stands as it was written is left as it is where the
@@ -47,15 +54,30 @@ pub async fn provide(
     target: &Target,
     workload: &Workload,
 ) -> Result<()> {
+    let Some((secret, values)) = wanted(kubernetes, settings, rows, target, workload).await? else { return Ok(()) };
+    ours::get::<Secret>(kubernetes, target, &target.configuration(workload.revision)).await?;
+    match kubernetes.apply(&target.namespace, &secret).await {
+        Ok(_) => Ok(()),
+        Err(error) => Err(unquoted(error.into(), &values)),
+    }
+}
+
+/// The Secret that is to be applied, with the values in it; none where there is none, or it stands and is to be left.
+async fn wanted(
+    kubernetes: &Client,
+    settings: &config::Secrets,
+    rows: &[Row],
+    target: &Target,
+    workload: &Workload,
+) -> Result<Option<(Secret, Values)>> {
     if workload.secrets.is_empty() {
-        return Ok(());
+        return Ok(None);
     }
     match values(settings, rows, workload) {
-        Ok(values) => apply(kubernetes, target, workload, &values).await,
+        Ok(values) => Ok(Some((manifests::secret(target, workload, Some(&values))?, values))),
         Err(error) => {
-            let found: Option<Secret> =
-                kubernetes.get(&target.namespace, &target.configuration(workload.revision)).await?;
-            if found.is_some_and(|found| differences(&found, workload).is_empty()) { Ok(()) } else { Err(error) }
+            let found: Option<Secret> = ours::get(kubernetes, target, &target.configuration(workload.revision)).await?;
+            if found.is_some_and(|found| differences(&found, workload).is_empty()) { Ok(None) } else { Err(error) }
         }
     }
 }
@@ -108,20 +130,8 @@ fn replaced(variable: &str, wanted: &SecretVersion, now: i32) -> Error {
     Error::new(Code::IllegalTransition, message)
 }
 
-/// Applies the Secret of a revision.
-///
-/// # Errors
-/// What the cluster refuses, in its own words unless they quote a value.
-pub async fn apply(kubernetes: &Client, target: &Target, workload: &Workload, values: &Values) -> Result<()> {
-    let secret = manifests::secret(target, workload, Some(values))?;
-    match kubernetes.apply(&target.namespace, &secret).await {
-        Ok(_) => Ok(()),
-        Err(error) => Err(unquoted(error.into(), values)),
-    }
-}
-
 /// What of a revision's Secret is not as it was written, told without a value: the cluster knows who has written what.
-pub fn differences(found: &Secret, workload: &Workload) -> Vec<String> {
+fn differences(found: &Secret, workload: &Workload) -> Vec<String> {
     if found.metadata.deletion_timestamp.is_some() {
         return vec!["is being removed".to_owned()];
     }
@@ -130,6 +140,13 @@ pub fn differences(found: &Secret, workload: &Workload) -> Vec<String> {
     if versions != Some(&manifests::secret_versions(workload)) {
         differences.push("is of other versions than the revision".to_owned());
     }
+    differences.extend(entries(found, workload));
+    differences
+}
+
+/// The entries of a revision's Secret that are not as they were written.
+pub fn entries(found: &Secret, workload: &Workload) -> Vec<String> {
+    let mut differences = Vec::new();
     let ours = ours(found);
     for variable in workload.secrets.keys() {
         if !found.data.as_ref().is_some_and(|data| data.contains_key(variable)) {

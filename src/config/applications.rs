@@ -20,6 +20,9 @@ pub struct Applications {
     pub public_port: Option<u16>,
     /// Ingress class; without it the cluster's default.
     pub ingress_class: Option<String>,
+    /// Gateway that publishes applications by HTTPRoutes in place of Ingresses, as `namespace/name`. It has to take routes
+    /// from all namespaces, and a canary then gets its share of the requests.
+    pub gateway: Option<String>,
     /// Longest wait for a revision to become ready, where the application says nothing else.
     #[serde(with = "humantime_serde")]
     #[schemars(with = "String")]
@@ -51,6 +54,7 @@ impl Default for Applications {
             scheme: "http".to_owned(),
             public_port: None,
             ingress_class: None,
+            gateway: None,
             ready_timeout: Duration::from_secs(300),
             stuck_after: Duration::from_secs(20),
             unschedulable_after: Duration::from_secs(120),
@@ -62,12 +66,21 @@ impl Default for Applications {
 }
 
 impl Applications {
+    /// The namespace and the name of the Gateway that applications are published by, where one is named.
+    pub fn gateway(&self) -> Option<(&str, &str)> {
+        self.gateway.as_deref()?.split_once('/')
+    }
+
     pub(super) fn check(&self, problems: &mut Problems) {
         if !matches!(self.scheme.as_str(), "http" | "https") {
             problems.add("applications.scheme", "must be `http` or `https`");
         }
         if !self.base_domain.split('.').all(is_label) {
             problems.add("applications.base_domain", "must be a host name in lower case, such as `apps.example.com`");
+        }
+        let named = |(namespace, name): (&str, &str)| is_label(namespace) && name.split('.').all(is_label);
+        if self.gateway.is_some() && !self.gateway().is_some_and(named) {
+            problems.add("applications.gateway", "must be a namespace and a name, such as `gateways/public`");
         }
         problems.range("applications.crash_restarts", self.crash_restarts, 1..=100);
         for (field, value) in [

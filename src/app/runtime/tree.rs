@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::{SERVICE_NAME, at};
 use crate::app::App;
 use crate::domain::{Actor, Result};
-use crate::vendors::kubernetes::{Client, diagnose, rolled_out};
+use crate::vendors::kubernetes::{Client, HttpRoute, diagnose, rolled_out};
 use crate::workflow::flows::application::names::APPLICATION;
 
 /// An application's objects.
@@ -84,6 +84,7 @@ impl App {
         nodes.extend(own.nodes(|_: &Service| fine()).await?);
         nodes.extend(own.slices(&nodes).await?);
         nodes.extend(own.nodes(ingress).await?);
+        nodes.extend(own.nodes(route).await?);
         nodes.extend(own.nodes(|_: &HorizontalPodAutoscaler| fine()).await?);
         nodes.extend(own.nodes(|_: &PodDisruptionBudget| fine()).await?);
         nodes.extend(own.nodes(|_: &ConfigMap| fine()).await?);
@@ -210,5 +211,13 @@ fn ingress(ingress: &Ingress) -> Judged {
     match addresses.is_some_and(|addresses| !addresses.is_empty()) {
         true => fine(),
         false => (ResourceHealth::Progressing, Some("no ingress controller has taken it up yet".to_owned())),
+    }
+}
+
+fn route(route: &HttpRoute) -> Judged {
+    match route.unserved() {
+        None => fine(),
+        Some(found) if found.refused => (ResourceHealth::Degraded, Some(found.why)),
+        Some(found) => (ResourceHealth::Progressing, Some(found.why)),
     }
 }

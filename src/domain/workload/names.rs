@@ -9,6 +9,10 @@ const LONGEST_LABEL: usize = 63;
 /// The longest name of a workload: its objects append up to 22 characters.
 const LONGEST_WORKLOAD: usize = 40;
 
+/// What objects beside a workload's own append to its name: no workload's name ends so, or one application's objects would
+/// be taken for another's.
+const BESIDE: [&str; 3] = ["-green", "-canary", "-preview"];
+
 /// Whether text is a DNS label: 1 to 63 characters of a-z, 0-9 and `-`, and no `-` at either end.
 pub fn is_label(text: &str) -> bool {
     (1..=LONGEST_LABEL).contains(&text.len())
@@ -40,13 +44,16 @@ pub fn preview_namespace(preview: Uuid, name: &str) -> String {
     format!("preview-{}-{}", cut(name, 28), short(preview))
 }
 
-/// The name of an application's objects in its namespace: its own name, if that can be a Service's (RFC 1035) and
-/// leaves room for what is appended.
+/// The name of an application's objects in its namespace: its own name, if that can be a Service's (RFC 1035),
+/// leaves room for what is appended, and does not look as if it were.
 pub fn workload(application: &str) -> String {
-    if application.len() <= LONGEST_WORKLOAD && application.starts_with(|c: char| c.is_ascii_lowercase()) {
-        return application.to_owned();
+    let own = application.len() <= LONGEST_WORKLOAD && application.starts_with(|c: char| c.is_ascii_lowercase());
+    let name = if own { application.to_owned() } else { format!("app-{}", cut(application, LONGEST_WORKLOAD - 4)) };
+    if BESIDE.iter().any(|end| name.ends_with(end)) {
+        format!("{}-app", cut(&name, LONGEST_WORKLOAD - 4))
+    } else {
+        name
     }
-    format!("app-{}", cut(application, LONGEST_WORKLOAD - 4))
 }
 
 /// The same for an application whose plain name belongs to another one's objects.
@@ -93,7 +100,9 @@ mod tests {
         assert_ne!(namespace(one, "production"), namespace(one, "staging"));
         assert_eq!(short(Uuid::nil()).len(), 25);
         assert_eq!(short(two), "f5lxx1zz5pnorynqglhzmsp33");
-        for (application, wanted) in [("api", "api"), ("2nd", "app-2nd")] {
+        let named =
+            [("api", "api"), ("2nd", "app-2nd"), ("api-canary", "api-canary-app"), ("3-green", "app-3-green-app")];
+        for (application, wanted) in named {
             assert_eq!(workload(application), wanted);
         }
         let long = format!("{}-{}", "a".repeat(35), "b".repeat(20));

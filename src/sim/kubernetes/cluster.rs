@@ -5,10 +5,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::SimulatorTiming;
 use super::faults::Faults;
+use super::gateway::Turns;
 use super::logs::Logs;
 use super::storage::State;
+use super::{SimulatorOptions, SimulatorTiming};
 
 /// What the API, the controllers and the storefronts share.
 pub(crate) struct Cluster {
@@ -19,6 +20,10 @@ pub(crate) struct Cluster {
     pub(crate) timing: SimulatorTiming,
     /// Whether there is a metrics server.
     pub(crate) metrics: bool,
+    /// Whether the Gateway API is installed.
+    pub(crate) gateway_api: bool,
+    /// Whose turn it is behind its routes.
+    pub(crate) turns: Turns,
     pub(crate) faults: Faults,
     pub(crate) logs: Logs,
     /// Ends every watch, log stream and controller.
@@ -26,14 +31,16 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    pub(crate) fn new(state: State, timing: SimulatorTiming, metrics: bool) -> Self {
+    pub(crate) fn new(state: State, options: &SimulatorOptions) -> Self {
         let revision = watch::Sender::new(state.revision());
         Self {
             state: Mutex::new(state),
             revision,
             again: Notify::new(),
-            timing,
-            metrics,
+            timing: options.timing,
+            metrics: options.metrics,
+            gateway_api: options.gateway_api,
+            turns: Turns::default(),
             faults: Faults::default(),
             logs: Logs::default(),
             stop: CancellationToken::new(),

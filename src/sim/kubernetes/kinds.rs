@@ -9,6 +9,7 @@ use k8s_openapi::api::{
 };
 use serde_json::Value;
 
+use super::gateway;
 use super::typed::{Decoded, check};
 
 /// What the simulator knows of one resource of the API.
@@ -128,6 +129,8 @@ pub(crate) const HPAS: KindId = KindId(22);
 pub(crate) const PDBS: KindId = KindId(23);
 pub(crate) const STORAGECLASSES: KindId = KindId(24);
 pub(crate) const ENDPOINTSLICES: KindId = KindId(26);
+pub(crate) const GATEWAYS: KindId = KindId(32);
+pub(crate) const HTTPROUTES: KindId = KindId(33);
 
 /// The table. Its first entries are named by the constants above (a test holds that).
 static TABLE: &[Kind] = &[
@@ -440,6 +443,29 @@ static TABLE: &[Kind] = &[
         check: check::<rbac::ClusterRoleBinding>,
         ..BASE
     },
+    Kind {
+        group: gateway::GROUP,
+        kind: "Gateway",
+        plural: "gateways",
+        singular: "gateway",
+        short: &["gtw"],
+        categories: &["gateway-api"],
+        status: true,
+        generation: true,
+        check: check::<gateway::Gateway>,
+        ..BASE
+    },
+    Kind {
+        group: gateway::GROUP,
+        kind: "HTTPRoute",
+        plural: "httproutes",
+        singular: "httproute",
+        categories: &["gateway-api"],
+        status: true,
+        generation: true,
+        check: check::<gateway::HttpRoute>,
+        ..BASE
+    },
 ];
 
 #[cfg(test)]
@@ -475,6 +501,8 @@ mod tests {
             (PDBS, "poddisruptionbudgets.policy"),
             (STORAGECLASSES, "storageclasses.storage.k8s.io"),
             (ENDPOINTSLICES, "endpointslices.discovery.k8s.io"),
+            (GATEWAYS, "gateways.gateway.networking.k8s.io"),
+            (HTTPROUTES, "httproutes.gateway.networking.k8s.io"),
         ];
         for (id, name) in named {
             assert_eq!(id.qualified(), name);

@@ -12,7 +12,7 @@
 //! be ordered.
 //!
 //! What it does not do, and a real cluster does: RBAC (the one token may do everything), more than one node, custom
-//! resources, webhooks, measuring (the numbers of `metrics.k8s.io` are made up), and running images other than by the
+//! resources (but for Gateways and HTTPRoutes, where they are installed), webhooks, measuring (the numbers of `metrics.k8s.io` are made up), and running images other than by the
 //! interpreters named above.
 
 mod api;
@@ -23,6 +23,7 @@ mod defaults;
 mod exec;
 mod faults;
 mod fields;
+mod gateway;
 mod json;
 mod kinds;
 mod logs;

@@ -17,6 +17,9 @@ pub struct SimulatorOptions {
     pub timing: SimulatorTiming,
     /// Whether the cluster has a metrics server (`metrics.k8s.io`).
     pub metrics: bool,
+    /// Whether the Gateway API is installed (`gateway.networking.k8s.io/v1`), with a controller that serves every Gateway
+    /// on `ingress_listen`.
+    pub gateway_api: bool,
 }
 
 impl Default for SimulatorOptions {
@@ -27,6 +30,7 @@ impl Default for SimulatorOptions {
             state_dir: None,
             timing: SimulatorTiming::default(),
             metrics: true,
+            gateway_api: false,
         }
     }
 }

@@ -42,7 +42,7 @@ impl Simulator {
             .map_err(|error| Error::internal("opening the simulated cluster's state", error))?;
         controllers::seed(&mut state);
         let token = state.token().to_owned();
-        let cluster = Arc::new(Cluster::new(state, options.timing, options.metrics));
+        let cluster = Arc::new(Cluster::new(state, &options));
         let mut tasks = vec![
             tokio::spawn(controllers::run(cluster.clone())),
             serve(cluster.clone(), listener, api::router(cluster.clone())),

@@ -139,14 +139,18 @@ impl Client {
         self.within(api.get_opt(name)).await
     }
 
-    /// Lists the objects of a namespace that carry the labels (`GET ...?labelSelector=`).
+    /// Lists the objects of a namespace that carry the labels (`GET ...?labelSelector=`). There are none in a namespace that
+    /// is not there, or of a kind that the cluster does not serve.
     pub async fn list<K>(&self, namespace: &str, labels: &str) -> Result<Vec<K>>
     where
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + DeserializeOwned + Clone + Debug,
     {
         let api: Api<K> = Api::namespaced(self.inner.clone(), namespace);
         let params = ListParams::default().labels(labels);
-        self.within(api.list(&params)).await.map(|list| list.items)
+        match self.within(api.list(&params)).await {
+            Err(Error::NotFound(_)) => Ok(Vec::new()),
+            other => other.map(|list| list.items),
+        }
     }
 
     /// Reads a namespace (`GET /api/v1/namespaces/{name}`); `None` when there is none.

@@ -90,6 +90,8 @@ impl Client {
                     (params, restarted) = (first.clone(), true);
                     continue;
                 }
+                // A kind that the cluster does not serve has no objects.
+                Err(Error::NotFound(_)) if params.continue_token.is_none() => return Ok(()),
                 Err(error) => return Err(error),
             };
             let next = list.metadata.continue_.clone().filter(|token| !token.is_empty());

@@ -6,6 +6,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret, Service as KubernetesSe
 use k8s_openapi::api::networking::v1::Ingress;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use northstack::db::operations;
+use northstack::vendors::kubernetes::HttpRoute;
 use northstack::workflow::flows::application::preview;
 use northstack::workflow::testing::Bench;
 use serde_json::{Value, json};
@@ -66,6 +67,7 @@ impl Town {
             "deployments": self.plain::<Deployment>(namespace, &selector).await,
             "services": self.plain::<KubernetesService>(namespace, &selector).await,
             "ingresses": self.plain::<Ingress>(namespace, &selector).await,
+            "routes": self.plain::<HttpRoute>(namespace, &selector).await,
             "autoscalers": self.plain::<HorizontalPodAutoscaler>(namespace, &selector).await,
             "budgets": self.plain::<PodDisruptionBudget>(namespace, &selector).await,
             "configuration": self.plain::<ConfigMap>(namespace, &selector).await,

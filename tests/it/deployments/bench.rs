@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::Pod;
-use northstack::app::Caller;
 use northstack::app::applications::NewSize;
 use northstack::app::deployments::{DeploymentOperation, NewDeployment, Rollback};
 use northstack::app::previews::NewPreview;
-use northstack::config::Config;
+use northstack::app::{Caller, Provisioning};
+use northstack::config::{Config, Live};
 use northstack::domain::Actor;
 use northstack::sim::kubernetes::{Simulator, SimulatorOptions, SimulatorTiming};
 use northstack::vendors::kubernetes::{Client, Source};
@@ -31,6 +31,8 @@ pub struct Town {
     pub project: Uuid,
     /// The flow that the kit disturbs.
     pub kind: &'static str,
+    /// The flows of another configuration than the service was begun with.
+    flows: Option<Registry>,
 }
 
 impl Town {
@@ -39,7 +41,12 @@ impl Town {
     }
 
     pub async fn with(kind: &'static str, change: impl FnOnce(&mut Config)) -> Self {
-        let options = SimulatorOptions { timing: SimulatorTiming::fast(), ..SimulatorOptions::default() };
+        Self::on(SimulatorOptions::default(), kind, change).await
+    }
+
+    /// The same in a cluster of one's own making.
+    pub async fn on(options: SimulatorOptions, kind: &'static str, change: impl FnOnce(&mut Config)) -> Self {
+        let options = SimulatorOptions { timing: SimulatorTiming::fast(), ..options };
         let simulator = Simulator::start(options).await.unwrap();
         let source = Source::Inline(Box::new(simulator.kubeconfig()));
         let kubernetes = Client::connect(source, Duration::from_secs(10)).await.unwrap();
@@ -62,7 +69,15 @@ impl Town {
             .unwrap();
         let project = sqlx::query_scalar("insert into projects (team_id, name) values ($1, 'shop') returning id");
         let project = project.bind(team).fetch_one(pool).await.unwrap();
-        Self { simulator, kubernetes, service, caller, project, kind }
+        Self { simulator, kubernetes, service, caller, project, kind, flows: None }
+    }
+
+    /// From now on, workers run with another configuration.
+    pub fn configure(&mut self, change: impl FnOnce(&mut Config)) {
+        let mut config = self.service.config.clone();
+        change(&mut config);
+        let live = Live::fixed(config);
+        self.flows = Some(Provisioning::new(self.kubernetes.clone(), &live, Duration::from_millis(10)).flows);
     }
 
     /// An application with the given columns besides its name.
@@ -176,7 +191,7 @@ impl Bench for Town {
     }
 
     fn registry(&self) -> Registry {
-        self.service.app.provisioning.as_ref().unwrap().flows.clone()
+        self.flows.clone().unwrap_or_else(|| self.service.app.provisioning.as_ref().unwrap().flows.clone())
     }
 
     fn pool(&self) -> PgPool {

@@ -2,6 +2,7 @@
 
 mod account;
 pub mod bench;
+mod gateway;
 mod journey;
 mod matrix;
 mod previews;

@@ -2,6 +2,7 @@
 
 mod exec;
 mod faults;
+mod gateway;
 mod known;
 mod normal;
 mod persistence;

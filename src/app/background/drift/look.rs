@@ -22,7 +22,7 @@ use crate::app::Provisioning;
 use crate::db::settled::Settled;
 use crate::domain::workload::Workload;
 use crate::domain::{Error, Result};
-use crate::vendors::kubernetes::Client;
+use crate::vendors::kubernetes::{Client, HttpRoute};
 use crate::workflow::flows::application::Change;
 use crate::workflow::flows::application::names::{APPLICATION, Colour, Target};
 use crate::workflow::flows::application::{desired, secrets};
@@ -107,7 +107,7 @@ async fn look(provisioning: &Provisioning, rows: Vec<Settled>, at: Where) -> Res
     survey
         .judge(&Rule::<Service> {
             name: |seat| seat.target.workload.clone(),
-            wanted: &|seat, _| desired::service(&seat.target, &seat.workload, seat.colour).map(Some),
+            wanted: &|seat, _| desired::service(settings, &seat.target, &seat.workload, seat.colour).map(Some),
             note: |seat, service| seat.colour = desired::serving(Some(service)),
             strangers: false,
         })
@@ -124,6 +124,14 @@ async fn look(provisioning: &Provisioning, rows: Vec<Settled>, at: Where) -> Res
         .judge(&Rule::<Ingress> {
             name: |seat| seat.target.workload.clone(),
             wanted: &|seat, _| desired::ingress(settings, &seat.target, &seat.workload),
+            note: |_, _| (),
+            strangers: true,
+        })
+        .await?;
+    survey
+        .judge(&Rule::<HttpRoute> {
+            name: |seat| seat.target.workload.clone(),
+            wanted: &|seat, _| desired::route(settings, &seat.target, &seat.workload),
             note: |_, _| (),
             strangers: true,
         })

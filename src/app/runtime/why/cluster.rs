@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use super::super::pods::{self, ContainerState};
 use super::super::{at, label, name};
 use super::{Cause, Cluster, Fact, Objects, Observed};
-use crate::vendors::kubernetes::{Trouble, diagnose, rolled_out, trouble};
+use crate::vendors::kubernetes::{HttpRoute, Trouble, diagnose, rolled_out, trouble};
 use crate::workflow::flows::application::names::{COLOUR, REVISION};
 
 /// Pods that are looked at one by one; those in trouble come first.
@@ -214,7 +214,7 @@ fn warnings(objects: &Objects) -> Vec<Fact> {
         .collect()
 }
 
-/// The Service with its endpoints, and the Ingress.
+/// The Service with its endpoints, and the way to it from outside.
 fn route(observed: &Observed, objects: &Objects) -> Vec<Fact> {
     let wanted = observed.application.workload.as_deref().unwrap_or_default();
     let (ready, all) = objects.seen.endpoints(wanted);
@@ -235,6 +235,15 @@ fn route(observed: &Observed, objects: &Objects) -> Vec<Fact> {
         }
     }
     let Some(url) = &observed.application.url else { return facts };
+    let (kind, ok, evidence, advice) = if objects.routed { door(objects, url) } else { ingress(objects, url) };
+    facts.push(Fact::new(kind, wanted, ok, evidence, objects.at).advising(Cause::Route, advice));
+    facts
+}
+
+/// The kind of what leads from the address to the Service, whether it does, what was seen of it, and what to do.
+type Way = (&'static str, bool, String, String);
+
+fn ingress(objects: &Objects, url: &str) -> Way {
     let addresses = objects.ingress.as_ref().map(|ingress| {
         let status = ingress.status.as_ref().and_then(|status| status.load_balancer.as_ref()?.ingress.as_ref());
         status.map_or(0, Vec::len)
@@ -247,6 +256,17 @@ fn route(observed: &Observed, objects: &Objects) -> Vec<Fact> {
         }
         Some(_) => (true, format!("it leads from {url} to the Service"), String::new()),
     };
-    facts.push(Fact::new("Ingress", wanted, ok, evidence, objects.at).advising(Cause::Route, advice));
-    facts
+    ("Ingress", ok, evidence, advice)
+}
+
+fn door(objects: &Objects, url: &str) -> Way {
+    let (ok, evidence, advice) = match objects.route.as_ref().map(HttpRoute::unserved) {
+        None => (false, "it is not there".to_owned(), format!("The HTTPRoute for {url} is not there. Deploy again.")),
+        Some(Some(found)) => {
+            let see = "See to the Gateway that applications.gateway names, and which routes its listeners take.";
+            (false, found.to_string(), format!("{url} is not served: {found}. {see}"))
+        }
+        Some(None) => (true, format!("it leads from {url} through the Gateway to the Service"), String::new()),
+    };
+    ("HTTPRoute", ok, evidence, advice)
 }

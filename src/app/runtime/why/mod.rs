@@ -17,6 +17,7 @@ use super::Seen;
 use crate::app::App;
 use crate::db::runtime::{self, Deployment, Operation, Placed, Step};
 use crate::domain::{Actor, Result};
+use crate::vendors::kubernetes::HttpRoute;
 use crate::workflow::flows::application::{SUBJECT, names::APPLICATION};
 
 /// Why an application is not live, or that it is.
@@ -123,6 +124,10 @@ struct Objects {
     events: Vec<Event>,
     service: Option<Service>,
     ingress: Option<Ingress>,
+    /// The route through a Gateway, where it is to have one in place of an Ingress.
+    route: Option<HttpRoute>,
+    /// Whether it is.
+    routed: bool,
 }
 
 impl App {
@@ -154,16 +159,24 @@ impl App {
         };
         let kubernetes = self.cluster()?;
         let selector = format!("{APPLICATION}={}", application.id);
-        let (seen, there, replica_sets, events, service, ingress) = tokio::try_join!(
+        let gateway = self.provisioning.as_ref().and_then(|it| it.applications.gateway());
+        let (seen, there, replica_sets, events, service, ingress, route) = tokio::try_join!(
             Seen::of(kubernetes, namespace, &selector),
             async { Ok(kubernetes.namespace(namespace).await?) },
             async { Ok(kubernetes.list(namespace, &selector).await?) },
             async { Ok(kubernetes.events(namespace).await?) },
             async { Ok(kubernetes.get(namespace, workload).await?) },
             async { Ok(kubernetes.get(namespace, workload).await?) },
+            async {
+                match gateway {
+                    Some(_) => Ok(kubernetes.get(namespace, workload).await?),
+                    None => Ok(None),
+                }
+            },
         )?;
         let at = OffsetDateTime::now_utc();
-        Ok(Some(Objects { at, namespace: there, seen, replica_sets, events, service, ingress }))
+        let routed = gateway.is_some();
+        Ok(Some(Objects { at, namespace: there, seen, replica_sets, events, service, ingress, route, routed }))
     }
 }
 

@@ -8,15 +8,22 @@ use serde_json::{Value, json};
 
 use super::path::{Document, serves};
 use super::respond::{Respond, with};
+use crate::sim::kubernetes::cluster::Cluster;
+use crate::sim::kubernetes::gateway;
 use crate::sim::kubernetes::kinds::{self, KindId};
 use crate::sim::kubernetes::status::{ApiError, ApiResult};
 
 /// The version that the simulator speaks.
 pub(crate) const VERSION: &str = "v1.36.2";
 
-/// Serves a document.
-/// With `metrics`, the metrics server's group is among them.
-pub(super) fn serve(document: &Document, request: &Request, respond: &Respond, metrics: bool) -> ApiResult<Response> {
+/// Serves a document: of what every cluster has, and of what this one has beside it.
+pub(super) fn serve(
+    document: &Document,
+    request: &Request,
+    respond: &Respond,
+    cluster: &Cluster,
+) -> ApiResult<Response> {
+    let (metrics, gateway_api) = (cluster.metrics, cluster.gateway_api);
     if request.method() != Method::GET && request.method() != Method::HEAD {
         return Err(ApiError::method());
     }
@@ -25,16 +32,16 @@ pub(super) fn serve(document: &Document, request: &Request, respond: &Respond, m
     let body = match document {
         Document::Health => return Ok(with(200, "text/plain; charset=utf-8", "ok")),
         Document::Version => version(),
-        Document::Root => root(),
+        Document::Root => root(gateway_api),
         Document::Core if aggregated => return Ok(aggregate(&[""], false)),
-        Document::Groups if aggregated => return Ok(aggregate(&groups(), metrics)),
+        Document::Groups if aggregated => return Ok(aggregate(&groups(gateway_api), metrics)),
         Document::Core => json!({
             "kind": "APIVersions", "versions": ["v1"],
             "serverAddressByClientCIDRs": [{"clientCIDR": "0.0.0.0/0", "serverAddress": "127.0.0.1:6443"}],
         }),
         Document::CoreV1 => resources("", "v1"),
         Document::Groups => {
-            let mut groups: Vec<Value> = groups().into_iter().map(group).collect();
+            let mut groups: Vec<Value> = groups(gateway_api).into_iter().map(group).collect();
             if metrics {
                 groups.push(super::usage::entry());
             }
@@ -61,9 +68,9 @@ fn version() -> Value {
     })
 }
 
-fn root() -> Value {
+fn root(gateway_api: bool) -> Value {
     let mut paths = vec!["/api".to_owned(), "/api/v1".to_owned(), "/apis".to_owned()];
-    for name in groups() {
+    for name in groups(gateway_api) {
         paths.push(format!("/apis/{name}"));
         paths.extend(versions(name).iter().map(|version| format!("/apis/{name}/{version}")));
     }
@@ -71,11 +78,12 @@ fn root() -> Value {
     json!({"paths": paths})
 }
 
-fn groups() -> Vec<&'static str> {
+fn groups(gateway_api: bool) -> Vec<&'static str> {
     let mut names = Vec::new();
     for kind in kinds::all() {
         let group = kind.entry().group;
-        if !group.is_empty() && !names.contains(&group) {
+        let installed = group != gateway::GROUP || gateway_api;
+        if !group.is_empty() && installed && !names.contains(&group) {
             names.push(group);
         }
     }

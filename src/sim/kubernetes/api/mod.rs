@@ -57,7 +57,7 @@ async fn handle(State(cluster): State<Arc<Cluster>>, request: Request) -> Respon
 async fn route(cluster: &Arc<Cluster>, request: Request, respond: &Respond) -> ApiResult<Response> {
     let path = request.uri().path().to_owned();
     let query = Query::new(request.uri().query().unwrap_or_default());
-    let route = path::parse(&path);
+    let route = path::parse(&path, cluster.gateway_api);
     auth::check(cluster, &request, &route, &query)?;
     if path == faults::PATH || path.starts_with(&format!("{}/", faults::PATH)) {
         return faults::administer(cluster, request).await;
@@ -67,7 +67,7 @@ async fn route(cluster: &Arc<Cluster>, request: Request, respond: &Respond) -> A
     }
     let target = match route {
         Route::Resource(target) => target,
-        Route::Discovery(document) => return discovery::serve(&document, &request, respond, cluster.metrics),
+        Route::Discovery(document) => return discovery::serve(&document, &request, respond, cluster),
         Route::UnknownResource => return Err(ApiError::no_resource()),
         Route::UnknownPath => return Err(ApiError::no_page()),
     };

@@ -2,6 +2,7 @@
 
 use percent_encoding::percent_decode_str;
 
+use crate::sim::kubernetes::gateway;
 use crate::sim::kubernetes::kinds::{self, KindId};
 
 /// What a path asks for.
@@ -39,8 +40,8 @@ pub(super) enum Document {
     Health,
 }
 
-/// Reads a path.
-pub(super) fn parse(path: &str) -> Route {
+/// Reads a path. The Gateway API is there where it is installed.
+pub(super) fn parse(path: &str, gateway_api: bool) -> Route {
     let decoded: Vec<String> = path
         .trim_start_matches('/')
         .split('/')
@@ -53,6 +54,7 @@ pub(super) fn parse(path: &str) -> Route {
     }
     match parts.as_slice() {
         [""] => Route::Discovery(Document::Root),
+        ["apis", group, ..] if *group == gateway::GROUP && !gateway_api => Route::UnknownPath,
         ["version"] => Route::Discovery(Document::Version),
         ["healthz" | "livez" | "readyz"] | ["healthz" | "livez" | "readyz", "ping"] => {
             Route::Discovery(Document::Health)

@@ -6,6 +6,7 @@ mod claim;
 mod deployment;
 mod events;
 mod garbage;
+mod gateway;
 mod job;
 mod kubelet;
 mod namespace;
@@ -25,6 +26,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::time::Instant;
 
+pub(crate) use gateway::{covers, gateway_of};
 pub(crate) use seed::{NODE, seed};
 
 use super::cluster::Cluster;
@@ -149,7 +151,10 @@ fn turn(state: &mut State, cluster: &Cluster, book: &mut Book, cursor: &mut Opti
                         kinds::NAMESPACES => {
                             touched.insert(change.key.name.clone());
                         }
-                        _ if cluster_wide => touched.extend(all_namespaces(state)),
+                        // Routes of every namespace may be for it.
+                        _ if cluster_wide || change.key.kind == kinds::GATEWAYS => {
+                            touched.extend(all_namespaces(state))
+                        }
                         _ => {
                             touched.insert(change.key.namespace.clone());
                         }
@@ -193,6 +198,7 @@ fn reconcile(world: &mut World<'_>) {
     scheduler::reconcile(world);
     kubelet::reconcile(world);
     service::reconcile(world);
+    gateway::reconcile(world);
     autoscale::reconcile(world);
     quota::reconcile(world);
 }

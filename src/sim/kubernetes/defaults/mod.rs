@@ -1,6 +1,7 @@
 //! Defaults, as the API server's `SetDefaults_*` functions fill them in before an object is admitted.
 
 mod batch;
+mod gateway;
 mod misc;
 mod pod;
 mod service;
@@ -31,6 +32,8 @@ pub(crate) fn apply(kind: KindId, value: &mut Value) {
         kinds::HPAS => misc::autoscaler(value),
         kinds::STORAGECLASSES => misc::storage_class(value),
         kinds::ENDPOINTSLICES => service::endpoint_slice(value),
+        kinds::GATEWAYS => gateway::gateway(value),
+        kinds::HTTPROUTES => gateway::route(value),
         _ if matches!(kind.kind, "RoleBinding" | "ClusterRoleBinding") => misc::binding(value),
         _ => {}
     }

@@ -53,6 +53,8 @@ pub(crate) fn list_kind(field: &str, sample: Option<&Value>) -> ListKind {
         "topologySpreadConstraints" => ListKind::Map(&["topologyKey", "whenUnsatisfiable"]),
         "conditions" => ListKind::Map(&["type"]),
         "ownerReferences" => ListKind::Map(&["uid"]),
+        // A Gateway's, which have a name; an HTTPRoute's lists are each one value.
+        "listeners" => ListKind::Map(&["name"]),
         "finalizers" => ListKind::Set,
         _ => ListKind::Atomic,
     }

@@ -1,4 +1,5 @@
-//! The ingress controller: finds the Service of a host and path, and lets a ready pod answer.
+//! The ingress controller: finds the Service of a host and path, by an Ingress or an HTTPRoute, and lets a ready pod
+//! answer.
 
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use axum::http::header::HOST;
 use axum::response::Response;
 use serde_json::Value;
 
-use super::{Page, Visit, html, serve};
+use super::{Page, Visit, html, routes, serve};
 use crate::sim::kubernetes::api::behind_service;
 use crate::sim::kubernetes::cluster::Cluster;
 use crate::sim::kubernetes::json::{at, int, list, text};
@@ -37,14 +38,22 @@ async fn handle(State(cluster): State<Arc<Cluster>>, request: Request) -> Respon
         return Page::html(413, html::plain("413", "<h1>413 Request Entity Too Large</h1>")).into_response();
     };
     let path = parts.uri.path().to_owned();
-    let found = cluster.read(|state| backend(state, host.split(':').next().unwrap_or_default(), &path));
+    let name = host.split(':').next().unwrap_or_default();
+    let found = cluster.read(|state| {
+        let found = backend(state, name, &path);
+        found.or_else(|| routes::backend(state, &cluster.turns, name, &path))
+    });
     match found {
-        Backend::None => not_found(),
-        Backend::Unready => {
+        None => not_found(),
+        Some(Backend::Broken) => {
+            let body = "<h1>500 Internal Server Error</h1>";
+            Page::html(500, html::plain("500 Internal Server Error", body)).into_response()
+        }
+        Some(Backend::Unready) => {
             let body = "<h1>503 Service Temporarily Unavailable</h1>";
             Page::html(503, html::plain("503 Service Temporarily Unavailable", body)).into_response()
         }
-        Backend::Pod { namespace, pod } => {
+        Some(Backend::Pod { namespace, pod }) => {
             let visit = Visit {
                 method: parts.method,
                 host,
@@ -64,13 +73,17 @@ fn not_found() -> Response {
     Page::html(404, html::plain("404 Not Found", "<h1>404 Not Found</h1>")).into_response()
 }
 
-enum Backend {
-    None,
+/// What answers for a host and a path.
+pub(super) enum Backend {
+    /// A Service that is not there.
+    Broken,
+    /// A Service without a ready pod.
     Unready,
+    /// A pod.
     Pod { namespace: String, pod: String },
 }
 
-fn backend(state: &storage::State, host: &str, path: &str) -> Backend {
+fn backend(state: &storage::State, host: &str, path: &str) -> Option<Backend> {
     for (key, ingress) in state.list(kinds::INGRESSES, "") {
         // An Ingress that has no address yet is not served yet.
         if list(ingress, "/status/loadBalancer/ingress").is_empty() {
@@ -89,11 +102,11 @@ fn backend(state: &storage::State, host: &str, path: &str) -> Backend {
                 .filter(|entry| serves(entry, path))
                 .max_by_key(|entry| text(entry, "/path").len());
             if let Some(entry) = found {
-                return behind(state, &key.namespace, at(entry, "/backend/service"));
+                return Some(behind(state, &key.namespace, at(entry, "/backend/service")));
             }
         }
     }
-    Backend::None
+    None
 }
 
 fn serves(entry: &Value, path: &str) -> bool {
@@ -110,7 +123,12 @@ fn behind(state: &storage::State, namespace: &str, service: &Value) -> Backend {
         "" => int(service, "/port/number").map(|number| number.to_string()).unwrap_or_default(),
         name => name.to_owned(),
     };
-    match behind_service(state, namespace, text(service, "/name"), &port) {
+    behind_port(state, namespace, text(service, "/name"), &port)
+}
+
+/// A ready pod behind a port of a Service.
+pub(super) fn behind_port(state: &storage::State, namespace: &str, service: &str, port: &str) -> Backend {
+    match behind_service(state, namespace, service, port) {
         Ok(pod) => Backend::Pod { namespace: namespace.to_owned(), pod },
         Err(_) => Backend::Unready,
     }

@@ -4,6 +4,7 @@
 mod admin;
 mod html;
 mod ingress;
+mod routes;
 mod shop;
 
 use std::collections::BTreeMap;

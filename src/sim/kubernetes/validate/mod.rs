@@ -1,5 +1,6 @@
 //! Validation: what the API server refuses with 422 (`pkg/apis/*/validation`).
 
+mod gateway;
 mod meta;
 mod misc;
 mod names;
@@ -61,6 +62,8 @@ fn body(kind: KindId, value: &Value, causes: &mut Vec<Cause>) {
         kinds::CRONJOBS => workloads::cron_job(value, causes),
         kinds::HPAS => misc::autoscaler(value, causes),
         kinds::EVENTS => misc::event(value, causes),
+        kinds::GATEWAYS => gateway::gateway(value, causes),
+        kinds::HTTPROUTES => gateway::route(value, causes),
         _ => {}
     }
 }

@@ -10,7 +10,7 @@ use super::super::super::flow::{Progress, StepContext};
 use super::canary::paused;
 use super::names::{Colour, Slot};
 use super::prepare::Before;
-use super::{Needs, Rollout, judge, manifests, objects, ours};
+use super::{Needs, Rollout, judge, manifests, network, objects, ours};
 use crate::db::deployments;
 use crate::domain::Result;
 
@@ -85,7 +85,7 @@ pub(super) async fn promotion(needs: Arc<Needs>, context: StepContext) -> Result
 pub(super) async fn switch(needs: Arc<Needs>, context: StepContext) -> Result<Progress> {
     let rollout = Rollout::new(needs, &context)?;
     let colour = next(&Before::of(&context)?).colour();
-    objects::publish(&rollout.needs, rollout.target(), rollout.workload(), colour).await?;
+    network::publish(&rollout.needs, rollout.target(), rollout.workload(), colour, 0).await?;
     Ok(Progress::Done(json!({ "url": rollout.target().url(&rollout.needs.settings, rollout.workload()) })))
 }
 

@@ -9,10 +9,11 @@ use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use super::live::Standing;
 use super::manifests;
 use super::names::{COLOUR, Colour, Slot, Target};
+use super::network::Door;
 use crate::config;
 use crate::domain::Result;
 use crate::domain::workload::Workload;
-use crate::vendors::kubernetes::Client;
+use crate::vendors::kubernetes::{Client, HttpRoute};
 
 /// The objects of an application's revision.
 #[derive(Debug, Clone)]
@@ -23,8 +24,10 @@ pub struct Desired {
     pub deployment: Deployment,
     /// The way to them.
     pub service: Service,
-    /// The way from outside, where it has one.
+    /// The way from outside, where it has one and no Gateway is named.
     pub ingress: Option<Ingress>,
+    /// The way from outside through the Gateway.
+    pub route: Option<HttpRoute>,
     /// Its autoscaler, where it has one.
     pub autoscaler: Option<HorizontalPodAutoscaler>,
     /// Its disruption budget.
@@ -74,14 +77,25 @@ pub fn deployment(
 }
 
 /// The Service that is to be there.
-pub fn service(target: &Target, workload: &Workload, colour: Colour) -> Result<Service> {
-    manifests::service(target, workload, colour)
+pub fn service(
+    settings: &config::Applications,
+    target: &Target,
+    workload: &Workload,
+    colour: Colour,
+) -> Result<Service> {
+    manifests::service(target, workload, colour, Door::of(settings, target, workload).is_some())
 }
 
-/// The route that is to be there of what is public.
+/// The Ingress that is to be there of what is public, where no Gateway is named.
 pub fn ingress(settings: &config::Applications, target: &Target, workload: &Workload) -> Result<Option<Ingress>> {
-    let host = target.host(settings, workload);
+    let host = target.host(settings, workload).filter(|_| Door::of(settings, target, workload).is_none());
     host.map(|host| manifests::ingress(target, workload, &host, settings.ingress_class.as_deref())).transpose()
+}
+
+/// The route that is to be there of what is public, where a Gateway is named.
+pub fn route(settings: &config::Applications, target: &Target, workload: &Workload) -> Result<Option<HttpRoute>> {
+    let door = Door::of(settings, target, workload);
+    door.map(|door| manifests::route(target, workload, &door.host, door.gateway, 0)).transpose()
 }
 
 /// The autoscaler that is to be there of what scales itself.
@@ -106,8 +120,9 @@ pub fn desired(
     Ok(Desired {
         configuration: configuration(target, workload)?,
         deployment: deployment(target, workload, colour, standing)?,
-        service: service(target, workload, colour)?,
+        service: service(settings, target, workload, colour)?,
         ingress: ingress(settings, target, workload)?,
+        route: route(settings, target, workload)?,
         autoscaler: autoscaler(target, workload, colour)?,
         budget: budget(target)?,
     })
@@ -158,5 +173,9 @@ pub async fn apply(kubernetes: &Client, target: &Target, desired: &Desired) -> R
         kubernetes.apply(namespace, autoscaler).await?;
     }
     kubernetes.apply(namespace, &desired.budget).await?;
+    // Last: a cluster may know no routes.
+    if let Some(route) = &desired.route {
+        kubernetes.apply(namespace, route).await?;
+    }
     Ok(())
 }

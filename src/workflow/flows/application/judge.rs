@@ -10,7 +10,7 @@ use k8s_openapi::api::core::v1::Pod;
 use super::super::super::flow::{Progress, StepContext};
 use super::names::{RESTARTED, Slot, Target};
 use super::prepare::Before;
-use super::{Needs, Rollout, objects, ours};
+use super::{Needs, Rollout, network, objects, ours};
 use crate::domain::workload::Workload;
 use crate::domain::{Code, Error, Result};
 use crate::vendors::kubernetes::{Trouble, diagnose, ending, rolled_out};
@@ -21,7 +21,7 @@ pub(super) async fn ready(needs: Arc<Needs>, context: StepContext) -> Result<Pro
     let (needs, target, workload) = (&rollout.needs, rollout.target(), rollout.workload());
     let again = async {
         objects::configure(needs, &context, target, workload).await?;
-        objects::publish(needs, target, workload, before.colour).await?;
+        network::publish(needs, target, workload, before.colour, network::share(&context)?).await?;
         objects::roll_out(&rollout, before.slot()).await
     };
     verdict(needs, &context, target, before.slot(), workload, again).await

@@ -14,6 +14,10 @@ use super::names::{self, Colour, Slot, Target};
 use super::secrets::Values;
 use crate::domain::workload::{Autoscaling, Strategy, Workload};
 use crate::domain::{Error, Result};
+use crate::vendors::kubernetes::{BackendRef, HttpRoute, HttpRouteRule, HttpRouteSpec, ParentRef};
+
+/// The port of every Service.
+const PORT: u16 = 80;
 
 fn object<T: DeserializeOwned>(manifest: Value) -> Result<T> {
     serde_json::from_value(manifest).map_err(|source| Error::internal("build a manifest", source))
@@ -159,24 +163,42 @@ fn pod(target: &Target, workload: &Workload) -> Value {
     json!({ "automountServiceAccountToken": false, "containers": [container] })
 }
 
-/// The Service, leading to the pods of a colour. The port is named, so that each pod's own number counts.
-pub(super) fn service(target: &Target, workload: &Workload, colour: Colour) -> Result<Service> {
-    service_named(target, workload, &target.workload, colour)
+/// The Service, leading to the pods of a colour, or to those of its stable track alone. The port is named, so that each
+/// pod's own number counts.
+pub(super) fn service(target: &Target, workload: &Workload, colour: Colour, stable_alone: bool) -> Result<Service> {
+    let track = stable_alone.then(|| Slot::Stable(colour).track());
+    service_named(target, workload, &target.workload, colour, track)
+}
+
+/// The Service of the canary beside a colour, where requests are shared out between two Services.
+pub(super) fn canary_service(target: &Target, workload: &Workload, colour: Colour) -> Result<Service> {
+    let slot = Slot::Canary(colour);
+    service_named(target, workload, &slot.name(target), colour, Some(slot.track()))
 }
 
 /// The Service of a colour that does not serve yet, for those who look at it first.
 pub(super) fn preview_service(target: &Target, workload: &Workload, colour: Colour) -> Result<Service> {
-    service_named(target, workload, &target.preview(), colour)
+    service_named(target, workload, &target.preview(), colour, None)
 }
 
-fn service_named(target: &Target, workload: &Workload, name: &str, colour: Colour) -> Result<Service> {
+fn service_named(
+    target: &Target,
+    workload: &Workload,
+    name: &str,
+    colour: Colour,
+    track: Option<&str>,
+) -> Result<Service> {
     let revision = workload.revision.to_string();
+    let mut selector = json!({ names::APPLICATION: target.application.to_string(), names::COLOUR: colour.as_str() });
+    if let Some(track) = track {
+        selector[names::TRACK] = json!(track);
+    }
     object(json!({
         "apiVersion": "v1", "kind": "Service",
         "metadata": metadata(target, name, &[(names::REVISION, &revision)]),
         "spec": {
-            "selector": { names::APPLICATION: target.application.to_string(), names::COLOUR: colour.as_str() },
-            "ports": [{ "name": "http", "port": 80, "targetPort": "http", "protocol": "TCP" }],
+            "selector": selector,
+            "ports": [{ "name": "http", "port": PORT, "targetPort": "http", "protocol": "TCP" }],
         },
     }))
 }
@@ -196,6 +218,29 @@ pub(super) fn ingress(target: &Target, workload: &Workload, host: &str, class: O
         "metadata": metadata(target, &target.workload, &[(names::REVISION, &revision)]),
         "spec": spec,
     }))
+}
+
+/// The route from the host name through a Gateway: so many percent of the requests to the canary's Service, the others to
+/// the Service.
+pub(super) fn route(
+    target: &Target,
+    workload: &Workload,
+    host: &str,
+    (namespace, gateway): (&str, &str),
+    share: u32,
+) -> Result<HttpRoute> {
+    let revision = workload.revision.to_string();
+    let backend = |name: &str, weight| BackendRef { name: name.to_owned(), port: PORT, weight };
+    let mut backend_refs = vec![backend(&target.workload, 100 - share.min(100))];
+    if share > 0 {
+        backend_refs.push(backend(&Slot::Canary(Colour::default()).name(target), share));
+    }
+    let spec = HttpRouteSpec {
+        parent_refs: vec![ParentRef { namespace: Some(namespace.to_owned()), name: gateway.to_owned() }],
+        hostnames: vec![host.to_owned()],
+        rules: vec![HttpRouteRule { backend_refs }],
+    };
+    Ok(HttpRoute::new(object(metadata(target, &target.workload, &[(names::REVISION, &revision)]))?, spec))
 }
 
 /// The autoscaler of the Deployment of a colour.

@@ -1,8 +1,8 @@
 //! Applications on Kubernetes: deployments, rollbacks, size, restarts, and preview environments.
 //!
 //! A project's environment is a namespace. An application has in it a Deployment (two while blue and green change
-//! places, or while a canary runs), a Service, an Ingress, an autoscaler, a disruption budget, and a ConfigMap and a
-//! Secret for each revision in use. Every object is applied whole, by server-side apply; which revision it shows is a
+//! places, or while a canary runs), a Service, an Ingress or an HTTPRoute, an autoscaler, a disruption budget, and a
+//! ConfigMap and a Secret for each revision in use. Every object is applied whole, by server-side apply; which revision it shows is a
 //! label on it, so that a step finds its own effect when it is done again.
 
 mod canary;
@@ -13,6 +13,7 @@ mod judge;
 mod live;
 mod manifests;
 pub mod names;
+mod network;
 mod objects;
 mod observe;
 mod ours;
@@ -140,8 +141,8 @@ fn in_place(needs: &Arc<Needs>) -> Vec<Step> {
         Step::new("namespace", "Create the namespace", needs, patient(objects::namespace)),
         Step::new("configuration", "Write the configuration", needs, patient(objects::configuration))
             .undo(needs, patient(objects::no_configuration)),
-        Step::new("network", "Publish the address", needs, patient(objects::network))
-            .undo(needs, patient(objects::earlier_network)),
+        Step::new("network", "Publish the address", needs, patient(network::network))
+            .undo(needs, patient(network::earlier_network)),
         Step::new("workload", "Roll out the revision", needs, patient(objects::workload))
             .undo(needs, patient(objects::earlier_workload))
             .deadline(LONGEST),
@@ -182,7 +183,7 @@ pub fn blue_green(needs: &Arc<Needs>) -> Flow {
         Step::new("ready", "Wait until it is ready", needs, patient(colours::ready)).deadline(LONGEST),
         Step::new("promotion", "Wait for the promotion", needs, patient(colours::promotion)),
         Step::new("network", "Switch the traffic", needs, patient(colours::switch))
-            .undo(needs, patient(objects::earlier_network)),
+            .undo(needs, patient(network::earlier_network)),
         Step::new("scaling", "Set up scaling and disruption limits", needs, patient(colours::scaling))
             .undo(needs, patient(objects::earlier_scaling)),
         Step::new("retire", "Remove the earlier colour", needs, patient(colours::retire))

@@ -6,13 +6,12 @@ use std::sync::Arc;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret, Service};
-use k8s_openapi::api::networking::v1::Ingress;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::ResourceExt;
 use serde_json::json;
 
 use super::super::super::flow::{Progress, StepContext};
-use super::names::{Colour, Slot, Target};
+use super::names::{Slot, Target};
 use super::prepare::Before;
 use super::{Needs, Rollout, judge, live, manifests, ours, secrets};
 use crate::domain::Result;
@@ -49,42 +48,6 @@ pub(super) async fn no_configuration(needs: Arc<Needs>, context: StepContext) ->
     let (target, name) = (rollout.target(), rollout.target().configuration(rollout.workload().revision));
     ours::delete::<ConfigMap>(&rollout.needs, target, &name).await?;
     ours::delete::<Secret>(&rollout.needs, target, &name).await?;
-    Ok(Progress::done())
-}
-
-/// Applies the Service and the route to it, or removes the route.
-pub(super) async fn publish(needs: &Needs, target: &Target, workload: &Workload, colour: Colour) -> Result<()> {
-    ours::apply(needs, target, &manifests::service(target, workload, colour)?).await?;
-    match target.host(&needs.settings, workload) {
-        Some(host) => {
-            let ingress = manifests::ingress(target, workload, &host, needs.settings.ingress_class.as_deref())?;
-            ours::apply(needs, target, &ingress).await?;
-        }
-        None => ours::delete::<Ingress>(needs, target, &target.workload).await?,
-    }
-    Ok(())
-}
-
-pub(super) async fn network(needs: Arc<Needs>, context: StepContext) -> Result<Progress> {
-    let rollout = Rollout::new(needs, &context)?;
-    let before = Before::of(&context)?;
-    publish(&rollout.needs, rollout.target(), rollout.workload(), before.colour).await?;
-    Ok(Progress::Done(json!({ "url": rollout.target().url(&rollout.needs.settings, rollout.workload()) })))
-}
-
-pub(super) async fn earlier_network(needs: Arc<Needs>, context: StepContext) -> Result<Progress> {
-    let rollout = Rollout::new(needs, &context)?;
-    let (before, target) = (Before::of(&context)?, rollout.target());
-    match before.revision {
-        Some(number) => {
-            let earlier = rollout.revision(&context, number).await?;
-            publish(&rollout.needs, target, &earlier, before.colour).await?;
-        }
-        None => {
-            ours::delete::<Ingress>(&rollout.needs, target, &target.workload).await?;
-            ours::delete::<Service>(&rollout.needs, target, &target.workload).await?;
-        }
-    }
     Ok(Progress::done())
 }
 
@@ -128,9 +91,13 @@ pub(super) async fn bring_back(
     judge::settled(needs, context, target, before.slot(), earlier, &applied, context.elapsed()).await
 }
 
-/// Removes the Deployment of a slot and waits until it and its pods are gone. What keeps one of them is said.
+/// Removes the Deployment of a slot, with the Service that a canary may have, and waits until it and its pods are gone.
+/// What keeps one of them is said.
 pub(super) async fn remove(needs: &Needs, target: &Target, slot: Slot) -> Result<Progress> {
     let (kubernetes, name) = (&needs.kubernetes, slot.name(target));
+    if matches!(slot, Slot::Canary(_)) {
+        ours::delete::<Service>(needs, target, &name).await?;
+    }
     ours::delete::<Deployment>(needs, target, &name).await?;
     let pods: Vec<Pod> = kubernetes.list(&target.namespace, &slot.selector(target, None)).await?;
     let deployment: Option<Deployment> = kubernetes.get(&target.namespace, &name).await?;

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::super::super::flow::{Flow, Observer, Progress, Step, StepContext, Transition};
 use super::names::{Colour, Slot, Target};
-use super::{LONGEST, Needs, judge, manifests, objects, ours};
+use super::{LONGEST, Needs, judge, manifests, network, objects, ours};
 use crate::db::operations::{self, Operation};
 use crate::db::{previews, steps};
 use crate::domain::workload::Workload;
@@ -95,7 +95,7 @@ async fn configuration(needs: Arc<Needs>, context: StepContext) -> Result<Progre
 async fn network(needs: Arc<Needs>, context: StepContext) -> Result<Progress> {
     let view = View::new(needs, &context)?;
     let Preview { target, workload } = &view.input;
-    objects::publish(&view.needs, target, workload, SLOT.colour()).await?;
+    network::publish(&view.needs, target, workload, SLOT.colour(), 0).await?;
     Ok(Progress::Done(json!({ "url": target.url(&view.needs.settings, workload) })))
 }
 
@@ -115,7 +115,7 @@ async fn ready(needs: Arc<Needs>, context: StepContext) -> Result<Progress> {
     let Preview { target, workload } = &view.input;
     let again = async {
         objects::configure(&view.needs, &context, target, workload).await?;
-        objects::publish(&view.needs, target, workload, SLOT.colour()).await?;
+        network::publish(&view.needs, target, workload, SLOT.colour(), 0).await?;
         stand(&view).await
     };
     judge::verdict(&view.needs, &context, target, SLOT, workload, again).await

@@ -1,4 +1,4 @@
-//! A bus that is killed, loses its store, is away and loses answers, while operations and
+//! A bus that is killed, loses its store, is away, loses answers and delivers everything again, while operations and
 //! handlers of events run (F7): every effect happens once, and the log of events is whole and in order.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,8 +21,10 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::engine_serving::{Rig, Setup, empty_metadata};
 use crate::platform::Proxy;
-use crate::support::Service;
+use crate::support::{ACTION_SECRET, Service};
+use crate::workflow::runner::until;
 use crate::workflow::{Toy, World};
 
 /// Things of which events tell; the events of each are published one after the other.
@@ -236,6 +238,12 @@ async fn pass_nudges_on(bus: Bus, nudge: Nudge, stop: CancellationToken) {
     }
 }
 
+/// A way to the server beside the proxy.
+async fn beside(server: &Server) -> async_nats::jetstream::Context {
+    let options = async_nats::ConnectOptions::with_token(TOKEN.to_owned());
+    async_nats::jetstream::new(options.connect(format!("nats://127.0.0.1:{}", server.port)).await.unwrap())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_is_killed_and_started_again_loses_nothing() {
     let mut scene = Scene::begin().await;
@@ -290,4 +298,86 @@ async fn acknowledgments_that_are_lost_double_nothing() {
     }
     scene.submit(OPERATIONS / 2).await;
     scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn consumers_that_are_deleted_handle_everything_again_to_no_effect() {
+    let scene = Scene::begin().await;
+    scene.submit(OPERATIONS / 2).await;
+    let jetstream = beside(&scene.server).await;
+    for round in 1..=3 {
+        scene.publish_to(EVENTS * round / 4).await;
+        let stream = jetstream.get_stream("AUDIT").await.unwrap();
+        let names = async || -> Vec<String> { stream.consumer_names().map(Result::unwrap).collect().await };
+        scene.until("the handler's consumer is there", async || names().await.contains(&"handler-audit".into())).await;
+        // That of the handler, and the one with which the bridge reads, if it has made it again already.
+        for name in names().await {
+            let deleted = stream.delete_consumer(&name).await;
+            assert!(deleted.is_ok() || name != "handler-audit", "{deleted:?}");
+        }
+    }
+    scene.submit(OPERATIONS / 2).await;
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_lost_store_had_and_nobody_had_read_comes_again_from_the_database() {
+    let mut server = Server::start().await;
+    let nats = config::Nats {
+        servers: vec![format!("nats://127.0.0.1:{}", server.port)],
+        token: Some(Redacted::from(TOKEN)),
+        publish_timeout: Duration::from_secs(1),
+        ..config::Nats::default()
+    };
+    let service = Service::provisioned(Client::unconnected().unwrap(), |config| config.nats = nats).await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let router = service.router();
+    let listening = tokio::spawn(async move { axum::serve(listener, router).await });
+    let (app, pool) = (&service.app, service.app.db.pool().clone());
+    let mut metadata = empty_metadata();
+    metadata["sources"][0]["tables"] = json!([{ "table": { "name": "alerts", "schema": "public" }, "event_triggers": [{
+        "name": "alerts", "definition": { "insert": { "columns": "*" } }, "webhook": format!("{url}/events/alerts"),
+        "retry_conf": { "num_retries": 100, "interval_sec": 1, "timeout_sec": 5 },
+        "headers": [{ "name": "x-northstack-action-secret", "value": ACTION_SECRET }],
+    }] }]);
+    let engine = Rig::over(pool.clone(), Setup { metadata: Some(metadata), ..Setup::default() }).await;
+    let raise = async |count: i32| {
+        let insert = "insert into alerts (team_id, severity, title)
+             select t.id, 'info', n::text from teams t, generate_series(1, $1) n where t.slug = 'one'";
+        sqlx::query(insert).bind(count).execute(&pool).await.unwrap();
+    };
+    let written =
+        async || -> i64 { sqlx::query_scalar("select count(*) from platform_events").fetch_one(&pool).await.unwrap() };
+    let delivered = async || -> i64 {
+        let query = "select count(*) from hdb_catalog.event_log where delivered";
+        sqlx::query_scalar(query).fetch_one(&pool).await.unwrap()
+    };
+    sqlx::query("insert into teams (name, slug) values ('One', 'one')").execute(&pool).await.unwrap();
+    raise(5).await;
+    let stop = CancellationToken::new();
+    let bridge = tokio::spawn(bridge::run(app.db.clone(), app.bus.clone(), stop.clone()));
+    until("the first are written", async || written().await == 5).await;
+    stop.cancel();
+    bridge.await.unwrap();
+    // Acknowledged by the bus, read by nobody, and lost.
+    raise(20).await;
+    until("the others are acknowledged", async || delivered().await == 25).await;
+    server.kill().await;
+    server.empty();
+    server.revive().await;
+    raise(1).await;
+    let stop = CancellationToken::new();
+    let bridge = tokio::spawn(bridge::run(app.db.clone(), app.bus.clone(), stop.clone()));
+    until("all are written", async || written().await == 26).await;
+    let rows: Vec<(i64, Uuid)> = sqlx::query_as("select sequence, (data -> 'row' ->> 'id')::uuid from platform_events")
+        .fetch_all(&pool)
+        .await
+        .unwrap();
+    assert_eq!(rows.iter().map(|row| row.0).collect::<BTreeSet<_>>(), (1..=26).collect(), "no gap");
+    assert_eq!(rows.iter().map(|row| row.1).collect::<BTreeSet<_>>().len(), 26, "each once");
+    stop.cancel();
+    bridge.await.unwrap();
+    engine.server.stop().await;
+    listening.abort();
 }

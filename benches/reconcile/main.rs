@@ -122,6 +122,16 @@ async fn disturb(client: &kube::Client, place: &Place) -> Duration {
     begun.elapsed()
 }
 
+/// Waits for an operation's end, so that the next of its team does not queue behind it.
+async fn ended(pool: &PgPool, operation: uuid::Uuid) {
+    let open = "select count(*) from operations where id = $1 and finished_at is null";
+    let begun = Instant::now();
+    while sqlx::query_scalar::<_, i64>(open).bind(operation).fetch_one(pool).await.unwrap() > 0 {
+        assert!(begun.elapsed() < PATIENCE, "the operation {operation} does not end");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
 async fn measure(applications: usize) {
     let directory = tempfile::tempdir().unwrap();
     let servers = Servers::start(&directory.path().join("servers")).await;
@@ -152,9 +162,9 @@ async fn measure(applications: usize) {
     println!("memory before: {} MB", memory("VmRSS"));
 
     let stop = CancellationToken::new();
-    let (watch, ended) = (DriftWatch::new(Arc::clone(&app)), stop.clone());
+    let (watch, stopped) = (DriftWatch::new(Arc::clone(&app)), stop.clone());
     let (begun, mut synced) = (Instant::now(), watch.synced());
-    tokio::spawn(async move { watch.run(ended).await });
+    tokio::spawn(async move { watch.run(stopped).await });
     synced.wait_for(|synced| *synced).await.unwrap();
     println!("the watch knows all objects after {:.1?}, memory {} MB", begun.elapsed(), memory("VmRSS"));
 
@@ -185,15 +195,16 @@ async fn measure(applications: usize) {
     println!("drift to fixed: {}", spread(times));
 
     let Provisioning { flows, nudge, .. } = provisioning;
-    let runner = Runner::new(pool, flows, nudge, Options::default());
-    let ended = stop.clone();
-    tokio::spawn(async move { runner.run(ended).await });
+    let runner = Runner::new(pool.clone(), flows, nudge, Options::default());
+    let stopped = stop.clone();
+    tokio::spawn(async move { runner.run(stopped).await });
     let caller = Caller { actor: Actor::User(user), correlation_id: "bench".to_owned(), address: None };
     let mut times = Vec::with_capacity(MUTATIONS);
     for place in places.iter().skip(step / 2 + 1).step_by(step).take(MUTATIONS) {
         let (begun, request) = (Instant::now(), counter.next(&place.namespace));
-        app.restart_application(&caller, place.id, None).await.unwrap();
+        let operation = app.restart_application(&caller, place.id, None).await.unwrap().operation;
         times.push(request.await.duration_since(begun));
+        ended(&pool, operation).await;
     }
     println!("mutation to first request: {}", spread(times));
     println!("memory at the end {} MB, most {} MB", memory("VmRSS"), memory("VmHWM"));

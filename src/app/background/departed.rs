@@ -19,7 +19,7 @@ use crate::db::Audit;
 use crate::db::departed::{self, Departed};
 use crate::domain::Result;
 use crate::vendors;
-use crate::vendors::kubernetes::{Client, Object, ending};
+use crate::vendors::kubernetes::{Client, HttpRoute, Object, ending};
 use crate::workflow::flows::application::SUBJECT;
 use crate::workflow::flows::application::names::{APPLICATION, MANAGED_BY};
 
@@ -55,6 +55,7 @@ pub async fn remove(app: &App) -> Result<Vec<Uuid>> {
     let mut left = BTreeMap::new();
     // The way from outside goes first, and what the pods read goes last.
     collect::<Ingress>(kubernetes, &mut left).await?;
+    collect::<HttpRoute>(kubernetes, &mut left).await?;
     collect::<HorizontalPodAutoscaler>(kubernetes, &mut left).await?;
     collect::<Service>(kubernetes, &mut left).await?;
     collect::<Deployment>(kubernetes, &mut left).await?;

@@ -24,10 +24,10 @@ use uuid::Uuid;
 use super::queue::Queue;
 use super::seen::Known;
 use super::{Drift, check, check_some};
-use crate::app::App;
+use crate::app::{App, Provisioning};
 use crate::db::leases::{acquire, holder};
 use crate::domain::Result;
-use crate::vendors::kubernetes::{Client, Sight};
+use crate::vendors::kubernetes::{Client, HttpRoute, Sight};
 use crate::workflow::flows::application::names::APPLICATION;
 
 /// The lease of the one replica that watches.
@@ -69,7 +69,7 @@ impl Watch {
         let holder = holder();
         while !stop.is_cancelled() {
             // It ends with `stop` by itself, and gives the lease back.
-            if let Err(error) = self.turn(&provisioning.kubernetes, &holder, &stop).await {
+            if let Err(error) = self.turn(provisioning, &holder, &stop).await {
                 tracing::warn!(error = %error.chain(), "drift_watch_interrupted");
             }
             stop.run_until_cancelled(tokio::time::sleep(ASK_EVERY)).await;
@@ -77,13 +77,13 @@ impl Watch {
     }
 
     /// Watches for as long as the lease is held, if it is free.
-    async fn turn(&self, kubernetes: &Client, holder: &str, stop: &CancellationToken) -> Result<()> {
+    async fn turn(&self, provisioning: &Provisioning, holder: &str, stop: &CancellationToken) -> Result<()> {
         let pool = self.app.db.pool();
         let Some(lease) = acquire(pool, LEASE, holder, LEASE_TIME).await? else { return Ok(()) };
         let kept = lease.keep(pool, LEASE_TIME);
         tracing::info!(generation = kept.lease.generation, "drift_watch_started");
         tokio::select! {
-            () = self.follow(kubernetes) => (),
+            () = self.follow(provisioning) => (),
             () = kept.lost().cancelled() => (),
             () = stop.cancelled() => (),
         }
@@ -91,8 +91,8 @@ impl Watch {
         kept.release(pool).await
     }
 
-    async fn follow(&self, kubernetes: &Client) {
-        let mut sights = sights(kubernetes);
+    async fn follow(&self, provisioning: &Provisioning) {
+        let mut sights = sights(provisioning);
         let kinds = sights.len();
         let (mut known, mut queue) = (Known::default(), Queue::default());
         let mut looks: FuturesUnordered<BoxFuture<'_, Looked>> = FuturesUnordered::new();
@@ -167,8 +167,9 @@ async fn until(at: Option<Instant>) {
 
 type Sights = SelectAll<BoxStream<'static, (&'static str, Sight)>>;
 
-/// What happens to the objects of applications.
-fn sights(kubernetes: &Client) -> Sights {
+/// What happens to the objects of applications. Routes are watched where there are to be some: few clusters serve them.
+fn sights(provisioning: &Provisioning) -> Sights {
+    let kubernetes = &provisioning.kubernetes;
     let mut all = Sights::new();
     all.push(of::<Deployment>(kubernetes));
     all.push(of::<Service>(kubernetes));
@@ -177,6 +178,9 @@ fn sights(kubernetes: &Client) -> Sights {
     all.push(of::<PodDisruptionBudget>(kubernetes));
     all.push(of::<ConfigMap>(kubernetes));
     all.push(of::<Secret>(kubernetes));
+    if provisioning.applications.gateway().is_some() {
+        all.push(of::<HttpRoute>(kubernetes));
+    }
     all
 }
 

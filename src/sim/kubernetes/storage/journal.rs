@@ -1,8 +1,9 @@
 //! The store on disk: a snapshot, replaced atomically, and a journal of the writes since. Every write reaches the
 //! file before its answer leaves, so that a kill at any moment loses nothing that was answered.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -16,7 +17,7 @@ use crate::sim::kubernetes::wp::Volume;
 
 const SNAPSHOT: &str = "cluster.json";
 const JOURNAL: &str = "cluster.journal";
-/// Past this many bytes the journal is folded into a new snapshot.
+/// Past this many bytes, and past the size of the last snapshot, the journal is folded into a new one.
 const LONG: u64 = 32 << 20;
 
 /// One line of the journal.
@@ -44,6 +45,45 @@ impl Line {
     }
 }
 
+/// One object of a snapshot.
+#[derive(Serialize, Deserialize)]
+struct Entry {
+    kind: String,
+    namespace: String,
+    name: String,
+    object: Arc<Value>,
+}
+
+impl Entry {
+    fn of((key, object): (&Key, &Arc<Value>)) -> Self {
+        let (kind, namespace, name) = names(key);
+        Self { kind, namespace, name, object: Arc::clone(object) }
+    }
+}
+
+/// A snapshot as it is written: object by object, for a large cluster is there once only.
+#[derive(Serialize)]
+struct Written<'a> {
+    revision: u64,
+    token: &'a str,
+    #[serde(serialize_with = "entries")]
+    objects: &'a BTreeMap<Key, Arc<Value>>,
+    volumes: &'a BTreeMap<String, Volume>,
+}
+
+fn entries<S: serde::Serializer>(objects: &BTreeMap<Key, Arc<Value>>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(objects.iter().map(Entry::of))
+}
+
+/// A snapshot as it is read.
+#[derive(Deserialize)]
+struct Snapshot {
+    revision: u64,
+    token: String,
+    objects: Vec<Entry>,
+    volumes: BTreeMap<String, Volume>,
+}
+
 fn names(key: &Key) -> (String, String, String) {
     (key.kind.qualified(), key.namespace.clone(), key.name.clone())
 }
@@ -53,18 +93,23 @@ pub(super) struct Journal {
     dir: PathBuf,
     file: File,
     written: u64,
+    /// How much may be written before the journal is folded.
+    long: u64,
 }
 
 impl Journal {
     /// Writes a snapshot of `state` and starts an empty journal after it.
     pub(super) fn start(dir: &Path, state: &State) -> io::Result<Self> {
         let fresh = dir.join(format!("{SNAPSHOT}.new"));
-        let mut file = private(&fresh)?;
-        serde_json::to_writer(&mut file, &state.snapshot())?;
+        let mut file = BufWriter::new(private(&fresh)?);
+        let State { revision, token, objects, volumes, .. } = state;
+        serde_json::to_writer(&mut file, &Written { revision: *revision, token, objects, volumes })?;
+        let mut file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
         file.sync_all()?;
+        let long = file.stream_position()?.max(LONG);
         fs::rename(&fresh, dir.join(SNAPSHOT))?;
         let file = private(&dir.join(JOURNAL))?;
-        Ok(Self { dir: dir.to_owned(), file, written: 0 })
+        Ok(Self { dir: dir.to_owned(), file, written: 0, long })
     }
 
     pub(super) fn append(&mut self, line: &Line) -> io::Result<()> {
@@ -75,7 +120,7 @@ impl Journal {
     }
 
     pub(super) fn is_long(&self) -> bool {
-        self.written > LONG
+        self.written > self.long
     }
 
     pub(super) fn dir(&self) -> &Path {
@@ -95,8 +140,8 @@ fn private(path: &Path) -> io::Result<File> {
 /// Reads the snapshot and the journal of `dir` into an empty store.
 pub(super) fn load(dir: &Path, state: &mut State) -> io::Result<()> {
     fs::create_dir_all(dir)?;
-    match fs::read(dir.join(SNAPSHOT)) {
-        Ok(bytes) => load_snapshot(&serde_json::from_slice(&bytes)?, state)?,
+    match File::open(dir.join(SNAPSHOT)) {
+        Ok(file) => restore(serde_json::from_reader(BufReader::new(file))?, state),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(error),
     }
@@ -114,19 +159,11 @@ pub(super) fn load(dir: &Path, state: &mut State) -> io::Result<()> {
     Ok(())
 }
 
-fn load_snapshot(snapshot: &Value, state: &mut State) -> io::Result<()> {
-    state.revision = snapshot.get("revision").and_then(Value::as_u64).unwrap_or(state.revision);
-    if let Some(token) = snapshot.get("token").and_then(Value::as_str) {
-        state.token = token.to_owned();
+fn restore(snapshot: Snapshot, state: &mut State) {
+    (state.revision, state.token, state.volumes) = (snapshot.revision, snapshot.token, snapshot.volumes);
+    for Entry { kind, namespace, name, object } in snapshot.objects {
+        insert(&kind, &namespace, &name, object, state);
     }
-    if let Some(volumes) = snapshot.get("volumes") {
-        state.volumes = serde_json::from_value(volumes.clone())?;
-    }
-    for entry in snapshot.get("objects").and_then(Value::as_array).into_iter().flatten() {
-        let object = entry.get("object").cloned().unwrap_or_default();
-        insert(text(entry, "/kind"), text(entry, "/namespace"), text(entry, "/name"), Arc::new(object), state);
-    }
-    Ok(())
 }
 
 fn apply(line: Line, state: &mut State) {

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::json::set;
 use super::kinds::{self, KindId};
@@ -233,14 +233,5 @@ impl State {
                 None => {}
             }
         }
-    }
-
-    fn snapshot(&self) -> Value {
-        let objects: Vec<Value> = self
-            .objects
-            .iter()
-            .map(|(key, object)| json!({"kind": key.kind.qualified(), "namespace": key.namespace, "name": key.name, "object": object}))
-            .collect();
-        json!({"revision": self.revision, "token": self.token, "objects": objects, "volumes": self.volumes})
     }
 }

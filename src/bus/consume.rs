@@ -15,7 +15,7 @@ use super::{Bus, Event, streams, subject};
 use crate::domain::{Code, Error, Result};
 
 /// How long the server waits for a sign of life of a handler before it delivers again.
-const ACK_WAIT: Duration = Duration::from_secs(30);
+const ACK_WAIT: Duration = Duration::from_secs(10);
 /// How often the server says that it still knows of an idle consumer; twice that without a word, and it is asked anew.
 const HEARTBEAT: Duration = Duration::from_secs(3);
 /// Pause before a consumer that lost its connection is set up anew.

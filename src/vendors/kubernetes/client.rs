@@ -130,13 +130,16 @@ impl Client {
         }
     }
 
-    /// Reads an object (`GET .../{name}`); `None` when there is none.
+    /// Reads an object (`GET .../{name}`); `None` when there is none, or when the cluster does not serve the kind.
     pub async fn get<K>(&self, namespace: &str, name: &str) -> Result<Option<K>>
     where
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + DeserializeOwned + Clone + Debug,
     {
         let api: Api<K> = Api::namespaced(self.inner.clone(), namespace);
-        self.within(api.get_opt(name)).await
+        match self.within(api.get(name)).await {
+            Err(Error::NotFound(_)) => Ok(None),
+            other => other.map(Some),
+        }
     }
 
     /// Lists the objects of a namespace that carry the labels (`GET ...?labelSelector=`). There are none in a namespace that

@@ -121,7 +121,8 @@ pub type Matrix = BTreeMap<(usize, Disturbance), &'static str>;
 pub async fn undisturbed(bench: &impl Bench) -> Value {
     let operation = bench.submit().await;
     let worker = Worker::start(bench, Faults::none());
-    assert_eq!(ended(bench, operation).await, "succeeded", "an undisturbed run succeeds");
+    let end = ended(bench, operation).await;
+    assert_eq!(end, "succeeded", "an undisturbed run: {:?}", steps::list(&bench.pool(), operation).await);
     worker.stop().await;
     bench.dump(operation).await
 }

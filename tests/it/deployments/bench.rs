@@ -117,7 +117,7 @@ impl Town {
     pub async fn running(&self, name: &str, columns: Value) -> Uuid {
         let application = self.application(name, columns).await;
         let made = self.deploy(application, "nginx:1").await;
-        assert_eq!(self.finish(made.operation).await, "succeeded");
+        assert_eq!(self.finish(made.operation).await, "succeeded", "{}", self.detail(made.operation).await);
         application
     }
 

@@ -303,8 +303,11 @@ async fn a_namespace_that_cannot_end_is_waited_for_and_named_and_is_made_again()
     let operation = town.submit().await;
     let namespace = town.namespace(town.application_of(operation).await).await;
     create::<ConfigMap>(&town, &namespace, json!({ "metadata": { "name": "theirs", "finalizers": [HOLD] } })).await;
+    let (pause, faults) = Pause::after("prepare");
+    let worker = Worker::start(&town, faults);
+    pause.reached().await;
     town.kubernetes.delete_namespace(&namespace).await.unwrap();
-    let worker = Worker::start(&town, Faults::none());
+    pause.gate.notify_one();
     let said = town.says(operation, HOLD).await;
     for words in [format!("the namespace {namespace} is being deleted").as_str(), "take it off"] {
         assert!(said.contains(words), "{said}");

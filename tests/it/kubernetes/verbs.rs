@@ -190,6 +190,38 @@ async fn a_deployment_rolls_out_scales_and_goes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_pod_without_its_labels_is_let_go_and_taken_up_again_with_them() {
+    let (simulator, client) = cluster().await;
+    let api: Api<Deployment> = Api::namespaced(client.clone(), "default");
+    let pods: Api<Pod> = Api::namespaced(client.clone(), "default");
+    api.create(&PostParams::default(), &deployment("web", "web:1")).await.unwrap();
+    available(&api, "web", 2).await;
+    let stray = pods.list(&ListParams::default()).await.unwrap().items[0].metadata.name.clone().unwrap();
+    let label = async |label: Option<&str>| {
+        let patch = json!({"metadata": {"labels": {"app": label}}});
+        pods.patch(&stray, &PatchParams::default(), &Patch::Merge(patch)).await.unwrap();
+    };
+    label(None).await;
+    eventually("another pod in its place", || async {
+        let all = pods.list(&ListParams::default()).await.unwrap().items;
+        let let_go =
+            all.iter().find(|pod| pod.metadata.name.as_ref() == Some(&stray))?.metadata.owner_references.clone();
+        (let_go.unwrap_or_default().is_empty() && all.len() == 3).then_some(())
+    })
+    .await;
+    available(&api, "web", 2).await;
+    label(Some("web")).await;
+    eventually("two pods in all", || async {
+        let all = pods.list(&ListParams::default()).await.unwrap().items;
+        let owned = all.iter().all(|pod| pod.metadata.owner_references.as_ref().is_some_and(|it| it.len() == 1));
+        (all.len() == 2 && owned).then_some(())
+    })
+    .await;
+    available(&api, "web", 2).await;
+    simulator.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_terminating_namespace_takes_nothing_new() {
     let (simulator, client) = cluster().await;
     let namespaces: Api<Namespace> = Api::all(client.clone());

@@ -84,8 +84,12 @@ fn pods_of(deployment: &Deployment, objects: &Objects) -> Vec<Pod> {
 
 fn deployment_fact(deployment: &Deployment, pods: &[Pod], at: OffsetDateTime) -> Fact {
     let seen = rolled_out(deployment);
-    let revision = label(&deployment.metadata, REVISION).map(|it| format!(" of revision {it}")).unwrap_or_default();
-    let mut evidence = format!("{} of {} pods{revision} are ready", seen.ready, seen.wanted);
+    let revision = label(&deployment.metadata, REVISION);
+    // Those of the revision before are ready too while they change places.
+    let own = |pod: &&Pod| label(&pod.metadata, REVISION) == revision && pod.metadata.deletion_timestamp.is_none();
+    let ready = pods.iter().filter(own).filter(|pod| pods::pod(pod).ready).count();
+    let revision = revision.map(|it| format!(" of revision {it}")).unwrap_or_default();
+    let mut evidence = format!("{ready} of {} pods{revision} are ready", seen.wanted);
     let conditions = deployment.status.iter().flat_map(|status| status.conditions.iter().flatten());
     for condition in conditions.filter(|condition| condition.status.as_deref() == Some("False")) {
         let words = [condition.type_.as_deref(), condition.reason.as_deref(), condition.message.as_deref()];

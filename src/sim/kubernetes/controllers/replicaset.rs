@@ -59,7 +59,31 @@ pub(super) fn reconcile(world: &mut World<'_>) {
     }
 }
 
+/// Lets go of pods whose labels the selector does not find any more, and takes up those that it finds and nobody
+/// controls (<https://kubernetes.io/docs/concepts/workloads/controllers/replicaset/#non-template-pod-acquisitions>).
+fn claim(world: &mut World<'_>, replica_set: &Value) {
+    let selector = map(replica_set, "/spec/selector/matchLabels");
+    let gone = !at(replica_set, "/metadata/deletionTimestamp").is_null();
+    for (key, pod) in world.objects(kinds::PODS) {
+        let found = matches(selector, map(&pod, "/metadata/labels"));
+        let controlled = list(&pod, "/metadata/ownerReferences").iter().any(|it| at(it, "/controller") == true);
+        let mut claimed = (*pod).clone();
+        if owned_by(&pod, replica_set) && !found {
+            let uid = text(replica_set, "/metadata/uid");
+            let others = list(&pod, "/metadata/ownerReferences").iter().filter(|it| text(it, "/uid") != uid);
+            let others: Vec<Value> = others.cloned().collect();
+            set(&mut claimed, &["metadata", "ownerReferences"], others);
+        } else if found && !controlled && !gone && is_active(&pod) {
+            set(&mut claimed, &["metadata", "ownerReferences"], reference(replica_set));
+        } else {
+            continue;
+        }
+        world.put(&key, claimed);
+    }
+}
+
 fn one(world: &mut World<'_>, key: &Key, replica_set: &Arc<Value>) {
+    claim(world, replica_set);
     let mine: Vec<(Key, Arc<Value>)> =
         world.objects(kinds::PODS).into_iter().filter(|(_, pod)| owned_by(pod, replica_set)).collect();
     let active: Vec<&(Key, Arc<Value>)> = mine.iter().filter(|(_, pod)| is_active(pod)).collect();

@@ -11,7 +11,7 @@ pub use crate::bus::events::Trigger as RowChange;
 use super::App;
 use crate::bus::{Replay, streams};
 use crate::db::{events, teams};
-use crate::domain::{Actor, Code, Error, Result, TeamRole};
+use crate::domain::{Actor, Code, Error, Result, TeamRole, subject};
 
 /// Most events in one answer.
 pub const MAX_HISTORY: usize = 1000;
@@ -80,15 +80,7 @@ impl App {
 }
 
 fn check(history: &History) -> Result<()> {
-    let tokens = history.subject.split('.').collect::<Vec<_>>();
-    let sound = |(place, token): (usize, &&str)| match *token {
-        "*" => true,
-        ">" => place + 1 == tokens.len(),
-        token => !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_%".contains(&byte)),
-    };
-    if history.subject.len() > 256 || !tokens.iter().enumerate().all(sound) {
-        return Err(Error::invalid("subject", "must be a subject such as `store.*.<id>` or `deployment.>`"));
-    }
+    subject::pattern("subject", &history.subject)?;
     if !(1..=MAX_HISTORY).contains(&history.limit) {
         return Err(Error::invalid("limit", format!("must be from 1 to {MAX_HISTORY}")));
     }

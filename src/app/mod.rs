@@ -8,6 +8,7 @@ mod creation_limits;
 mod dead_letters;
 pub mod deployments;
 pub mod events;
+pub mod feed;
 pub mod handlers;
 mod health;
 pub mod identity;
@@ -54,6 +55,8 @@ pub struct App {
     pub login_limits: identity::LoginLimits,
     /// Counts creations of stores.
     pub creation_limits: CreationLimits,
+    /// How far the log of events goes.
+    pub newest_event: feed::Newest,
     /// What configuration says now.
     pub config: Live,
     /// The flows and the cluster that they work on, where one is configured.
@@ -74,6 +77,7 @@ impl App {
             refresh_tokens: RefreshTokens::new(cache.clone(), live.clone()),
             login_limits: identity::LoginLimits::new(&cache, live.clone()),
             creation_limits: CreationLimits::new(&cache, live.clone()),
+            newest_event: feed::Newest::default(),
             config: live,
             cache,
             provisioning: None,

@@ -1,6 +1,6 @@
 //! Access tokens: JWTs (RFC 7519) signed with Ed25519, carrying Hasura's claims beside our own.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
@@ -74,6 +74,11 @@ pub struct Claims {
 }
 
 impl Claims {
+    /// When the token expires.
+    pub fn expires_at(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(self.exp)
+    }
+
     /// The actor under `role` (the `x-hasura-role` header), or under the token's default role.
     pub fn actor(&self, role: Option<&str>) -> Result<Actor> {
         let role = role.unwrap_or(&self.hasura.default_role);

@@ -238,7 +238,8 @@ impl Service {
         let server = &self.config.server;
         let engine = graphql_engine::start(&self.config, &self.app).await?;
         let state = AppState::new(Arc::clone(&self.app), Settings::from(&self.app.config), engine.backend())
-            .with_metrics(http::install_recorder()?);
+            .with_metrics(http::install_recorder()?)
+            .closing_with(self.stop.clone());
         let (bus, stop) = (self.app.bus.clone(), self.stop.clone());
         self.tasks.spawn(async move {
             report::run(bus, stop).await;

@@ -185,3 +185,73 @@ pub async fn teams_of(executor: impl sqlx::PgExecutor<'_>, ids: &[Uuid]) -> Resu
     .map_err(error::while_doing("reading whose events they are"))?;
     Ok(rows.into_iter().map(|row| (row.id, row.team_id)).collect())
 }
+
+/// An event as it was written.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Written {
+    /// Its place among all events.
+    pub sequence: i64,
+    /// The event's id.
+    pub id: Uuid,
+    /// The stream it comes from.
+    pub stream: String,
+    /// Its subject.
+    pub subject: String,
+    /// Its type.
+    pub kind: String,
+    /// Who says so.
+    pub source: String,
+    /// The entity that it is about.
+    pub entity_id: Option<String>,
+    /// What is known about it.
+    pub data: Value,
+    /// What it belongs to.
+    pub correlation_id: Option<String>,
+    /// When it happened.
+    pub occurred_at: OffsetDateTime,
+}
+
+/// The place of the newest event; 0 while there is none.
+pub async fn newest(executor: impl sqlx::PgExecutor<'_>) -> Result<i64> {
+    sqlx::query_scalar!(r#"select coalesce(max(sequence), 0) as "newest!" from platform_events"#)
+        .fetch_one(executor)
+        .await
+        .map_err(error::while_doing("looking for the newest event"))
+}
+
+/// A part of the log: the events after one place, up to and with another, whose subject fits a regular expression.
+#[derive(Debug, Clone, Copy)]
+pub struct Part<'a> {
+    /// The place before the first.
+    pub after: i64,
+    /// The place of the last.
+    pub until: i64,
+    /// What the subject is to fit.
+    pub subject: &'a str,
+    /// At most this many.
+    pub limit: i64,
+}
+
+/// The events of a part that a user may see, in order: those of their teams, and of the audit trail those of teams that
+/// they administer. Without a user, all.
+pub async fn seen_by(executor: impl sqlx::PgExecutor<'_>, user: Option<Uuid>, part: Part<'_>) -> Result<Vec<Written>> {
+    sqlx::query_as!(
+        Written,
+        r#"select sequence, id, stream, subject, type as "kind", source, entity_id, data, correlation_id, occurred_at
+           from platform_events e
+           where sequence > $1 and sequence <= $2 and subject ~ $3
+             and ($4::uuid is null or exists (
+               select 1 from team_members m join teams t on t.id = m.team_id
+               where m.team_id = e.team_id and m.user_id = $4 and m.deleted_at is null and t.deleted_at is null
+                 and (e.stream <> 'AUDIT' or m.role in ('owner', 'admin'))))
+           order by sequence limit $5"#,
+        part.after,
+        part.until,
+        part.subject,
+        user,
+        part.limit,
+    )
+    .fetch_all(executor)
+    .await
+    .map_err(error::while_doing("reading events"))
+}

@@ -8,6 +8,7 @@ mod redacted;
 pub mod sealing;
 mod status;
 mod store_id;
+pub mod subject;
 pub mod workload;
 
 pub use actor::{Actor, TeamRole};

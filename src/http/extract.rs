@@ -1,5 +1,7 @@
 //! Reading requests: JSON bodies with errors that name the field, and the signed-in caller.
 
+use std::time::SystemTime;
+
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::StatusCode;
@@ -90,13 +92,21 @@ impl FromRequestParts<AppState> for Caller {
     type Rejection = std::convert::Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &AppState) -> Result<Self, Self::Rejection> {
-        Ok(caller(parts, parts.extensions.get::<SignedIn>().map_or(Actor::Anonymous, |signed_in| signed_in.0.clone())))
+        Ok(caller(
+            parts,
+            parts.extensions.get::<SignedIn>().map_or(Actor::Anonymous, |signed_in| signed_in.actor.clone()),
+        ))
     }
 }
 
-/// The actor of a bearer token, put into the request by the route's guard.
+/// Whom a bearer token names, put into the request by the route's guard.
 #[derive(Debug, Clone)]
-pub struct SignedIn(pub Actor);
+pub struct SignedIn {
+    /// Who acts.
+    pub actor: Actor,
+    /// When the token expires.
+    pub until: SystemTime,
+}
 
 pub(super) fn caller(parts: &Parts, actor: Actor) -> Caller {
     Caller {
@@ -107,7 +117,7 @@ pub(super) fn caller(parts: &Parts, actor: Actor) -> Caller {
 }
 
 /// Reads `Authorization: Bearer <access token>`.
-pub(super) fn bearer(state: &AppState, parts: &Parts) -> Result<Actor> {
+pub(super) fn bearer(state: &AppState, parts: &Parts) -> Result<SignedIn> {
     let missing = || Error::new(Code::Unauthenticated, "send an access token as `Authorization: Bearer ...`");
     let mut values = parts.headers.get_all(axum::http::header::AUTHORIZATION).iter();
     let (Some(value), None) = (values.next(), values.next()) else { return Err(missing()) };
@@ -117,7 +127,7 @@ pub(super) fn bearer(state: &AppState, parts: &Parts) -> Result<Actor> {
     }
     let claims = state.app.tokens.verify(token.trim())?;
     let role = parts.headers.get("x-hasura-role").and_then(|role| role.to_str().ok());
-    claims.actor(role)
+    Ok(SignedIn { actor: claims.actor(role)?, until: claims.expires_at() })
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ mod cookie;
 pub mod edge;
 mod envelope;
 mod error;
+mod event_stream;
 pub mod events;
 mod extract;
 mod health;

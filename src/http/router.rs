@@ -16,7 +16,9 @@ use super::actions::{
 };
 use super::edge::{self, backend};
 use super::state::Face;
-use super::{ActionError, AppState, RestError, SignedIn, auth, events, extract, health, pages, remote_schema, stores};
+use super::{
+    ActionError, AppState, RestError, auth, event_stream, events, extract, health, pages, remote_schema, stores,
+};
 use crate::auth::same_secret;
 use crate::domain::{Code, Error};
 
@@ -96,6 +98,8 @@ pub fn routes() -> Vec<Route> {
         get("/api/stores/{id}", SignedIn, stores::show),
         delete("/api/stores/{id}", SignedIn, stores::delete),
         get("/api/metrics", SignedIn, stores::metrics),
+        // Events as they come.
+        get("/api/v1/events/stream", SignedIn, event_stream::follow),
         // Row changes, and the part of the graph that is not in the database.
         post("/events/{trigger}", Hasura, events::deliver),
         post("/graphql", Hasura, remote_schema::answer),
@@ -180,8 +184,8 @@ fn guarded(path: &str, handler: MethodRouter<AppState>, access: Access, state: &
 async fn require_bearer(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
     match extract::bearer(&state, &parts) {
-        Ok(actor) => {
-            parts.extensions.insert(SignedIn(actor));
+        Ok(signed_in) => {
+            parts.extensions.insert(signed_in);
             next.run(Request::from_parts(parts, body)).await
         }
         Err(error) => RestError::from(error).into_response(),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use metrics_exporter_prometheus::PrometheusHandle;
+use tokio_util::sync::CancellationToken;
 
 use super::{Backend, Settings, remote_schema};
 use crate::app::App;
@@ -28,17 +29,32 @@ pub struct AppState {
     pub(super) schema: remote_schema::Schema,
     pub(super) metrics: Option<PrometheusHandle>,
     pub(super) face: Face,
+    /// Ends what would go on for as long as its client listens.
+    pub(super) closing: CancellationToken,
 }
 
 impl AppState {
     /// The state of a service whose GraphQL requests go to `backend`.
     pub fn new(app: Arc<App>, settings: Settings, backend: Backend) -> Self {
         let schema = remote_schema::schema(Arc::clone(&app));
-        Self { app, schema, settings: Arc::new(settings), backend, metrics: None, face: Face::Api }
+        Self {
+            app,
+            schema,
+            settings: Arc::new(settings),
+            backend,
+            metrics: None,
+            face: Face::Api,
+            closing: CancellationToken::new(),
+        }
     }
 
     /// The same with the recorder that `/metrics` prints; see [`super::install_recorder`].
     pub fn with_metrics(self, handle: PrometheusHandle) -> Self {
         Self { metrics: Some(handle), ..self }
+    }
+
+    /// The same with what says that the service stops.
+    pub fn closing_with(self, stop: CancellationToken) -> Self {
+        Self { closing: stop, ..self }
     }
 }

@@ -12,7 +12,7 @@ use super::time;
 use crate::cli::api::{Api, Connection};
 use crate::cli::graphql::{self, events, follow_events, newest_event};
 use crate::cli::{Context, Exit, Output};
-use crate::domain::{Error, Result};
+use crate::domain::{Error, Result, subject};
 
 /// Which events to show.
 #[derive(Debug, Args)]
@@ -78,7 +78,7 @@ impl Line {
 impl Feed {
     /// Prints events, one a line.
     pub async fn run(self, context: &Context) -> Result<Exit> {
-        let subject = pattern(&self.subject)?;
+        let subject = subject::pattern("--subject", &self.subject)?;
         let api = Api::connect(&self.connection).await?;
         let since = self.since.unwrap_or(OffsetDateTime::UNIX_EPOCH);
         let since = since.format(&Rfc3339).map_err(|source| Error::internal("writing a time", source))?;
@@ -114,37 +114,6 @@ impl Feed {
         tokio::select! {
             ended = following => ended,
             _ = tokio::signal::ctrl_c() => Ok(Exit::Done),
-        }
-    }
-}
-
-/// The regular expression of a subject with wildcards.
-fn pattern(subject: &str) -> Result<String> {
-    let words: Vec<&str> = subject.split('.').collect();
-    let part = |(place, word): (usize, &&str)| match *word {
-        "*" => Some("[^.]+".to_owned()),
-        ">" if place + 1 == words.len() => Some(".+".to_owned()),
-        word if !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_%".contains(&byte)) => {
-            Some(word.to_owned())
-        }
-        _ => None,
-    };
-    let parts: Option<Vec<String>> = words.iter().enumerate().map(part).collect();
-    parts.map(|parts| format!("^{}$", parts.join("[.]"))).ok_or_else(|| {
-        Error::invalid("--subject", "must be words between dots, such as `store.*.<id>` or `deployment.>`")
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_subject_is_matched_word_by_word() {
-        assert_eq!(pattern("deployment.*.4f-0e").unwrap(), "^deployment[.][^.]+[.]4f-0e$");
-        assert_eq!(pattern("store.>").unwrap(), "^store[.].+$");
-        for wrong in ["", "store.", "store.>.x", "a b", "a(b", "a*"] {
-            assert_eq!(pattern(wrong).unwrap_err().field(), Some("--subject"), "{wrong}");
         }
     }
 }

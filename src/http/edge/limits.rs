@@ -36,7 +36,7 @@ pub(in crate::http) async fn limit(State(state): State<AppState>, request: Reque
 
 fn caller(request: &Request, per_user: u32, per_address: u32) -> (String, u32) {
     let extensions = request.extensions();
-    match extensions.get::<SignedIn>().and_then(|signed_in| signed_in.0.user_id()) {
+    match extensions.get::<SignedIn>().and_then(|signed_in| signed_in.actor.user_id()) {
         Some(user) => (format!("user:{user}"), per_user),
         None => {
             let address = extensions.get::<ClientAddress>().and_then(|address| address.0);

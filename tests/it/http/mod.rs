@@ -1,6 +1,7 @@
 //! The frame around every route.
 
 mod edge;
+mod event_stream;
 mod events;
 mod limits;
 mod pages;

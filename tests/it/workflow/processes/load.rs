@@ -109,7 +109,7 @@ pub async fn lanes(pool: &PgPool) -> BTreeMap<String, Vec<String>> {
 }
 
 pub fn flows(pool: &Arc<PgPool>) -> Vec<Flow> {
-    let quick = Limits { timeout: Duration::from_secs(10), deadline: Duration::from_secs(120), attempts: 1_000 };
+    let quick = Limits { timeout: Duration::from_secs(60), deadline: Duration::from_secs(120), attempts: 1_000 };
     let flow = |kind: &'static str, middle: Step| {
         let steps = vec![
             Step::new("first", "First", pool, make).undo(pool, unmake),

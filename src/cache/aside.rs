@@ -73,11 +73,14 @@ impl Cache {
     {
         let lock = self.lock(&format!("aside:{key}"), OTHERS_WAIT);
         let deadline = tokio::time::Instant::now() + OTHERS_WAIT;
-        let guard = loop {
-            if let Ok(Some(value)) = self.get(key).await {
+        // Dropping it gives it back, without anybody waiting for that.
+        let _guard = loop {
+            // Asked together: another process may have finished since the last look, and the value is there then.
+            let (acquired, known) = tokio::join!(lock.try_acquire(), self.get(key));
+            if let Ok(Some(value)) = known {
                 return Ok(value);
             }
-            match lock.try_acquire().await {
+            match acquired {
                 Ok(guard) => break Some(guard),
                 Err(Error::Locked) if tokio::time::Instant::now() < deadline => {
                     let pause = rand::rng().random_range(5..=25);
@@ -86,18 +89,9 @@ impl Cache {
                 Err(_) => break None,
             }
         };
-        // Another process may have finished between the look and the lock.
-        if let Ok(Some(value)) = self.get(key).await {
-            return Ok(value);
-        }
         let value = load().await?;
         if let Err(error) = self.set(key, &value, ttl).await {
             note("write", key, &error);
-        }
-        if let Some(guard) = guard
-            && let Err(error) = guard.release().await
-        {
-            note("unlock", key, &error);
         }
         Ok(value)
     }

@@ -30,12 +30,12 @@ pub use dead_letters::DeadLetter;
 pub use health::Check;
 pub use provisioning::Provisioning;
 
-use crate::auth::{Passwords, RefreshTokens, SigningKey, TokenSettings, Tokens};
+use crate::auth::{Passwords, RefreshTokens, Tokens};
 use crate::bus::Bus;
 use crate::cache::Cache;
 use crate::config::Live;
 use crate::db::Db;
-use crate::domain::{Error, Result};
+use crate::domain::Result;
 
 /// What the use cases work with. One for a process, made by the composition root; every face shares it.
 pub struct App {
@@ -67,12 +67,9 @@ impl App {
     /// The use cases over connections that are open already. `auth.signing_key` must be set.
     pub fn new(live: Live, db: Db, cache: Cache, bus: Bus) -> Result<Self> {
         let config = live.get();
-        let auth = &config.auth;
-        let key = auth.signing_key.as_ref().ok_or_else(|| Error::invalid("auth.signing_key", "is required"))?;
-        let tokens = TokenSettings { issuer: auth.issuer.clone(), audience: auth.audience.clone() };
         Ok(Self {
             db,
-            tokens: Tokens::new(SigningKey::from_pem(key.expose())?, tokens)?,
+            tokens: Tokens::new(&config.auth)?,
             passwords: Passwords::new()?,
             refresh_tokens: RefreshTokens::new(cache.clone(), live.clone()),
             login_limits: identity::LoginLimits::new(&cache, live.clone()),

@@ -1,4 +1,4 @@
-//! The Ed25519 key that signs access tokens (RFC 8032, RFC 8037), and its public half as a JWKS (RFC 7517).
+//! The Ed25519 keys of access tokens (RFC 8032, RFC 8037): the one that signs, and public ones as a JWKS (RFC 7517).
 
 use std::fs;
 use std::io::Write;
@@ -7,16 +7,23 @@ use std::path::Path;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
-use ed25519_dalek::pkcs8::{DecodePrivateKey, EncodePrivateKey, EncodePublicKey};
+use ed25519_dalek::pkcs8::{DecodePrivateKey, DecodePublicKey, EncodePrivateKey, EncodePublicKey};
 use jsonwebtoken::{DecodingKey, EncodingKey};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::domain::{Error, Redacted, Result};
 
-/// A private Ed25519 key with its id (the RFC 7638 thumbprint of the public key).
+/// A private Ed25519 key.
 pub struct SigningKey {
     key: ed25519_dalek::SigningKey,
+    public: VerifyingKey,
+}
+
+/// A public Ed25519 key with its id (its RFC 7638 thumbprint).
+#[derive(Clone)]
+pub struct VerifyingKey {
+    key: ed25519_dalek::VerifyingKey,
     id: String,
 }
 
@@ -71,15 +78,12 @@ impl SigningKey {
     }
 
     fn from_key(key: ed25519_dalek::SigningKey) -> Self {
-        let mut key = Self { key, id: String::new() };
-        // RFC 7638: the required members in lexical order, without spaces.
-        let thumbprint = format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{}"}}"#, key.x());
-        key.id = URL_SAFE_NO_PAD.encode(Sha256::digest(thumbprint.as_bytes()));
-        key
+        Self { public: VerifyingKey::from_key(key.verifying_key()), key }
     }
 
-    fn x(&self) -> String {
-        URL_SAFE_NO_PAD.encode(self.key.verifying_key().as_bytes())
+    /// The public half.
+    pub fn public(&self) -> &VerifyingKey {
+        &self.public
     }
 
     /// The private key as PKCS#8 PEM, as the setting `auth.signing_key` takes it.
@@ -90,7 +94,7 @@ impl SigningKey {
 
     /// The key id, as tokens carry it in `kid`.
     pub fn id(&self) -> &str {
-        &self.id
+        self.public.id()
     }
 
     /// The public key as PEM (SubjectPublicKeyInfo), as Hasura's `HASURA_GRAPHQL_JWT_SECRET` takes it.
@@ -103,16 +107,55 @@ impl SigningKey {
 
     /// The public key as a JSON Web Key (RFC 8037).
     pub fn jwk(&self) -> Value {
-        json!({ "kty": "OKP", "crv": "Ed25519", "x": self.x(), "kid": self.id, "use": "sig", "alg": "EdDSA" })
+        self.public.jwk()
     }
 
     pub(super) fn encoding_key(&self) -> Result<EncodingKey> {
         let der = self.key.to_pkcs8_der().map_err(|error| Error::internal("encoding the signing key", error))?;
         Ok(EncodingKey::from_ed_der(der.as_bytes()))
     }
+}
+
+impl VerifyingKey {
+    /// Reads a PEM: of the public key (SubjectPublicKeyInfo), or of the private key in PKCS#8.
+    ///
+    /// # Errors
+    /// `invalid-input` that names `field` as what the PEM was given by.
+    pub fn from_pem(pem: &str, field: &str) -> Result<Self> {
+        let pem = pem.trim();
+        let private = || ed25519_dalek::SigningKey::from_pkcs8_pem(pem).map(|key| key.verifying_key());
+        let key = ed25519_dalek::VerifyingKey::from_public_key_pem(pem).or_else(|_| private()).map_err(|_| {
+            let wanted = "must be one Ed25519 key in PEM form: the private key in PKCS#8, or its public half \
+                          (openssl pkey -pubout)";
+            Error::invalid(field, wanted)
+        })?;
+        Ok(Self::from_key(key))
+    }
+
+    fn from_key(key: ed25519_dalek::VerifyingKey) -> Self {
+        let mut key = Self { key, id: String::new() };
+        // RFC 7638: the required members in lexical order, without spaces.
+        let thumbprint = format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{}"}}"#, key.x());
+        key.id = URL_SAFE_NO_PAD.encode(Sha256::digest(thumbprint.as_bytes()));
+        key
+    }
+
+    fn x(&self) -> String {
+        URL_SAFE_NO_PAD.encode(self.key.as_bytes())
+    }
+
+    /// The key id, as tokens carry it in `kid`.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The key as a JSON Web Key (RFC 8037).
+    pub fn jwk(&self) -> Value {
+        json!({ "kty": "OKP", "crv": "Ed25519", "x": self.x(), "kid": self.id, "use": "sig", "alg": "EdDSA" })
+    }
 
     pub(super) fn decoding_key(&self) -> DecodingKey {
-        DecodingKey::from_ed_der(self.key.verifying_key().as_bytes())
+        DecodingKey::from_ed_der(self.key.as_bytes())
     }
 }
 
@@ -141,6 +184,20 @@ mod tests {
         let key = SigningKey::from_key(ed25519_dalek::SigningKey::from_bytes(&seed.try_into().unwrap()));
         assert_eq!(key.jwk()["x"], "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo");
         assert_eq!(key.id(), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
+    }
+
+    #[test]
+    fn a_public_key_is_read_from_either_half_and_anything_else_is_refused_by_its_setting() {
+        let key = SigningKey::generate();
+        let (private, public) = (key.pem().unwrap().expose().clone(), key.public_pem().unwrap());
+        for pem in [&private, &public] {
+            assert_eq!(VerifyingKey::from_pem(pem, "here").unwrap().jwk(), key.jwk());
+        }
+        let damaged = public.replacen("MCow", "MCox", 1);
+        for wrong in ["", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----", &damaged, &public[..60]] {
+            let error = VerifyingKey::from_pem(wrong, "here").err().unwrap();
+            assert_eq!(error.field(), Some("here"), "{wrong}");
+        }
     }
 
     #[test]

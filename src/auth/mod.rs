@@ -6,8 +6,8 @@ mod refresh;
 mod secret;
 mod token;
 
-pub use keys::SigningKey;
+pub use keys::{SigningKey, VerifyingKey};
 pub use password::{Passwords, check_password};
 pub use refresh::{RefreshTokens, Shown};
 pub use secret::same_secret;
-pub use token::{AccessToken, Claims, TeamClaim, TokenSettings, Tokens};
+pub use token::{AccessToken, Claims, TeamClaim, Tokens};

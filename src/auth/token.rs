@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::SigningKey;
+use super::{SigningKey, VerifyingKey};
+use crate::config;
 use crate::domain::{Actor, Code, Error, Redacted, Result};
 
 /// A longer token is not ours: with a hundred teams one has about 10 kB.
@@ -16,21 +17,6 @@ const MAX_LENGTH: usize = 64 * 1024;
 
 /// Clocks of two replicas may differ by this many seconds.
 const LEEWAY_SECONDS: u64 = 5;
-
-/// What is the same in every token.
-#[derive(Debug, Clone)]
-pub struct TokenSettings {
-    /// `iss`.
-    pub issuer: String,
-    /// `aud`.
-    pub audience: String,
-}
-
-impl Default for TokenSettings {
-    fn default() -> Self {
-        Self { issuer: "northstack".into(), audience: "northstack".into() }
-    }
-}
 
 /// A membership, as tokens carry it for clients to show; rights are read from the database.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,25 +88,49 @@ pub struct AccessToken {
     pub expires_in: u64,
 }
 
-/// Issues and verifies access tokens. Verification takes one algorithm and one key, whatever a token's header asks for.
+/// Issues and verifies access tokens. Verification takes one algorithm and, by the key id of a token, one of the keys
+/// that the configuration names, whatever else a token's header asks for.
 pub struct Tokens {
-    settings: TokenSettings,
-    key: SigningKey,
+    issuer: String,
+    audience: String,
+    signing: SigningKey,
     encoding: EncodingKey,
-    decoding: DecodingKey,
+    /// The signing key's public half first.
+    keys: Vec<(VerifyingKey, DecodingKey)>,
     validation: Validation,
 }
 
 impl Tokens {
-    /// Tokens signed with `key`.
-    pub fn new(key: SigningKey, settings: TokenSettings) -> Result<Self> {
+    /// Tokens as the configuration says. `auth.signing_key` must be set.
+    ///
+    /// # Errors
+    /// `invalid-input` with the setting that holds no key, or the same key as another.
+    pub fn new(auth: &config::Auth) -> Result<Self> {
+        let signing = auth.signing_key.as_ref().ok_or_else(|| Error::invalid("auth.signing_key", "is required"))?;
+        let signing = SigningKey::from_pem(signing.expose())?;
+        let mut keys = vec![(signing.public().clone(), "auth.signing_key".to_owned())];
+        for (index, pem) in auth.previous_signing_keys.iter().enumerate() {
+            let field = format!("auth.previous_signing_keys[{index}]");
+            let key = VerifyingKey::from_pem(pem.expose(), &field)?;
+            if let Some((_, same)) = keys.iter().find(|(known, _)| known.id() == key.id()) {
+                return Err(Error::invalid(field, format!("is the same key as {same}")));
+            }
+            keys.push((key, field));
+        }
         let mut validation = Validation::new(Algorithm::EdDSA);
         validation.leeway = LEEWAY_SECONDS;
         validation.validate_nbf = true;
-        validation.set_issuer(&[&settings.issuer]);
-        validation.set_audience(&[&settings.audience]);
+        validation.set_issuer(&[&auth.issuer]);
+        validation.set_audience(&[&auth.audience]);
         validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
-        Ok(Self { encoding: key.encoding_key()?, decoding: key.decoding_key(), settings, key, validation })
+        Ok(Self {
+            issuer: auth.issuer.clone(),
+            audience: auth.audience.clone(),
+            encoding: signing.encoding_key()?,
+            signing,
+            keys: keys.into_iter().map(|(key, _)| (key.clone(), key.decoding_key())).collect(),
+            validation,
+        })
     }
 
     /// A token for the user, good from now on for `lifetime`. A platform administrator may take the role `admin` as well.
@@ -140,8 +150,8 @@ impl Tokens {
             roles.push("admin".to_owned());
         }
         let claims = Claims {
-            iss: self.settings.issuer.clone(),
-            aud: self.settings.audience.clone(),
+            iss: self.issuer.clone(),
+            aud: self.audience.clone(),
             sub: user_id,
             iat: now,
             exp: now.saturating_add(expires_in),
@@ -152,7 +162,7 @@ impl Tokens {
             roles,
             teams,
         };
-        let header = Header { kid: Some(self.key.id().to_owned()), ..Header::new(Algorithm::EdDSA) };
+        let header = Header { kid: Some(self.signing.id().to_owned()), ..Header::new(Algorithm::EdDSA) };
         let token = jsonwebtoken::encode(&header, &claims, &self.encoding)
             .map_err(|error| Error::internal("signing an access token", error))?;
         Ok(AccessToken { token: Redacted::new(token), expires_in })
@@ -173,10 +183,9 @@ impl Tokens {
             || header.crit.is_some()
             || header.enc.is_some()
             || header.zip.is_some();
-        if foreign || header.kid.as_deref() != Some(self.key.id()) {
-            return Err(refuse());
-        }
-        let claims = jsonwebtoken::decode::<Claims>(token, &self.decoding, &self.validation)
+        let named = header.kid.as_deref().and_then(|id| self.keys.iter().find(|(key, _)| key.id() == id));
+        let Some((_, key)) = named.filter(|_| !foreign) else { return Err(refuse()) };
+        let claims = jsonwebtoken::decode::<Claims>(token, key, &self.validation)
             .map_err(|error| refuse().caused_by(error))?
             .claims;
         if claims.sub == claims.user_id && claims.hasura.user_id == claims.user_id { Ok(claims) } else { Err(refuse()) }
@@ -184,17 +193,73 @@ impl Tokens {
 
     /// The public keys that verify the tokens (RFC 7517), for `/.well-known/jwks.json`.
     pub fn jwks(&self) -> Value {
-        json!({ "keys": [self.key.jwk()] })
+        json!({ "keys": self.keys.iter().map(|(key, _)| key.jwk()).collect::<Vec<_>>() })
     }
 
-    /// The value for Hasura's `HASURA_GRAPHQL_JWT_SECRET` (and the embedded engine's) that accepts these tokens.
-    pub fn hasura_jwt_secret(&self) -> Result<Value> {
-        Ok(json!({
-            "type": "Ed25519",
-            "key": self.key.public_pem()?,
-            "issuer": self.settings.issuer,
-            "audience": self.settings.audience,
+    /// What lets the embedded engine accept these tokens, in the form of `HASURA_GRAPHQL_JWT_SECRET`. A Hasura is given
+    /// the address of the JWKS.
+    pub fn engine_jwt_secret(&self) -> Value {
+        json!({
+            "jwks": self.jwks(),
+            "issuer": self.issuer,
+            "audience": self.audience,
             "allowed_skew": LEEWAY_SECONDS,
-        }))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(signing: &SigningKey, previous: &[Redacted]) -> config::Auth {
+        let signing_key = Some(signing.pem().unwrap());
+        config::Auth { signing_key, previous_signing_keys: previous.to_vec(), ..config::Auth::default() }
+    }
+
+    fn issue(tokens: &Tokens) -> Redacted {
+        tokens.issue(Uuid::new_v4(), "ada@example.com", false, Vec::new(), Duration::from_secs(60)).unwrap().token
+    }
+
+    #[test]
+    fn tokens_of_the_keys_before_and_after_are_taken_and_those_of_others_are_not() {
+        let (old, new) = (SigningKey::generate(), SigningKey::generate());
+        let public = |key: &SigningKey| Redacted::new(key.public_pem().unwrap());
+        let alone = Tokens::new(&settings(&old, &[])).unwrap();
+        let prepared = Tokens::new(&settings(&old, &[public(&new)])).unwrap();
+        let changed = Tokens::new(&settings(&new, &[old.pem().unwrap()])).unwrap();
+        let after = Tokens::new(&settings(&new, &[])).unwrap();
+        let (of_old, of_new) = (issue(&prepared), issue(&changed));
+        for (tokens, old_counts, new_counts) in
+            [(&alone, true, false), (&prepared, true, true), (&changed, true, true), (&after, false, true)]
+        {
+            assert_eq!(tokens.verify(of_old.expose()).is_ok(), old_counts);
+            assert_eq!(tokens.verify(of_new.expose()).is_ok(), new_counts);
+            assert_eq!(
+                tokens.jwks()["keys"].as_array().unwrap().len(),
+                usize::from(old_counts) + usize::from(new_counts)
+            );
+        }
+        assert_eq!(changed.jwks()["keys"][0], new.jwk(), "the one that signs comes first");
+        assert_eq!(after.verify(of_old.expose()).unwrap_err().code(), Code::InvalidToken);
+    }
+
+    #[test]
+    fn a_key_twice_and_what_is_no_key_are_refused_by_their_place() {
+        let (one, two) = (SigningKey::generate(), SigningKey::generate());
+        let pem = |key: &SigningKey| key.pem().unwrap();
+        for (previous, place, words) in [
+            (vec![pem(&one)], 0, "is the same key as auth.signing_key"),
+            (
+                vec![pem(&two), two.public_pem().unwrap().as_str().into()],
+                1,
+                "is the same key as auth.previous_signing_keys[0]",
+            ),
+            (vec![pem(&two), "swordfish".into()], 1, "must be one Ed25519 key in PEM form"),
+        ] {
+            let error = Tokens::new(&settings(&one, &previous)).err().unwrap();
+            assert_eq!(error.field().unwrap(), format!("auth.previous_signing_keys[{place}]"));
+            assert!(error.message().starts_with(words) && !error.message().contains("swordfish"), "{error}");
+        }
     }
 }

@@ -75,7 +75,9 @@ fn options(config: &Config, app: &App, queries: &Db) -> Result<EngineOptions> {
         ("NORTHSTACK_ACTIONS__SECRET".to_owned(), secret.expose().clone()),
     ]);
     options.admin_secret = config.hasura.admin_secret.as_ref().map(|secret| secret.expose().clone().into());
-    options.jwt_secret = Some(app.tokens.hasura_jwt_secret()?);
+    let previous = config.hasura.previous_admin_secret.as_ref();
+    options.previous_admin_secret = previous.map(|secret| secret.expose().clone().into());
+    options.jwt_secret = Some(app.tokens.engine_jwt_secret());
     tune(&mut options, &config.engine);
     Ok(options)
 }

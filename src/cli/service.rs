@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures::StreamExt;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -53,6 +53,8 @@ pub struct Service {
     stop: CancellationToken,
     tasks: JoinSet<Result<()>>,
     engine: Option<GraphqlEngine>,
+    /// Listened for from the moment that something answers requests.
+    signals: Option<Signals>,
     faults: Faults,
     team_concurrency: Arc<AtomicUsize>,
     /// Follows the configuration file for as long as it lives.
@@ -95,6 +97,7 @@ impl Service {
             stop: CancellationToken::new(),
             tasks: JoinSet::new(),
             engine: None,
+            signals: None,
             faults,
             team_concurrency,
             _reloader: reloader,
@@ -131,8 +134,12 @@ impl Service {
 
     /// Runs until SIGINT or SIGTERM, or until a part fails; then lets open requests and steps come to an end.
     pub async fn run(mut self) -> Result<()> {
+        let mut signals = match self.signals.take() {
+            Some(signals) => signals,
+            None => Signals::listen()?,
+        };
         let outcome = tokio::select! {
-            signal = signalled() => signal,
+            () = signals.next() => Ok(()),
             Some(ended) = self.tasks.join_next() => flatten(ended),
         };
         self.stop.cancel();
@@ -249,6 +256,8 @@ impl Service {
         if server.portal_port != 0 {
             listeners.push((server.portal_port, http::portal(state)));
         }
+        // Who is told to end while this is still starting answers what it was asked, and ends then.
+        self.signals = Some(Signals::listen()?);
         for (port, router) in listeners {
             let address = SocketAddr::new(server.host, port);
             let listener = TcpListener::bind(address).await.map_err(|error| {
@@ -263,16 +272,25 @@ impl Service {
     }
 }
 
-/// Resolves at SIGINT or SIGTERM.
-async fn signalled() -> Result<()> {
-    let failed = |error| Error::internal("listening for signals", error);
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
+/// SIGINT and SIGTERM.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self> {
+        let to = |kind| signal(kind).map_err(|error| Error::internal("listening for signals", error));
+        Ok(Self { interrupt: to(SignalKind::interrupt())?, terminate: to(SignalKind::terminate())? })
     }
-    Ok(())
+
+    /// Resolves when one has come.
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
 }
 
 fn flatten(ended: Result<Result<()>, tokio::task::JoinError>) -> Result<()> {

@@ -13,10 +13,14 @@ pub struct Actions {
     /// Secret that the engine sends in `x-northstack-action-secret`.
     #[schemars(extend("x-required" = true))]
     pub secret: Option<Redacted>,
+    /// Another secret that is taken from the engine while the secret is changed: the one before `actions.secret`, or the
+    /// one that is to come after it. The embedded engine sends `actions.secret`.
+    pub previous_secret: Option<Redacted>,
 }
 
 impl Actions {
     pub(super) fn check(&self, problems: &mut Problems) {
         problems.secret("actions.secret", self.secret.as_ref(), 16);
+        problems.previous_secret("actions", "secret", self.secret.as_ref(), self.previous_secret.as_ref());
     }
 }

@@ -122,6 +122,8 @@ fn field(section: &str, name: &str, schema: &Value) -> Field {
         })
     };
     let flag = |key: &str| views.iter().any(|view| view.get(key).and_then(Value::as_bool).unwrap_or_default());
+    let items = schema.get("items");
+    let of_items = |key: &str| items.and_then(|items| items.get(key)?.as_bool()).unwrap_or_default();
     let nested = views.iter().filter_map(|view| view.get("oneOf")?.as_array()).flatten();
     let mut choices: Vec<String> = Vec::new();
     for view in views.iter().copied().chain(nested) {
@@ -152,7 +154,7 @@ fn field(section: &str, name: &str, schema: &Value) -> Field {
         kind,
         choices,
         default: schema.get("default").cloned().unwrap_or_default(),
-        secret: flag("writeOnly"),
+        secret: flag("writeOnly") || of_items("writeOnly"),
         required: flag("x-required"),
         live: flag("x-live"),
     }
@@ -183,6 +185,8 @@ mod tests {
         assert_eq!(find("database.hosts").kind, Kind::List);
         assert_eq!(find("nats.redelivery_pauses").default, serde_json::json!(["1s", "5s", "30s"]));
         assert!(find("database.password").secret);
+        let several = find("auth.previous_signing_keys");
+        assert!(several.secret && several.kind == Kind::List);
         assert!(find("auth.signing_key").required && find("auth.signing_key").secret);
         assert_eq!(find("hasura.mode").choices, ["embedded", "external"]);
         assert_eq!(find("database.ssl_mode").choices, ["disable", "prefer", "require", "verify-ca", "verify-full"]);
@@ -192,7 +196,8 @@ mod tests {
     #[test]
     fn no_secret_has_a_default() {
         for field in fields().iter().filter(|field| field.secret) {
-            assert!(field.default.is_null(), "{} has a default", field.path());
+            let none = field.default.is_null() || field.default == serde_json::json!([]);
+            assert!(none, "{} has a default", field.path());
         }
         for word in ["password", "secret", "token", "_key"] {
             for field in fields().iter().filter(|field| field.name.ends_with(word) && field.kind == Kind::Text) {

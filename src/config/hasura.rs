@@ -30,6 +30,9 @@ pub struct Hasura {
     /// Secret that grants the role `admin`.
     #[schemars(extend("x-required" = true))]
     pub admin_secret: Option<Redacted>,
+    /// Another secret that grants the role `admin` (mode `embedded`) while the secret is changed: the one before
+    /// `hasura.admin_secret`, or the one that is to come after it.
+    pub previous_admin_secret: Option<Redacted>,
     /// Directory of the metadata, as the Hasura CLI exports it.
     pub metadata_dir: PathBuf,
     /// Address under which the engine reaches this service; metadata reads it as `NORTHSTACK_SERVICE_URL`.
@@ -44,6 +47,7 @@ impl Default for Hasura {
             mode: HasuraMode::Embedded,
             endpoint: own.clone(),
             admin_secret: None,
+            previous_admin_secret: None,
             metadata_dir: PathBuf::from("hasura/metadata"),
             service_url: own,
         }
@@ -55,5 +59,7 @@ impl Hasura {
         problems.http_url("hasura.endpoint", &self.endpoint);
         problems.http_url("hasura.service_url", &self.service_url);
         problems.secret("hasura.admin_secret", self.admin_secret.as_ref(), 16);
+        let (secret, previous) = (self.admin_secret.as_ref(), self.previous_admin_secret.as_ref());
+        problems.previous_secret("hasura", "admin_secret", secret, previous);
     }
 }

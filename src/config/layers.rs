@@ -131,7 +131,9 @@ impl Loader {
             }
         }
         for problem in &mut problems.0 {
-            problem.origin = problem.origin.take().or_else(|| origins.get(&problem.field).cloned());
+            // Of a list's item the list is what was set.
+            let setting = problem.field.split('[').next().unwrap_or_default();
+            problem.origin = problem.origin.take().or_else(|| origins.get(setting).cloned());
         }
         if problems.0.is_empty() { Ok(Loaded { config, origins, given }) } else { Err(problems) }
     }
@@ -238,7 +240,9 @@ fn parse(field: &Field, text: &str) -> Result<Value, Problem> {
 fn problem(error: figment::Error) -> Problem {
     use figment::error::Kind as Wrong;
     let mut path = error.path.join(".");
-    let secret = fields().iter().any(|field| field.secret && field.path() == path);
+    // The setting itself, or one of its items (`section.name.0`).
+    let within = |of: &str| path.strip_prefix(of).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+    let secret = fields().iter().any(|field| field.secret && within(&field.path()));
     let message = match &error.kind {
         Wrong::UnknownField(name, _) => {
             if !path.ends_with(name.as_str()) {

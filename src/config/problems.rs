@@ -75,6 +75,21 @@ impl Problems {
         }
     }
 
+    /// Requires of the secret that is taken beside `section.name` what is required of that, and that it is another.
+    pub(super) fn previous_secret(
+        &mut self,
+        section: &str,
+        name: &str,
+        secret: Option<&Redacted>,
+        previous: Option<&Redacted>,
+    ) {
+        let field = format!("{section}.previous_{name}");
+        self.secret(&field, previous, 16);
+        if previous.is_some() && previous == secret {
+            self.add(&field, format!("must be another than {section}.{name}"));
+        }
+    }
+
     /// Requires a value that another setting makes necessary.
     pub(super) fn needed<T>(&mut self, field: &str, value: Option<&T>, because: &str) {
         if value.is_none() {

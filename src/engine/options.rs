@@ -28,7 +28,9 @@ pub struct EngineOptions {
     pub env: HashMap<String, String>,
     /// The admin secret; without one every request is the admin's.
     pub admin_secret: Option<SecretString>,
-    /// `HASURA_GRAPHQL_JWT_SECRET` as Hasura takes it.
+    /// Another admin secret that is taken too, so that the secret can be changed while it is in use.
+    pub previous_admin_secret: Option<SecretString>,
+    /// `HASURA_GRAPHQL_JWT_SECRET` as Hasura takes it; `jwks`, a JWK set, may stand in place of `key` or `jwk_url`.
     pub jwt_secret: Option<Value>,
     /// The role of requests without credentials.
     pub unauthorized_role: Option<String>,
@@ -65,6 +67,7 @@ impl EngineOptions {
             keep_metadata: false,
             env: HashMap::new(),
             admin_secret: None,
+            previous_admin_secret: None,
             jwt_secret: None,
             unauthorized_role: None,
             stringify_numeric_types: false,

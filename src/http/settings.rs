@@ -6,8 +6,8 @@ use crate::domain::Redacted;
 /// Limits, secrets and origins of the HTTP faces.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The secret that Hasura (or the embedded engine) shows in `x-northstack-action-secret`.
-    pub action_secret: Redacted,
+    /// The secrets that Hasura (or the embedded engine) may show in `x-northstack-action-secret`.
+    pub action_secrets: Vec<Redacted>,
     /// The largest request body, in bytes.
     pub body_limit: usize,
     /// Whether the service is reached over HTTPS: cookies are then `Secure` and HSTS is sent.
@@ -23,7 +23,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            action_secret: Redacted::default(),
+            action_secrets: Vec::new(),
             body_limit: 10 * 1024 * 1024,
             secure: false,
             trusted_proxies: 0,
@@ -37,7 +37,11 @@ impl From<&Live> for Settings {
     fn from(live: &Live) -> Self {
         let config = live.get();
         Self {
-            action_secret: config.actions.secret.clone().unwrap_or_default(),
+            action_secrets: [&config.actions.secret, &config.actions.previous_secret]
+                .into_iter()
+                .flatten()
+                .cloned()
+                .collect(),
             body_limit: config.server.body_limit,
             secure: config.auth.cookie_secure,
             trusted_proxies: usize::from(config.server.trust_forwarded_for),

@@ -1,4 +1,4 @@
-//! Keys that verify tokens: one fixed key, or a JWK set that is fetched and kept fresh.
+//! Keys that verify tokens: fixed ones, or a JWK set that is fetched and kept fresh.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -64,65 +64,40 @@ impl VerificationKey {
     }
 }
 
-/// How a key set stands, for status pages.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct JwksStatus {
-    /// How many usable keys there are.
-    pub keys: usize,
-    /// What the last fetch failed with, if it failed.
-    pub last_error: Option<String>,
-}
-
-/// A JWK set behind an address.
-pub struct JwkUrl {
-    url: url::Url,
-    http: reqwest::Client,
-    keys: ArcSwap<Vec<VerificationKey>>,
-    fetching: Mutex<Fetching>,
-}
-
+/// Keys, of which a token's key id chooses.
 #[derive(Default)]
-struct Fetching {
-    last_try: Option<Instant>,
-    last_error: Option<String>,
-}
+pub(super) struct KeySet(Vec<VerificationKey>);
 
-/// The members of a set are read one by one, so that one unknown kind of key does not hide the others.
-#[derive(Deserialize)]
-struct RawSet {
-    keys: Vec<serde_json::Value>,
-}
-
-impl JwkUrl {
-    pub(super) fn new(url: url::Url, http: reqwest::Client) -> Self {
-        Self { url, http, keys: ArcSwap::from_pointee(Vec::new()), fetching: Mutex::default() }
+impl KeySet {
+    /// One key.
+    pub fn of(key: VerificationKey) -> Self {
+        Self(vec![key])
     }
 
-    /// How the set stands.
-    pub async fn status(&self) -> JwksStatus {
-        JwksStatus { keys: self.keys.load().len(), last_error: self.fetching.lock().await.last_error.clone() }
+    /// The keys of a JWK set that somebody wrote down, each of which has to be one.
+    ///
+    /// # Errors
+    /// What is wrong, without the key.
+    pub fn stated(set: serde_json::Value) -> Result<Self, String> {
+        let set: RawSet = serde_json::from_value(set).map_err(|_| "must be a JWK set, an object with `keys`")?;
+        let keys = set.read().enumerate().map(|(place, key)| {
+            key.ok_or_else(|| {
+                format!("keys[{place}] is not a public key of RSA, P-256, P-384 or Ed25519 for signatures")
+            })
+        });
+        let keys: Vec<_> = keys.collect::<Result<_, _>>()?;
+        if keys.is_empty() { Err("must hold a key".to_owned()) } else { Ok(Self(keys)) }
     }
 
-    pub(super) async fn verifies(
-        &self,
-        token: &Parts<'_>,
-        algorithm: Algorithm,
-        kid: Option<&str>,
-    ) -> Result<bool, GraphqlError> {
-        if let Some(verdict) = self.try_known(token, algorithm, kid) {
-            return Ok(verdict);
-        }
-        // No key of that name: the issuer may have rotated its keys.
-        self.refetch_if_due().await;
-        if self.keys.load().is_empty() {
-            return Err(refuse(ErrorCode::InvalidJwt, "Could not verify JWT: the JWK set is not available"));
-        }
-        Ok(self.try_known(token, algorithm, kid).unwrap_or(false))
+    /// The keys of a set that was fetched, without those of kinds that are of no use here.
+    fn fetched(set: RawSet) -> Self {
+        Self(set.read().flatten().collect())
     }
 
-    /// The verdict of the keys that are known, or none when none of them goes by the token's key id.
-    fn try_known(&self, token: &Parts<'_>, algorithm: Algorithm, kid: Option<&str>) -> Option<bool> {
-        let keys = self.keys.load();
+    /// Whether the token is signed by the key that it names, or none when no key goes by that name. A token without a
+    /// name may be any key's, and a key without a name any token's.
+    pub fn verdict(&self, token: &Parts<'_>, algorithm: Algorithm, kid: Option<&str>) -> Option<bool> {
+        let Self(keys) = self;
         if keys.is_empty() {
             return None;
         }
@@ -138,10 +113,74 @@ impl JwkUrl {
         };
         Some(named.iter().any(|key| key.verifies(token, algorithm)))
     }
+}
+
+/// How a key set stands, for status pages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JwksStatus {
+    /// How many usable keys there are.
+    pub keys: usize,
+    /// What the last fetch failed with, if it failed.
+    pub last_error: Option<String>,
+}
+
+/// A JWK set behind an address.
+pub struct JwkUrl {
+    url: url::Url,
+    http: reqwest::Client,
+    keys: ArcSwap<KeySet>,
+    fetching: Mutex<Fetching>,
+}
+
+#[derive(Default)]
+struct Fetching {
+    last_try: Option<Instant>,
+    last_error: Option<String>,
+}
+
+/// The members of a set are read one by one, so that one unknown kind of key does not hide the others.
+#[derive(Deserialize)]
+struct RawSet {
+    keys: Vec<serde_json::Value>,
+}
+
+impl RawSet {
+    fn read(self) -> impl Iterator<Item = Option<VerificationKey>> {
+        let keys = self.keys.into_iter().map(|key| serde_json::from_value::<Jwk>(key).ok());
+        keys.map(|jwk| VerificationKey::from_jwk(&jwk?))
+    }
+}
+
+impl JwkUrl {
+    pub(super) fn new(url: url::Url, http: reqwest::Client) -> Self {
+        Self { url, http, keys: ArcSwap::from_pointee(KeySet::default()), fetching: Mutex::default() }
+    }
+
+    /// How the set stands.
+    pub async fn status(&self) -> JwksStatus {
+        JwksStatus { keys: self.keys.load().0.len(), last_error: self.fetching.lock().await.last_error.clone() }
+    }
+
+    pub(super) async fn verifies(
+        &self,
+        token: &Parts<'_>,
+        algorithm: Algorithm,
+        kid: Option<&str>,
+    ) -> Result<bool, GraphqlError> {
+        if let Some(verdict) = self.keys.load().verdict(token, algorithm, kid) {
+            return Ok(verdict);
+        }
+        // No key of that name: the issuer may have rotated its keys.
+        self.refetch_if_due().await;
+        if self.keys.load().0.is_empty() {
+            return Err(refuse(ErrorCode::InvalidJwt, "Could not verify JWT: the JWK set is not available"));
+        }
+        Ok(self.keys.load().verdict(token, algorithm, kid).unwrap_or(false))
+    }
 
     async fn refetch_if_due(&self) {
         let mut fetching = self.fetching.lock().await;
-        let pause = if self.keys.load().is_empty() { Duration::from_secs(1) } else { SOONEST_REFETCH };
+        let pause = if self.keys.load().0.is_empty() { Duration::from_secs(1) } else { SOONEST_REFETCH };
         if fetching.last_try.is_some_and(|at| at.elapsed() < pause) {
             return;
         }
@@ -164,7 +203,7 @@ impl JwkUrl {
         }
     }
 
-    async fn fetch(&self) -> Result<(Vec<VerificationKey>, Option<Duration>), String> {
+    async fn fetch(&self) -> Result<(KeySet, Option<Duration>), String> {
         let text = |error: reqwest::Error| error.without_url().to_string();
         let response = self
             .http
@@ -180,13 +219,8 @@ impl JwkUrl {
             return Err(format!("the JWK set is larger than {LARGEST_SET} bytes"));
         }
         let set: RawSet = serde_json::from_slice(&body).map_err(|_| "the answer is not a JWK set".to_owned())?;
-        let keys: Vec<_> = set
-            .keys
-            .into_iter()
-            .filter_map(|key| serde_json::from_value::<Jwk>(key).ok())
-            .filter_map(|jwk| VerificationKey::from_jwk(&jwk))
-            .collect();
-        if keys.is_empty() {
+        let keys = KeySet::fetched(set);
+        if keys.0.is_empty() {
             return Err("the JWK set holds no key that verifies signatures".to_owned());
         }
         Ok((keys, lifetime))

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::claims::{ClaimsRules, Location, Pick};
-use super::jwks::{JwkUrl, VerificationKey};
+use super::jwks::{JwkUrl, KeySet, VerificationKey};
 use super::path::JsonPath;
 use super::{ErrorCode, GraphqlError, Identity, refuse};
 
@@ -24,11 +24,14 @@ const LONGEST_TOKEN: usize = 64 * 1024;
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct JwtConfig {
-    /// Algorithm of `key`; not needed with `jwk_url`.
+    /// Algorithm of `key`; not needed with `jwks` and `jwk_url`.
     #[serde(rename = "type")]
     pub kind: Option<String>,
     /// Secret, or public key as PEM.
     pub key: Option<String>,
+    /// A JWK set, so that several keys can be stated where there is no address to fetch them from. Hasura has no such
+    /// member.
+    pub jwks: Option<Value>,
     /// Where a JWK set is fetched from and kept fresh.
     pub jwk_url: Option<String>,
     /// Top-level claim that holds Hasura's claims.
@@ -113,7 +116,7 @@ pub struct JwtVerifier {
 }
 
 enum Keys {
-    Fixed(VerificationKey),
+    Fixed(KeySet),
     Url(JwkUrl),
 }
 
@@ -123,16 +126,19 @@ impl JwtVerifier {
     /// # Errors
     /// The field that is missing or malformed.
     pub fn new(config: JwtConfig, http: reqwest::Client) -> Result<Self, JwtConfigError> {
-        let keys = match (&config.key, &config.jwk_url) {
-            (Some(key), None) => Keys::Fixed(fixed_key(config.kind.as_deref(), key)?),
-            (None, Some(url)) => {
+        let keys = match (&config.key, &config.jwks, &config.jwk_url) {
+            (Some(key), None, None) => Keys::Fixed(KeySet::of(fixed_key(config.kind.as_deref(), key)?)),
+            (None, Some(set), None) => {
+                Keys::Fixed(KeySet::stated(set.clone()).map_err(|message| wrong("jwks", message))?)
+            }
+            (None, None, Some(url)) => {
                 let url = url::Url::parse(url)
                     .ok()
                     .filter(|url| matches!(url.scheme(), "http" | "https"))
                     .ok_or_else(|| wrong("jwk_url", "must be an http or https URL"))?;
                 Keys::Url(JwkUrl::new(url, http))
             }
-            _ => return Err(wrong("key", "exactly one of key and jwk_url must be given")),
+            _ => return Err(wrong("key", "exactly one of key, jwks and jwk_url must be given")),
         };
         if config.allowed_skew < 0 {
             return Err(wrong("allowed_skew", "must not be negative"));
@@ -220,7 +226,7 @@ impl JwtVerifier {
         let algorithm = Algorithm::from_str(name).map_err(|_| invalid())?;
         let kid = header.get("kid").and_then(Value::as_str);
         let verified = match &self.keys {
-            Keys::Fixed(key) => key.verifies(&parts, algorithm),
+            Keys::Fixed(keys) => keys.verdict(&parts, algorithm, kid).unwrap_or(false),
             Keys::Url(url) => url.verifies(&parts, algorithm, kid).await?,
         };
         if !verified {

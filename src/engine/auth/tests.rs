@@ -210,6 +210,46 @@ async fn the_admin_secret_decides_before_any_token() {
 }
 
 #[tokio::test]
+async fn while_the_admin_secret_is_changed_both_are_the_admins() {
+    let auth = Authenticator::new(["old-secret", "new-secret"].map(str::to_owned), Vec::new(), None);
+    for right in ["old-secret", "new-secret"] {
+        let identity = auth.authenticate(&headers(&[("x-hasura-admin-secret", right)])).await.unwrap();
+        assert!(identity.by_admin_secret);
+    }
+    for wrong in ["", "old-secretnew-secret", "old-secre"] {
+        let given = headers(&[("x-hasura-admin-secret", wrong)]);
+        assert_eq!(refusal(&auth, &given).await.0, "access-denied", "{wrong}");
+    }
+}
+
+/// A token under a key id, signed by the Ed25519 key of a seed; and that key as a JWK under an id.
+fn signed_under(kid: Option<&str>, seed: u8) -> String {
+    use ed25519_dalek::pkcs8::EncodePrivateKey;
+    let key = ed25519_dalek::SigningKey::from_bytes(&[seed; 32]).to_pkcs8_der().unwrap();
+    let header = Header { kid: kid.map(str::to_owned), ..Header::new(Algorithm::EdDSA) };
+    jsonwebtoken::encode(&header, &claims(), &EncodingKey::from_ed_der(key.as_bytes())).unwrap()
+}
+
+fn jwk(kid: &str, seed: u8) -> Value {
+    use base64::Engine as _;
+    let key = ed25519_dalek::SigningKey::from_bytes(&[seed; 32]).verifying_key();
+    let x = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(key.as_bytes());
+    json!({"kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "use": "sig", "kid": kid, "x": x})
+}
+
+#[tokio::test]
+async fn a_stated_set_verifies_by_the_key_that_a_token_names() {
+    let auth = authenticator(json!({"jwks": {"keys": [jwk("old", 1), jwk("new", 2)]}}), None);
+    for right in [signed_under(Some("old"), 1), signed_under(Some("new"), 2), signed_under(None, 2)] {
+        assert!(auth.authenticate(&bearer(&right)).await.is_ok(), "{right}");
+    }
+    let invalid = ("invalid-jwt", "Could not verify JWT: JWSError JWSInvalidSignature".to_owned());
+    for wrong in [signed_under(Some("old"), 2), signed_under(Some("other"), 1), signed_under(None, 3)] {
+        assert_eq!(refusal(&auth, &bearer(&wrong)).await, invalid, "{wrong}");
+    }
+}
+
+#[tokio::test]
 async fn without_credentials_the_unauthorized_role_has_no_variables() {
     let claimed = headers(&[("x-hasura-role", "user"), ("x-hasura-user-id", "u1")]);
     let identity = authenticator(hs256(), Some("anonymous")).authenticate(&claimed).await.unwrap();
@@ -269,6 +309,16 @@ fn bad_configurations_name_the_field() {
     assert_eq!(refused(json!({"key": KEY})), Some("type"));
     assert_eq!(refused(json!({"type": "HS256"})), Some("key"));
     assert_eq!(refused(json!({"jwk_url": "file:///etc/passwd"})), Some("jwk_url"));
+    let good = jwk("one", 1);
+    for set in [
+        json!([good]),
+        json!({"keys": []}),
+        json!({"keys": [good, {"kty": "oct", "k": "AAAA"}]}),
+        json!({"keys": [{}]}),
+    ] {
+        assert_eq!(refused(json!({"jwks": set})), Some("jwks"));
+    }
+    assert_eq!(refused(json!({"jwks": {"keys": [good]}, "jwk_url": "https://example.com"})), Some("key"));
     assert_eq!(refused(json!({"type": "HS256", "key": KEY, "claims_format": "xml"})), Some("claims_format"));
     assert_eq!(refused(json!({"type": "HS256", "key": KEY, "claims_map": {"user": "x"}})), Some("claims_map"));
 }

@@ -51,8 +51,8 @@ impl Surface {
             }
             Some(one) => vec![verifier(one, &outbound)?],
         };
-        let secret =
-            options.admin_secret.as_ref().map(|secret| secrecy::ExposeSecret::expose_secret(secret).to_owned());
+        let secrets = [&options.admin_secret, &options.previous_admin_secret].into_iter().flatten();
+        let secrets = secrets.map(|secret| secrecy::ExposeSecret::expose_secret(secret).to_owned());
         let notifies = feed::database_notifies(backend.pool()).await?;
         let actions = Worker::new(backend.pool().clone(), outbound.clone());
         let schedules = schedule::Worker::new(backend.pool().clone(), outbound.clone(), options.schedules.clone());
@@ -62,7 +62,7 @@ impl Surface {
             holds: AtomicUsize::new(0),
             owed: AtomicBool::new(false),
             backend,
-            authenticator: Authenticator::new(secret, verifiers, options.unauthorized_role.clone()),
+            authenticator: Authenticator::new(secrets, verifiers, options.unauthorized_role.clone()),
             feed,
             notifies,
             deliverer: Mutex::new(None),

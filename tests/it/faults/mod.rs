@@ -7,3 +7,4 @@ mod deployments;
 mod drift;
 mod nats;
 mod poison;
+mod rotation;

@@ -108,11 +108,12 @@ async fn no_other_algorithm_or_key_is_believed() {
     }
     // The public key, in each of its forms, as the secret of an HMAC.
     let jwk = forge.service.get("/.well-known/jwks.json", &[]).await.json()["keys"][0].clone();
-    let secret = forge.service.app.tokens.hasura_jwt_secret().unwrap();
+    let pem = forge.service.config.auth.signing_key.clone().unwrap();
+    let pem = northstack::auth::SigningKey::from_pem(pem.expose()).unwrap().public_pem().unwrap();
     for public in [
         forge.key.verifying_key().as_bytes().to_vec(),
         jwk["x"].as_str().unwrap().as_bytes().to_vec(),
-        secret["key"].as_str().unwrap().as_bytes().to_vec(),
+        pem.into_bytes(),
     ] {
         let header = Header { kid: forge.header["kid"].as_str().map(str::to_owned), ..Header::new(Algorithm::HS256) };
         let token = jsonwebtoken::encode(&header, &forge.claims, &EncodingKey::from_secret(&public)).unwrap();

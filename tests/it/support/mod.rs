@@ -1,11 +1,13 @@
 //! What every test may ask for: a private PostgreSQL, Redis and NATS shared by the whole run, and a database of its own.
 
+mod fleet;
 pub mod matrix;
 mod servers;
 mod service;
 mod shared;
 mod simulated;
 
+pub use fleet::Fleet;
 pub use servers::{database, empty_database, servers};
 pub use service::{ACTION_SECRET, Answer, Service, request};
 pub use shared::shared_directory;

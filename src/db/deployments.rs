@@ -49,7 +49,9 @@ pub struct Insert<'a> {
 /// The number of an application's next revision. Call it while the application's row is locked.
 pub async fn next_revision(db: &mut PgConnection, application: Uuid) -> Result<i32> {
     sqlx::query_scalar!(
-        "select coalesce(max(revision), 0) + 1 as \"next!\" from deployments where application_id = $1",
+        "select greatest(coalesce(max(d.revision), 0) + 1, a.least_revision) as \"next!\"
+         from applications a left join deployments d on d.application_id = a.id
+         where a.id = $1 group by a.id",
         application
     )
     .fetch_one(db)

@@ -1,6 +1,7 @@
 //! `northstack admin`: what operators and tests need to know of this binary.
 
 mod operations;
+mod restored;
 mod secrets;
 
 use std::time::Duration;
@@ -34,6 +35,9 @@ pub enum AdminCommand {
     Failpoints,
     /// See and settle durable operations of any team, beside the API, on the database itself
     Operations(operations::Operations),
+    /// After the database was put back from a backup, and before anything works with it: take every lease away, so that
+    /// no worker of before can write, and leave out the numbers of revisions that may have been given since
+    Restored(restored::Restored),
     /// See which keys secrets are sealed with, and rotate them, on the database itself
     Secrets(secrets::Secrets),
 }
@@ -48,6 +52,7 @@ impl Admin {
                 Ok(Exit::Done)
             }
             AdminCommand::Operations(operations) => operations.run(context).await,
+            AdminCommand::Restored(restored) => restored.run(context).await,
             AdminCommand::Secrets(secrets) => secrets.run(context).await,
         }
     }

@@ -1,8 +1,6 @@
 //! Other hands in the cluster while a deployment is on its way (F10): it ends as if nobody had been there, or says what
 //! is in its way and goes on when that is gone. What is somebody else's is left alone.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use k8s_openapi::api::apps::v1::Deployment;
@@ -15,14 +13,13 @@ use northstack::app::previews::NewPreview;
 use northstack::config::Config;
 use northstack::vendors::kubernetes::Object;
 use northstack::workflow::Faults;
-use northstack::workflow::faults::{Injected, Moment};
 use northstack::workflow::flows::application::{CANARY, ROLLING};
 use northstack::workflow::testing::{Bench, Worker, ended, undisturbed};
 use serde_json::{Value, json};
-use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::deployments::Town;
+use crate::support::Pause;
 
 const HOLD: &str = "example.com/hold";
 
@@ -46,34 +43,6 @@ async fn hold<K: Object>(town: &Town, namespace: &str, name: &str, held: bool) {
 async fn create<K: Object>(town: &Town, namespace: &str, object: Value) -> K {
     let object: K = serde_json::from_value(object).unwrap();
     other::<K>(town, namespace).await.create(&PostParams::default(), &object).await.unwrap()
-}
-
-/// A worker that stands still after a step's effect until it is told to go on.
-struct Pause {
-    reached: Arc<AtomicBool>,
-    gate: Arc<Notify>,
-}
-
-impl Pause {
-    fn after(step: &'static str) -> (Self, Faults) {
-        let (reached, gate) = (Arc::new(AtomicBool::new(false)), Arc::new(Notify::new()));
-        let pause = Self { reached: Arc::clone(&reached), gate: Arc::clone(&gate) };
-        let faults = Faults::script(move |point| {
-            let here = point.step == step && point.moment == Moment::AfterEffect && !point.undo;
-            if here && !reached.swap(true, Ordering::SeqCst) {
-                Injected::Hold(Arc::clone(&gate))
-            } else {
-                Injected::Nothing
-            }
-        });
-        (pause, faults)
-    }
-
-    async fn reached(&self) {
-        while !self.reached.load(Ordering::SeqCst) {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    }
 }
 
 /// What somebody else does.
@@ -150,7 +119,7 @@ async fn other_hands(kind: &'static str, step: &'static str) {
         let worker = Worker::start(&town, faults);
         pause.reached().await;
         hand.strike(&town, town.application_of(operation).await).await;
-        pause.gate.notify_one();
+        pause.go_on();
         assert_eq!(ended(&town, operation).await, "succeeded", "{hand:?}: {}", town.detail(operation).await);
         worker.stop().await;
         let left = town.dump(operation).await;
@@ -179,7 +148,7 @@ async fn a_revision_that_somebody_took_the_labels_off_is_brought_back_by_the_one
     let worker = Worker::start(&town, faults);
     pause.reached().await;
     town.cancel(made.operation).await;
-    pause.gate.notify_one();
+    pause.go_on();
     assert_eq!(ended(&town, made.operation).await, "cancelled");
     worker.stop().await;
     assert_eq!(town.cluster(id).await, before);
@@ -257,7 +226,7 @@ async fn a_deployment_that_a_finalizer_holds_is_waited_for_and_named() {
     pause.reached().await;
     hold::<Deployment>(&town, &namespace, "api", true).await;
     town.kubernetes.delete::<Deployment>(&namespace, "api").await.unwrap();
-    pause.gate.notify_one();
+    pause.go_on();
     let said = town.says(operation, HOLD).await;
     assert!(said.contains("the deployment api is being deleted, and held by the finalizer"), "{said}");
     hold::<Deployment>(&town, &namespace, "api", false).await;
@@ -285,7 +254,7 @@ async fn what_holds_a_canary_that_has_done_its_work_is_named() {
             false => hold::<Deployment>(&town, &namespace, "api-canary", held).await,
         };
         held(true).await;
-        pause.gate.notify_one();
+        pause.go_on();
         let said = town.says(operation, HOLD).await;
         let what = if of_pod { format!("the pod {pod}") } else { "the deployment api-canary".to_owned() };
         assert!(said.contains(&format!("{what} is being deleted, and held by the finalizer {HOLD}")), "{said}");
@@ -307,7 +276,7 @@ async fn a_namespace_that_cannot_end_is_waited_for_and_named_and_is_made_again()
     let worker = Worker::start(&town, faults);
     pause.reached().await;
     town.kubernetes.delete_namespace(&namespace).await.unwrap();
-    pause.gate.notify_one();
+    pause.go_on();
     let said = town.says(operation, HOLD).await;
     for words in [format!("the namespace {namespace} is being deleted").as_str(), "take it off"] {
         assert!(said.contains(words), "{said}");

@@ -7,4 +7,5 @@ mod deployments;
 mod drift;
 mod nats;
 mod poison;
+mod restore;
 mod rotation;

@@ -2,12 +2,14 @@
 
 mod fleet;
 pub mod matrix;
+mod pause;
 mod servers;
 mod service;
 mod shared;
 mod simulated;
 
 pub use fleet::Fleet;
+pub use pause::Pause;
 pub use servers::{database, empty_database, servers};
 pub use service::{ACTION_SECRET, Answer, Service, request};
 pub use shared::shared_directory;

@@ -53,7 +53,11 @@ pub(super) async fn look(needs: Arc<Needs>, context: StepContext) -> Result<Prog
     let rollout = Rollout::new(needs, &context)?;
     let (target, deployment) = (rollout.target(), rollout.input.deployment);
     let colour = live::colour(rollout.kubernetes(), target).await?;
-    let standing = live::standing(rollout.kubernetes(), target, Slot::Stable(colour)).await?;
+    let mut standing = live::standing(rollout.kubernetes(), target, Slot::Stable(colour)).await?;
+    if let Some(standing) = &mut standing {
+        // It shows this deployment's own where the database was put back to before it, and the cluster is ahead.
+        standing.revision = standing.revision.filter(|shown| *shown != rollout.workload().revision);
+    }
     let autoscaling = live::autoscaling(rollout.kubernetes(), target).await?;
     let mut tx = context.transaction().await?;
     let row = deployments::find(&mut *tx, deployment).await?;

@@ -18,7 +18,9 @@
 //! - `latencyMs` delays, and then, without anything else, lets the request proceed.
 //! - `status` answers that code with a Status body (and a `Retry-After` of `retryAfter` seconds) and does nothing.
 //! - `effect`: `drop` breaks the connection off and does nothing; `lose-answer` does what was asked and breaks the
-//!   connection off, so that the client cannot know.
+//!   connection off, so that the client cannot know; `hang` does nothing and never answers; `garble` does nothing and
+//!   answers 200 with half a JSON document; `stale` answers a `get` or `list` as it answered the first time since the
+//!   fault was ordered, with the resourceVersion of then, as a server does whose cache lags behind.
 //! - `pod` makes pods whose name begins with `name` (in `namespace`) misbehave instead: `image-pull`, `crash`,
 //!   `unschedulable` or `never-ready`. It lasts until it is cleared. An image whose tag is `broken` or `missing`
 //!   cannot be pulled either, and one tagged `crash` exits at once.
@@ -28,12 +30,15 @@
 //! `DELETE /simulator/faults/<id>` one. `POST /simulator/faults/compact` forgets the watch history, so that older
 //! resourceVersions answer 410.
 
-use std::sync::{Mutex, PoisonError};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::extract::Request;
 use axum::http::Method;
+use axum::http::response::Parts;
 use axum::response::Response;
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -76,14 +81,47 @@ pub(crate) struct Fault {
     pod: Option<PodFault>,
     #[serde(skip_serializing_if = "Option::is_none")]
     exec: Option<String>,
+    #[serde(skip)]
+    past: Past,
 }
 
-/// What becomes of the connection.
+/// What becomes of the connection and of the answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum Effect {
     Drop,
     LoseAnswer,
+    Hang,
+    Garble,
+    Stale,
+}
+
+/// The first answer to each request, by its address and the form that it asks for.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Past(Arc<Mutex<HashMap<String, (Parts, Bytes)>>>);
+
+impl Past {
+    /// The first answer to this request; `now` is asked when there is none yet.
+    pub(crate) async fn answer(
+        &self,
+        request: String,
+        now: impl Future<Output = ApiResult<Response>>,
+    ) -> ApiResult<Response> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&request).cloned();
+        let (parts, body) = match known {
+            Some(known) => known,
+            None => {
+                let (parts, body) = now.await?.into_parts();
+                let body = axum::body::to_bytes(body, usize::MAX)
+                    .await
+                    .map_err(|error| ApiError::bad_request(format!("an answer that cannot be kept: {error}")))?;
+                let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+                all.insert(request, (parts.clone(), body.clone()));
+                (parts, body)
+            }
+        };
+        Ok(Response::from_parts(parts, body.into()))
+    }
 }
 
 /// How a pod misbehaves.
@@ -102,6 +140,9 @@ pub(crate) enum Outcome {
     Answer(Box<ApiError>),
     Drop,
     LoseAnswer,
+    Hang,
+    Garble,
+    Stale(Past),
 }
 
 /// The faults in force.
@@ -136,6 +177,9 @@ impl Faults {
         match (fault.effect, fault.status) {
             (Some(Effect::Drop), _) => Outcome::Drop,
             (Some(Effect::LoseAnswer), _) => Outcome::LoseAnswer,
+            (Some(Effect::Hang), _) => Outcome::Hang,
+            (Some(Effect::Garble), _) => Outcome::Garble,
+            (Some(Effect::Stale), _) => Outcome::Stale(fault.past),
             (None, Some(status)) => {
                 let message = fault.message.unwrap_or_else(|| "a fault was ordered for this request".to_owned());
                 let mut error = ApiError::new(status, reason(status), message);

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, Event, Pod};
-use kube::api::{Api, DeleteParams, ListParams, PostParams, WatchEvent, WatchParams};
+use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams, WatchEvent, WatchParams};
 use northstack::sim::kubernetes::Simulator;
 use serde_json::{Value, json};
 
@@ -61,6 +61,38 @@ async fn a_lost_answer_leaves_its_effect_and_a_dropped_request_none() {
     order(&simulator, json!({"verb": "create", "effect": "drop", "times": 1})).await;
     api.create(&PostParams::default(), &map("dropped")).await.unwrap_err();
     assert!(api.get_opt("dropped").await.unwrap().is_none());
+    simulator.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_that_never_come_make_no_sense_or_are_old() {
+    let (simulator, client) = cluster().await;
+    let api: Api<ConfigMap> = Api::namespaced(client, "default");
+    api.create(&PostParams::default(), &map("first")).await.unwrap();
+    order(&simulator, json!({"verb": "create", "effect": "hang", "times": 1})).await;
+    let create = PostParams::default();
+    let (hanging, asked) = (map("hanging"), Duration::from_millis(300));
+    assert!(tokio::time::timeout(asked, api.create(&create, &hanging)).await.is_err(), "it was answered");
+    order(&simulator, json!({"verb": "create", "effect": "garble", "times": 1})).await;
+    let garbled = api.create(&create, &map("garbled")).await.unwrap_err();
+    assert!(matches!(garbled, kube::Error::SerdeError(_)), "{garbled:?}");
+
+    order(&simulator, json!({"verb": "list", "effect": "stale", "times": 2})).await;
+    order(&simulator, json!({"verb": "get", "effect": "stale", "times": 2})).await;
+    let names = async || {
+        let list = api.list(&ListParams::default()).await.unwrap();
+        let names: Vec<String> = list.items.into_iter().filter_map(|map| map.metadata.name).collect();
+        (names, list.metadata.resource_version.unwrap())
+    };
+    let (old, first) = (names().await, api.get("first").await.unwrap());
+    assert!(!old.0.iter().any(|name| name == "hanging" || name == "garbled"), "{old:?}");
+    api.create(&create, &map("second")).await.unwrap();
+    let labelled = json!({"metadata": {"labels": {"a": "b"}}});
+    api.patch("first", &PatchParams::default(), &Patch::Merge(labelled)).await.unwrap();
+    assert_eq!((names().await, api.get("first").await.unwrap()), (old.clone(), first));
+    let (now, first) = (names().await, api.get("first").await.unwrap());
+    assert!(now.0.contains(&"second".to_owned()) && now.1 != old.1, "{now:?}");
+    assert_eq!(first.metadata.labels.unwrap()["a"], "b");
     simulator.shutdown().await;
 }
 

@@ -230,6 +230,40 @@ async fn a_watch_that_is_cut_is_taken_up_and_one_whose_place_is_gone_lists_again
     replica.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_that_lags_behind_and_a_watch_that_talks_nonsense_are_got_over() {
+    let town = Town::new().await;
+    let (api, web) = (healing(&town, "api").await, healing(&town, "web").await);
+    let proxy = Proxy::start(town.simulator.address().port()).await;
+    // What is listed first is answered twice more.
+    town.fault(json!({ "verb": "list", "kind": "Deployment", "effect": "stale", "times": 3 })).await;
+    let replica = Replica::over(behind(&town, &proxy).await);
+    replica.synced().await;
+    town.quiet().await;
+    proxy.cut();
+    tamper::<Deployment>(&town, &api, "api", json!({ "spec": { "replicas": 5 } })).await;
+    compact(&town).await;
+    proxy.restore();
+    right(&town, &api).await;
+    // Every kind's watch is answered so twice.
+    proxy.cut();
+    town.fault(json!({ "verb": "watch", "effect": "garble", "times": 14 })).await;
+    tamper::<Deployment>(&town, &web, "web", json!({ "spec": { "replicas": 5 } })).await;
+    proxy.restore();
+    right(&town, &web).await;
+    town.until("each was told of, and all is well", async || {
+        let told = told(&town).await;
+        let each = [&api, &web].iter().all(|one| told.iter().any(|(subject, ..)| *subject == one.id));
+        each && told.iter().all(|(.., resolved)| *resolved)
+    })
+    .await;
+    town.quiet().await;
+    let before = town.writes().await;
+    assert_eq!(check_drift(&town.service.app).await.unwrap().drifted, [] as [Uuid; 0]);
+    replica.stop().await;
+    assert_eq!(town.writes().await, before, "what is right is not written");
+}
+
 /// An edit that is seen after everything that was told before it.
 async fn tamper_and_wait(town: &Town, standing: &Standing) {
     let alerts = told(town).await.len();

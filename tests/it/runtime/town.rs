@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use crate::support::{ACTION_SECRET, Service};
+use crate::support::{ACTION_SECRET, Service, newest};
 
 /// How long the simulated cluster may take on a loaded machine.
 const WITHIN: Duration = Duration::from_secs(30);
@@ -194,10 +194,7 @@ impl Town {
     /// How many rows every write of a reconciler would add to, and the cluster's newest revision.
     pub async fn writes(&self) -> (i64, String) {
         let rows = sqlx::query_scalar("select count(*) from audit_logs").fetch_one(self.pool()).await.unwrap();
-        let url = format!("{}/api/v1/namespaces", self.simulator.url());
-        let list = reqwest::Client::new().get(url).bearer_auth(self.simulator.token()).send().await.unwrap();
-        let list: Value = list.json().await.unwrap();
-        (rows, list["metadata"]["resourceVersion"].as_str().unwrap().to_owned())
+        (rows, newest(&self.simulator).await)
     }
 
     /// Waits until the cluster does nothing of itself any more.

@@ -13,4 +13,4 @@ pub use pause::Pause;
 pub use servers::{database, empty_database, servers};
 pub use service::{ACTION_SECRET, Answer, Service, request};
 pub use shared::shared_directory;
-pub use simulated::order;
+pub use simulated::{newest, order};

@@ -26,7 +26,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{Method, StatusCode};
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
 
 use super::cluster::Cluster;
@@ -82,6 +82,16 @@ async fn route(cluster: &Arc<Cluster>, request: Request, respond: &Respond) -> A
             drop(done);
             Ok(dropped())
         }
+        // The client goes, and with it this.
+        Outcome::Hang => std::future::pending().await,
+        Outcome::Garble => Ok(garbled()),
+        Outcome::Stale(past) if matches!(verb, "get" | "list") => {
+            let form =
+                request.headers().get(header::ACCEPT).map(|form| String::from_utf8_lossy(form.as_bytes()).into_owned());
+            let asked = format!("{} {}", request.uri(), form.unwrap_or_default());
+            past.answer(asked, serve(cluster, target, query, request, respond)).await
+        }
+        Outcome::Stale(_) => serve(cluster, target, query, request, respond).await,
     }
 }
 
@@ -108,6 +118,13 @@ fn dropped() -> Response {
     });
     let mut response = Response::new(Body::from_stream(broken));
     *response.status_mut() = StatusCode::OK;
+    response
+}
+
+/// A response that breaks off in its first word, and says that it is whole.
+fn garbled() -> Response {
+    let mut response = Response::new(Body::from("{\"kind\":\"Sta"));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
 

@@ -226,7 +226,9 @@ async fn keys_are_changed_in_mid_load_and_not_one_request_fails() {
     load.more(20).await;
 
     // 1. Every process takes the new ones beside the old ones.
-    let mixed = async || drop(load.more(ENOUGH).await);
+    let mixed = async || {
+        load.more(ENOUGH).await;
+    };
     fleet.roll(&old.settings_beside(&new), mixed).await;
     assert_eq!(site.published().await, [old.signing.id(), new.signing.id()]);
     // 2. Every process works with the new ones and takes the old ones still; then those who call change over.

@@ -54,8 +54,16 @@ impl On {
 
     /// The deployment of the application that has not come to its end.
     async fn open_deployment(&self, api: &Api, id: Uuid) -> Result<Uuid> {
-        let found = api.run::<graphql::OpenDeployment>(open_deployment::Variables { id }).await?.deployments;
+        let found = api.run::<graphql::OpenDeployment>(open_deployment::Variables { id }).await?.open;
         found.into_iter().next().map(|one| one.id).ok_or_else(|| Error::not_found("open deployment"))
+    }
+
+    /// The deployment that can be taken back: an open one, or the newest if it has failed.
+    async fn unfinished_deployment(&self, api: &Api, id: Uuid) -> Result<Uuid> {
+        let found = api.run::<graphql::OpenDeployment>(open_deployment::Variables { id }).await?;
+        let failed = found.newest.into_iter().find(|newest| newest.status == "failed").map(|newest| newest.id);
+        let open = found.open.into_iter().next().map(|one| one.id);
+        open.or(failed).ok_or_else(|| Error::not_found("open or failed deployment"))
     }
 }
 
@@ -149,7 +157,7 @@ impl Abort {
     /// Ends a deployment and takes it back.
     pub async fn run(self, context: &Context) -> Result<Exit> {
         let (api, application) = self.on.open().await?;
-        let id = self.on.open_deployment(&api, application).await?;
+        let id = self.on.unfinished_deployment(&api, application).await?;
         let answer = api
             .run::<graphql::AbortDeployment>(abort_deployment::Variables { id, idempotency_key: self.on.key() })
             .await?;

@@ -138,6 +138,11 @@ async fn an_application_is_deployed_judged_promoted_and_brought_back() {
     assert_eq!((failing.code, failing.out.contains("cannot be pulled")), (1, true), "{}{}", failing.out, failing.err);
     let why = shell.run(&["why", "api"], "").await;
     assert_eq!((why.code, why.out.contains("nginx:missing")), (1, true), "{}", why.out);
+    shell.ok(&["abort", "api", "--watch"]).await;
+    let shown = shell.json(&["apps", "show", "api"]).await;
+    let taken_back = (&shown["status"], &shown["deployments"][0]["status"]);
+    assert_eq!(taken_back, (&"running".into(), &"cancelled".into()), "{shown:#}");
+    assert_eq!(shell.run(&["abort", "api"], "").await.code, 4, "there is nothing left to take back");
     let back = shell.ok(&["rollback", "api", "--to", "1", "--watch"]).await;
     assert!(back.contains("Not restored:") && back.contains("api is running"), "{back}");
 

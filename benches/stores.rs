@@ -102,6 +102,22 @@ impl Platform {
     }
 }
 
+/// Where the time goes: each step from its beginning to its end.
+async fn by_step(app: &App) {
+    let steps: Vec<(String, f64, f64)> = sqlx::query_as(
+        "select name, percentile_cont(0.5) within group (order by millis), percentile_cont(0.99) within group (order by millis)
+         from (select name, ordinal, extract(epoch from finished_at - started_at)::float8 * 1000 as millis
+               from operation_steps where status = 'succeeded') step
+         group by name, ordinal order by ordinal",
+    )
+    .fetch_all(app.db.pool())
+    .await
+    .unwrap();
+    for (name, p50, p99) in steps {
+        println!("  {name:<16} p50 {p50:>6.1} ms, p99 {p99:>6.1} ms");
+    }
+}
+
 #[tokio::main]
 async fn main() {
     let directory = tempfile::tempdir().unwrap();
@@ -129,6 +145,7 @@ async fn main() {
     times.sort();
     let (p50, p99, most) = (times[STORES / 2], times[STORES * 99 / 100], times[STORES - 1]);
     println!("createStore to ready, the cluster's waits removed: p50 {p50:.2?}, p99 {p99:.2?}, most {most:.2?}");
+    by_step(&platform.app).await;
 
     stop.cancel();
     running.await.unwrap();

@@ -49,9 +49,7 @@ create index if not exists event_log_fetch_events
 create index if not exists event_log_pending_idx
     on hdb_catalog.event_log (trigger_name, sequence)
     where delivered = false and error = false and archived = false;
-create index if not exists event_log_row_idx
-    on hdb_catalog.event_log (trigger_name, row_key, sequence)
-    where delivered = false and error = false and archived = false;
+drop index if exists hdb_catalog.event_log_row_idx;
 
 create table if not exists hdb_catalog.event_invocation_logs (
     id text default hdb_catalog.gen_hasura_uuid() primary key,

@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 use sqlx::{PgPool, Row};
-use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -24,6 +24,11 @@ use crate::engine::transform::{Outgoing, RequestTransformer, ResponseTransformer
 const DEFAULT_TIMEOUT: u64 = 60;
 /// Seconds beyond the time-out after which a claimed event counts as abandoned.
 const LEASE_SLACK: i64 = 15;
+
+/// How many of a trigger's oldest events a claim looks at.
+const WINDOW: i64 = 512;
+/// Pause after a claim that filled every slot: a backlog is taken in larger bites.
+const GATHER: Duration = Duration::from_millis(5);
 
 /// How events are delivered.
 #[derive(Debug, Clone)]
@@ -160,60 +165,98 @@ struct Worker {
     poll: Duration,
 }
 
+/// What a look at the table found.
+enum Found {
+    Events(Vec<Event>),
+    /// Nothing to deliver before so much time has passed, unless something nudges.
+    Nothing(Duration),
+}
+
 impl Worker {
     async fn run(self, stop: CancellationToken) {
         let mut in_flight = JoinSet::new();
+        let mut whole = true;
         while !stop.is_cancelled() {
             while in_flight.try_join_next().is_some() {}
             let free = self.slots.available_permits();
             let mut wait = self.poll;
             if free > 0 {
-                match self.claim(free).await {
-                    Ok(events) if events.is_empty() => wait = self.until_due().await.unwrap_or(self.poll),
-                    Ok(events) => {
+                match self.find(free, whole || in_flight.len() < free).await {
+                    Ok(Found::Events(events)) => {
+                        let backlog = events.len() == free;
                         for event in events {
                             let Ok(slot) = self.slots.clone().acquire_owned().await else { break };
                             let delivery =
-                                deliver(self.http.clone(), self.target.clone(), self.outcomes.clone(), event);
+                                deliver(self.http.clone(), self.target.clone(), self.outcomes.clone(), event, slot);
                             let nudge = self.nudge.clone();
                             in_flight.spawn(async move {
                                 delivery.await;
-                                drop(slot);
                                 nudge.notify_one();
                             });
                         }
+                        if backlog {
+                            tokio::time::sleep(GATHER).await;
+                        }
                         continue;
                     }
+                    Ok(Found::Nothing(until)) => wait = until,
                     Err(error) => tracing::warn!(trigger = self.target.name, error = %error, "events not claimed"),
                 }
             }
-            tokio::select! {
-                () = stop.cancelled() => {}
-                () = self.nudge.notified() => {}
-                () = tokio::time::sleep(wait) => {}
-            }
+            whole = tokio::select! {
+                () = stop.cancelled() => break,
+                () = self.nudge.notified() => false,
+                () = tokio::time::sleep(wait) => true,
+            };
         }
         while in_flight.join_next().await.is_some() {}
     }
 
-    /// Claims due events, of each row the oldest only.
-    async fn claim(&self, limit: usize) -> sqlx::Result<Vec<Event>> {
+    /// Claims what may go, at most `limit`, among the oldest events; where none of these may (each waits behind another
+    /// of its row or for its next try) among all, if `whole` says so.
+    async fn find(&self, limit: usize, whole: bool) -> sqlx::Result<Found> {
+        let events = self.claim(limit, Some(WINDOW)).await?;
+        if !events.is_empty() {
+            return Ok(Found::Events(events));
+        }
+        let (pending, until) = self.rest().await?;
+        if whole && pending > WINDOW {
+            let events = self.claim(limit, None).await?;
+            if !events.is_empty() {
+                return Ok(Found::Events(events));
+            }
+        }
+        Ok(Found::Nothing(until))
+    }
+
+    /// Claims due events, of each row the oldest only, among the oldest `window` of the trigger. The claim is not waited
+    /// for to be on disk: what a crash of the database forgets of it is claimed again, as after any crash.
+    async fn claim(&self, limit: usize, window: Option<i64>) -> sqlx::Result<Vec<Event>> {
         let lease = i64::try_from(self.target.timeout.as_secs()).unwrap_or(3600) + LEASE_SLACK;
         let rows = sqlx::query(
-            "update hdb_catalog.event_log l set locked = now() where l.id in ( \
-               select e.id from hdb_catalog.event_log e \
-               where e.trigger_name = $1 and e.delivered = false and e.error = false and e.archived = false \
+            "with quick as materialized (select set_config('synchronous_commit', 'off', true)), \
+             oldest as ( \
+               select id, coalesce(row_key, id) collate \"C\" as line, sequence, locked, next_retry_at \
+               from hdb_catalog.event_log \
+               where trigger_name = $1 and delivered = false and error = false and archived = false \
+               order by sequence limit $4), \
+             heads as (select distinct on (line) id, sequence, locked, next_retry_at from oldest order by line, sequence), \
+             free as materialized ( \
+               select id from heads where (locked is null or locked < now() - $2 * interval '1 second') \
+                 and (next_retry_at is null or next_retry_at <= now() at time zone 'utc') \
+               order by sequence limit $3) \
+             update hdb_catalog.event_log l set locked = now() from quick where l.id in ( \
+               select e.id from free join hdb_catalog.event_log e using (id) \
+               where e.delivered = false and e.error = false and e.archived = false \
                  and (e.locked is null or e.locked < now() - $2 * interval '1 second') \
                  and (e.next_retry_at is null or e.next_retry_at <= now() at time zone 'utc') \
-                 and (e.row_key is null or not exists ( \
-                   select 1 from hdb_catalog.event_log p where p.trigger_name = $1 and p.row_key = e.row_key \
-                   and p.sequence < e.sequence and p.delivered = false and p.error = false and p.archived = false)) \
-               order by e.sequence limit $3 for update skip locked) \
+               for update of e skip locked) \
              returning l.id, l.schema_name, l.table_name, l.payload::text, l.tries, to_json(l.created_at)::text, l.sequence",
         )
         .bind(&self.target.name)
         .bind(lease)
         .bind(i64::try_from(limit.min(200)).unwrap_or(200))
+        .bind(window)
         .fetch_all(&self.pool)
         .await?;
         let mut events = rows
@@ -236,22 +279,29 @@ impl Worker {
         Ok(events.into_iter().map(|(_, event)| event).collect())
     }
 
-    /// Time until the next retry falls due, at most the poll interval.
-    async fn until_due(&self) -> Option<Duration> {
-        let seconds: Option<f64> = sqlx::query_scalar(
-            "select extract(epoch from min(next_retry_at) - (now() at time zone 'utc'))::float8 from hdb_catalog.event_log \
-             where trigger_name = $1 and delivered = false and error = false and archived = false and next_retry_at is not null",
+    /// How many events wait, and the time until the next retry falls due, at most the poll interval.
+    async fn rest(&self) -> sqlx::Result<(i64, Duration)> {
+        let (pending, seconds): (i64, Option<f64>) = sqlx::query_as(
+            "select count(*), extract(epoch from min(next_retry_at) - (now() at time zone 'utc'))::float8 \
+             from hdb_catalog.event_log \
+             where trigger_name = $1 and delivered = false and error = false and archived = false",
         )
         .bind(&self.target.name)
         .fetch_one(&self.pool)
-        .await
-        .ok()?;
-        let until = Duration::try_from_secs_f64(seconds?.max(0.001)).ok()?;
-        Some(until.min(self.poll))
+        .await?;
+        let until = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds.max(0.001)).ok());
+        Ok((pending, until.map_or(self.poll, |until| until.min(self.poll))))
     }
 }
 
-async fn deliver(http: reqwest::Client, target: Arc<Target>, outcomes: mpsc::Sender<Outcome>, event: Event) {
+/// Posts one event and has its outcome written. The slot is free for another once the webhook has answered.
+async fn deliver(
+    http: reqwest::Client,
+    target: Arc<Target>,
+    outcomes: mpsc::Sender<Outcome>,
+    event: Event,
+    slot: OwnedSemaphorePermit,
+) {
     let Ok(body) = to_raw_value(&Delivery::new(&event, &target.name, target.retries)) else { return };
     let (next, log) = match target.prepare(&event, &body) {
         Ok(prepared) => {
@@ -270,6 +320,7 @@ async fn deliver(http: reqwest::Client, target: Arc<Target>, outcomes: mpsc::Sen
             (Next::Failed, None)
         }
     };
+    drop(slot);
     let (done, written) = oneshot::channel();
     let outcome = Outcome { event_id: event.id, trigger: target.name.clone(), log, next, done };
     if outcomes.send(outcome).await.is_ok() {

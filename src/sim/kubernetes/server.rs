@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::serve::ListenerExt;
 use kube::config::{AuthInfo, Cluster as ClusterEntry, Context, Kubeconfig, NamedAuthInfo, NamedCluster, NamedContext};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -126,6 +127,12 @@ fn local(listener: &TcpListener) -> Result<SocketAddr> {
 fn serve(cluster: Arc<Cluster>, listener: TcpListener, router: Router) -> JoinHandle<()> {
     tokio::spawn(async move {
         let stop = cluster.stop.clone();
+        // A command's outputs and its end are short frames, one after the other: none waits for the last to be acknowledged.
+        let listener = listener.tap_io(|stream| {
+            if let Err(error) = stream.set_nodelay(true) {
+                tracing::debug!(cause = %error, "nodelay_refused");
+            }
+        });
         let served = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await;
         if let Err(error) = served {
             tracing::error!(%error, "simulated cluster: the listener failed");

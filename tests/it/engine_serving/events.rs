@@ -211,6 +211,21 @@ async fn the_events_of_one_row_stay_in_order_behind_a_failure() {
 }
 
 #[tokio::test]
+async fn a_row_with_a_long_queue_holds_up_no_other() {
+    let service = Service::start().await;
+    service.reply([Reply::new(500, "no")]);
+    let rig = rig(&service, json!({"num_retries": 1, "interval_sec": 3600, "timeout_sec": 2})).await;
+    sql(&rig, "insert into deployments (id) values (1)").await;
+    service.wait_for(1).await;
+    let queue =
+        "do $$ begin for i in 1..1200 loop update deployments set status = i::text where id = 1; end loop; end $$";
+    sql(&rig, queue).await;
+    sql(&rig, "insert into deployments (id) values (2)").await;
+    let received = service.wait_for(2).await;
+    assert_eq!(received[1].body["event"]["data"]["new"]["id"], json!(2));
+}
+
+#[tokio::test]
 async fn a_burst_is_delivered_once_each() {
     let service = Service::start().await;
     let rig = rig(&service, json!({"num_retries": 0, "interval_sec": 1, "timeout_sec": 10})).await;

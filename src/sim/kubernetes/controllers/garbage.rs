@@ -15,12 +15,11 @@ use crate::sim::kubernetes::storage::{Key, State};
 pub(super) fn reconcile(world: &mut World<'_>) {
     let content: Vec<(Key, Arc<Value>)> =
         world.state.contents(world.namespace).map(|(key, object)| (key.clone(), object.clone())).collect();
-    let mut uids: HashSet<&str> = content.iter().map(|(_, object)| text(object, "/metadata/uid")).collect();
-    let wide: Vec<Arc<Value>> = world.state.contents("").map(|(_, object)| object.clone()).collect();
-    uids.extend(wide.iter().map(|object| text(object, "/metadata/uid")));
+    let uids: HashSet<&str> = content.iter().map(|(_, object)| text(object, "/metadata/uid")).collect();
     for (key, object) in &content {
         let owners = list(object, "/metadata/ownerReferences");
-        let orphaned = !owners.is_empty() && owners.iter().all(|owner| !uids.contains(text(owner, "/uid")));
+        let alive = |owner: &Value| uids.contains(text(owner, "/uid")) || is_wide(world.state, text(owner, "/uid"));
+        let orphaned = !owners.is_empty() && !owners.iter().any(alive);
         if orphaned && at(object, "/metadata/deletionTimestamp").is_null() {
             world.delete(key);
         }
@@ -61,6 +60,11 @@ pub(super) fn reconcile(world: &mut World<'_>) {
             }
         }
     }
+}
+
+/// Whether an object of no namespace has this uid.
+fn is_wide(state: &State, uid: &str) -> bool {
+    state.contents("").any(|(_, object)| text(object, "/metadata/uid") == uid)
 }
 
 /// A dependent that has dependents of its own goes in the foreground too.

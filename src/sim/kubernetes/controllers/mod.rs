@@ -30,6 +30,7 @@ pub(crate) use gateway::{covers, gateway_of};
 pub(crate) use seed::{NODE, seed};
 
 use super::cluster::Cluster;
+use super::json::text;
 use super::kinds::{self, KindId};
 use super::registry::{self, Part, Writer};
 use super::storage::{Key, State};
@@ -138,30 +139,7 @@ pub(crate) async fn run(cluster: Arc<Cluster>) {
 fn turn(state: &mut State, cluster: &Cluster, book: &mut Book, cursor: &mut Option<u64>) {
     for _ in 0..ROUNDS {
         let now = Instant::now();
-        let mut touched: BTreeSet<String> = BTreeSet::new();
-        match *cursor {
-            // A start, or a history that was cut: look at everything.
-            None => touched.extend(all_namespaces(state)),
-            Some(seen) if seen < state.floor() => touched.extend(all_namespaces(state)),
-            Some(seen) => {
-                for change in state.since(seen) {
-                    let cluster_wide = change.key.namespace.is_empty();
-                    match change.key.kind {
-                        kinds::EVENTS => {}
-                        kinds::NAMESPACES => {
-                            touched.insert(change.key.name.clone());
-                        }
-                        // Routes of every namespace may be for it.
-                        _ if cluster_wide || change.key.kind == kinds::GATEWAYS => {
-                            touched.extend(all_namespaces(state))
-                        }
-                        _ => {
-                            touched.insert(change.key.namespace.clone());
-                        }
-                    }
-                }
-            }
-        }
+        let News { mut touched, deleted } = news(state, *cursor);
         *cursor = Some(state.revision());
         let due: Vec<String> =
             book.wakes.iter().filter(|(_, at)| **at <= now).map(|(namespace, _)| namespace.clone()).collect();
@@ -176,11 +154,50 @@ fn turn(state: &mut State, cluster: &Cluster, book: &mut Book, cursor: &mut Opti
             book.wakes.remove(namespace);
             reconcile(&mut World { state: &mut *state, cluster, book: &mut *book, namespace, now });
         }
-        garbage::cluster(state);
+        if deleted {
+            garbage::cluster(state);
+        }
     }
     // Too many rounds in one turn: let requests in, and come back at once.
     *cursor = None;
     book.wakes.insert("default".to_owned(), Instant::now());
+}
+
+/// What there is to react to.
+struct News {
+    /// The namespaces whose objects have changed, or may be concerned.
+    touched: BTreeSet<String>,
+    /// Whether something has gone, and others with it.
+    deleted: bool,
+}
+
+/// What has changed since a revision; everything counts as changed after a start, or when the history was cut.
+fn news(state: &State, since: Option<u64>) -> News {
+    let Some(seen) = since.filter(|seen| *seen >= state.floor()) else {
+        return News { touched: all_namespaces(state).into_iter().collect(), deleted: true };
+    };
+    let mut news = News { touched: BTreeSet::new(), deleted: false };
+    for change in state.since(seen) {
+        news.deleted |= change.deleted;
+        match change.key.kind {
+            kinds::EVENTS => {}
+            kinds::NAMESPACES => {
+                news.touched.insert(change.key.name.clone());
+            }
+            // A bound volume concerns its claim alone.
+            kinds::PVS if !text(&change.object, "/spec/claimRef/namespace").is_empty() => {
+                news.touched.insert(text(&change.object, "/spec/claimRef/namespace").to_owned());
+            }
+            // Routes of every namespace may be for a gateway.
+            kind if change.key.namespace.is_empty() || kind == kinds::GATEWAYS => {
+                news.touched.extend(all_namespaces(state));
+            }
+            _ => {
+                news.touched.insert(change.key.namespace.clone());
+            }
+        }
+    }
+    news
 }
 
 fn all_namespaces(state: &State) -> Vec<String> {

@@ -56,6 +56,7 @@ fn outcome(operation: &Operation) -> String {
             None => format!("{} is {}: {}", store.name, store.status, store.url),
         },
         ("succeeded", None) => format!("{} is done.", operation.kind),
+        ("cancelled", _) => format!("{} was cancelled, and what it had begun was taken back.", operation.kind),
         (status, _) => {
             let why = operation.error_message.as_deref().unwrap_or("no reason was given");
             format!("{} has {status}: {why}", operation.kind)
@@ -186,6 +187,10 @@ mod tests {
     #[test]
     fn the_outcome_says_where_the_store_is_or_why_there_is_none() {
         assert_eq!(outcome(&ended("succeeded")), "My Shop is ready: http://store-abcdefgh.example.com");
+        assert_eq!(
+            outcome(&ended("cancelled")),
+            "store.create was cancelled, and what it had begun was taken back."
+        );
         assert_eq!(outcome(&ended("failed")), "store.create has failed: the database did not start");
     }
 }

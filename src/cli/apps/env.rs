@@ -69,10 +69,9 @@ impl Env {
                 let answer = api.run::<graphql::SetEnvironmentVariables>(variables).await?;
                 let set = answer.set_environment_variables.ok_or_else(nothing)?;
                 context.output.print(&set, |set| {
-                    format!(
-                        "{app} has {} variables. Deploy it for them to take effect: northstack deploy {app}",
-                        set.count
-                    )
+                    let variables = if set.count == 1 { "variable" } else { "variables" };
+                    let count = set.count;
+                    format!("{app} has {count} {variables}. Deploy it for them to take effect: northstack deploy {app}")
                 })?;
             }
         }

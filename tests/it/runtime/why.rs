@@ -141,6 +141,28 @@ async fn the_operation_and_its_step_are_facts() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_newer_revision_that_was_taken_back_leaves_the_application_live() {
+    let town = Town::new().await;
+    let api = town.deployed("api", "nginx:1").await;
+    town.ready(&api).await;
+    for statement in [
+        "insert into deployments (application_id, revision, status, image) values ($1, 99, 'cancelled', 'nginx:2')",
+        "insert into operations (kind, team_id, subject_type, subject_id, correlation_id, status)
+         select 'deployment.canary', p.team_id, 'application', a.id, 'c', 'cancelled'
+         from applications a join projects p on p.id = a.project_id where a.id = $1",
+    ] {
+        sqlx::query(statement).bind(api.id).execute(town.pool()).await.unwrap();
+    }
+    town.until("it is live", async || why(&town, &api).await["live"] == true).await;
+    let seen = why(&town, &api).await;
+    assert_eq!(facts(&seen, "deployments")[0]["evidence"], "revision 99 of nginx:2 is cancelled; an earlier revision serves");
+
+    let stopped = "update applications set status = 'stopped' where id = $1";
+    sqlx::query(stopped).bind(api.id).execute(town.pool()).await.unwrap();
+    assert_eq!(facts(&why(&town, &api).await, "deployments")[0]["ok"], false);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_cluster_that_does_not_answer_is_a_fact_and_no_error() {
     let town = Town::new().await;
     let api = town.deployed("api", "nginx:1").await;

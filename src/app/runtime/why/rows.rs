@@ -33,14 +33,11 @@ fn deployment(observed: &Observed) -> Option<Fact> {
     let row = observed.deployment.as_ref()?;
     let image = row.image.as_deref().map(|image| format!(" of {image}")).unwrap_or_default();
     let why = row.error.as_deref().map(|error| format!(": {error}")).unwrap_or_default();
-    let evidence = format!("revision {}{image} is {}{why}", row.revision, row.status);
-    let fact = Fact::new(
-        "deployments",
-        format!("revision {}", row.revision),
-        row.status == "running",
-        evidence,
-        row.updated_at,
-    );
+    let passed_over = serves_another(observed, &row.status);
+    let other = if passed_over { "; an earlier revision serves" } else { "" };
+    let evidence = format!("revision {}{image} is {}{why}{other}", row.revision, row.status);
+    let ok = row.status == "running" || passed_over;
+    let fact = Fact::new("deployments", format!("revision {}", row.revision), ok, evidence, row.updated_at);
     Some(match row.status.as_str() {
         "paused" => {
             fact.advising(Cause::Wish, format!("Revision {} waits for a person. Promote it or abort it.", row.revision))
@@ -50,11 +47,16 @@ fn deployment(observed: &Observed) -> Option<Fact> {
             let advice = format!("Revision {} failed: {why}. Deploy a repaired one, or roll back.", row.revision);
             fact.advising(Cause::Operation, advice)
         }
-        "cancelled" | "rolled_back" | "superseded" => {
+        "cancelled" | "rolled_back" | "superseded" if !passed_over => {
             fact.advising(Cause::Effect, format!("Revision {} is {}. Deploy again.", row.revision, row.status))
         }
         _ => fact,
     })
+}
+
+/// Whether what has this status was given up, and the application runs nevertheless.
+fn serves_another(observed: &Observed, status: &str) -> bool {
+    observed.application.status == "running" && matches!(status, "cancelled" | "rolled_back" | "superseded")
 }
 
 fn operation(observed: &Observed) -> Option<Fact> {
@@ -69,7 +71,8 @@ fn operation(observed: &Observed) -> Option<Fact> {
     for text in [&row.error_message, &row.stuck_reason].into_iter().flatten() {
         evidence.push_str(&format!(": {text}"));
     }
-    let fact = Fact::new("operations", row.id.to_string(), row.status == "succeeded", evidence, row.updated_at);
+    let ok = row.status == "succeeded" || serves_another(observed, &row.status);
+    let fact = Fact::new("operations", row.id.to_string(), ok, evidence, row.updated_at);
     Some(match row.status.as_str() {
         "queued" if row.lane_blocked => fact
             .advising(Cause::Effect, "An earlier operation on the application has to end first. Wait, or cancel it."),

@@ -154,7 +154,7 @@ async fn measure(applications: usize) {
     let stop = CancellationToken::new();
     let (watch, stopped) = (DriftWatch::new(Arc::clone(&app)), stop.clone());
     let (begun, mut synced) = (Instant::now(), watch.synced());
-    tokio::spawn(async move { watch.run(stopped).await });
+    let watching = tokio::spawn(async move { watch.run(stopped).await });
     synced.wait_for(|synced| *synced).await.unwrap();
     println!("the watch knows all objects after {:.1?}, memory {} MB", begun.elapsed(), memory("VmRSS"));
 
@@ -189,7 +189,7 @@ async fn measure(applications: usize) {
     let options = Options { concurrency: 2 * MUTATIONS, ..Options::default() };
     let runner = Runner::new(pool, flows, nudge, options);
     let stopped = stop.clone();
-    tokio::spawn(async move { runner.run(stopped).await });
+    let running = tokio::spawn(async move { runner.run(stopped).await });
     let caller = Caller { actor: Actor::User(user), correlation_id: "bench".to_owned(), address: None };
     let mut times = Vec::with_capacity(MUTATIONS);
     for place in places.iter().skip(step / 2 + 1).step_by(step).take(MUTATIONS) {
@@ -200,6 +200,8 @@ async fn measure(applications: usize) {
     println!("mutation to first request: {}", spread(times));
     println!("memory at the end {} MB, most {} MB", memory("VmRSS"), memory("VmHWM"));
     stop.cancel();
+    running.await.unwrap();
+    watching.await.unwrap();
     cluster.stop().await;
     servers.nats.stop().await;
     servers.redis.stop().await;

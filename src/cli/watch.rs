@@ -187,10 +187,7 @@ mod tests {
     #[test]
     fn the_outcome_says_where_the_store_is_or_why_there_is_none() {
         assert_eq!(outcome(&ended("succeeded")), "My Shop is ready: http://store-abcdefgh.example.com");
-        assert_eq!(
-            outcome(&ended("cancelled")),
-            "store.create was cancelled, and what it had begun was taken back."
-        );
+        assert_eq!(outcome(&ended("cancelled")), "store.create was cancelled, and what it had begun was taken back.");
         assert_eq!(outcome(&ended("failed")), "store.create has failed: the database did not start");
     }
 }

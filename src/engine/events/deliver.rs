@@ -35,13 +35,13 @@ const GATHER: Duration = Duration::from_millis(5);
 pub struct DelivererOptions {
     /// How often the table is looked at when nothing nudges.
     pub poll: Duration,
-    /// Deliveries of one trigger at a time.
+    /// Deliveries of one trigger at a time; 100, as `HASURA_GRAPHQL_EVENTS_HTTP_POOL_SIZE` has it by default.
     pub concurrency: usize,
 }
 
 impl Default for DelivererOptions {
     fn default() -> Self {
-        Self { poll: Duration::from_secs(1), concurrency: 64 }
+        Self { poll: Duration::from_secs(1), concurrency: 100 }
     }
 }
 

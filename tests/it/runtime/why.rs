@@ -155,7 +155,10 @@ async fn a_newer_revision_that_was_taken_back_leaves_the_application_live() {
     }
     town.until("it is live", async || why(&town, &api).await["live"] == true).await;
     let seen = why(&town, &api).await;
-    assert_eq!(facts(&seen, "deployments")[0]["evidence"], "revision 99 of nginx:2 is cancelled; an earlier revision serves");
+    assert_eq!(
+        facts(&seen, "deployments")[0]["evidence"],
+        "revision 99 of nginx:2 is cancelled; an earlier revision serves"
+    );
 
     let stopped = "update applications set status = 'stopped' where id = $1";
     sqlx::query(stopped).bind(api.id).execute(town.pool()).await.unwrap();

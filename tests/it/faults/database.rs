@@ -1,4 +1,5 @@
-//! A database that crashes, ends sessions, refuses commits, and loses answers, under workers of the toy flow.
+//! F6: a database that crashes, ends sessions, refuses commits, loses answers, is away and is slow, under workers of the
+//! toy flow.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -74,12 +75,16 @@ struct Workers {
 
 impl Workers {
     fn start(toy: &Toy, pool: &PgPool) -> Self {
+        Self::with_lease(toy, pool, Duration::from_secs(1))
+    }
+
+    fn with_lease(toy: &Toy, pool: &PgPool, lease: Duration) -> Self {
         let stop = CancellationToken::new();
         let worker = || {
             let options = Options {
                 concurrency: 8,
-                lease: Duration::from_secs(1),
-                heartbeat: Duration::from_millis(300),
+                lease,
+                heartbeat: lease * 3 / 10,
                 poll: Duration::from_millis(100),
                 backoff_first: Duration::from_millis(10),
                 backoff_most: Duration::from_millis(100),
@@ -265,6 +270,33 @@ async fn a_server_that_is_away_for_a_while_is_waited_for() {
     // Longer than a lease and than a worker waits for a connection.
     tokio::time::sleep(Duration::from_secs(7)).await;
     proxy.restore();
+    finished(&direct).await;
+    workers.stop().await;
+    assert_each_once(&toy, &direct, &operations).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_slow_is_worked_with_all_the_same() {
+    const DELAY: Duration = Duration::from_millis(200);
+    let options = crate::support::database().await;
+    let proxy = Proxy::start(options.get_port()).await;
+    let direct = open(options.clone()).await;
+    let through = open(options.port(proxy.port)).await;
+    let toy = toy(direct.clone()).await;
+    let operations = submit(&toy).await;
+    proxy.delay(DELAY);
+    let begun = Instant::now();
+    sqlx::query("select 1").execute(&through).await.unwrap();
+    assert!(begun.elapsed() >= DELAY, "a statement took {:?} only", begun.elapsed());
+    // A transaction of a step takes more than a second now.
+    let workers = Workers::with_lease(&toy, &through, Duration::from_secs(5));
+    let begun = Instant::now();
+    while done(&direct).await < Some(3) {
+        assert!(begun.elapsed() < PATIENCE, "nothing ends while the database is slow");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    println!("three had ended after {:?}", begun.elapsed());
+    proxy.delay(Duration::ZERO);
     finished(&direct).await;
     workers.stop().await;
     assert_each_once(&toy, &direct, &operations).await;

@@ -1,21 +1,25 @@
 //! Events as they come: those of the caller's teams after a place in the log, none left out and none twice.
 
-use std::sync::Arc;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures::Stream;
-use tokio::sync::Mutex;
-use tokio::time::Instant;
+use futures::{Stream, StreamExt};
+use tokio::sync::watch;
+use tokio_util::task::AbortOnDropHandle;
 
 pub use crate::db::events::Written;
 
 use super::App;
+use crate::bus::Bus;
 use crate::db::Db;
 use crate::db::events::{self, Part};
 use crate::domain::{Actor, Code, Error, Result, subject};
 
-/// How often the log is looked at, for all who follow it in this process together.
-const LOOK: Duration = Duration::from_millis(250);
+/// How often the log is looked at while nobody tells that something was written to it.
+const LOOK: Duration = Duration::from_secs(1);
+/// Least time between two looks: events come in crowds.
+const GATHER: Duration = Duration::from_millis(10);
 /// Events read at once.
 const PAGE: usize = 200;
 
@@ -28,21 +32,43 @@ pub struct Follow {
     pub after: Option<i64>,
 }
 
-/// The place of the newest event, as it was a moment ago: asked for once for all who follow.
+/// The place of the newest event: looked for once for all who follow in this process, and not at all while nobody does.
 #[derive(Debug, Default)]
-pub struct Newest(Mutex<Option<(Instant, i64)>>);
+pub struct Newest(Mutex<Option<Lookout>>);
+
+/// Looks for as long as it is kept.
+#[derive(Debug)]
+struct Lookout {
+    newest: watch::Receiver<i64>,
+    _looking: AbortOnDropHandle<()>,
+}
 
 impl Newest {
-    async fn get(&self, db: &Db) -> Result<i64> {
-        let mut known = self.0.lock().await;
-        match *known {
-            Some((at, newest)) if at.elapsed() < LOOK => Ok(newest),
-            _ => {
-                let newest = events::newest(db.pool()).await?;
-                *known = Some((Instant::now(), newest));
-                Ok(newest)
+    fn follow(&self, db: &Db, bus: &Bus) -> watch::Receiver<i64> {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let lookout = kept.get_or_insert_with(|| {
+            let (told, newest) = watch::channel(0);
+            let looking = tokio::spawn(look(db.clone(), bus.clone(), told));
+            Lookout { newest, _looking: AbortOnDropHandle::new(looking) }
+        });
+        lookout.newest.clone()
+    }
+}
+
+/// Looks whenever the bridge says that it has written, and now and then.
+async fn look(db: Db, bus: Bus, told: watch::Sender<i64>) {
+    let mut written = pin!(bus.written().ready_chunks(1_000));
+    loop {
+        // One is kept here for those who come.
+        if told.receiver_count() > 1 {
+            match events::newest(db.pool()).await {
+                Ok(newest) => drop(told.send_if_modified(|known| std::mem::replace(known, newest) != newest)),
+                Err(error) => tracing::warn!(error = %error.chain(), "newest_event_not_found"),
             }
+            tokio::time::sleep(GATHER).await;
         }
+        // Either way it is time to look; the words never end.
+        let _ = tokio::time::timeout(LOOK, written.next()).await;
     }
 }
 
@@ -64,6 +90,8 @@ impl App {
             Actor::Anonymous => return Err(Error::new(Code::Unauthenticated, "sign in to see events")),
         };
         let pattern = subject::pattern("subject", &follow.subject)?;
+        // Before the log is asked: nothing falls between.
+        let mut grown = self.newest_event.follow(&self.db, &self.bus);
         let newest = events::newest(self.db.pool()).await?;
         let mut after = follow.after.unwrap_or(newest);
         if !(0..=newest).contains(&after) {
@@ -72,8 +100,8 @@ impl App {
         }
         let app = Arc::clone(self);
         Ok(async_stream::try_stream! {
+            let mut until = newest;
             loop {
-                let until = app.newest_event.get(&app.db).await?;
                 while after < until {
                     let part = Part { after, until, subject: &pattern, limit: PAGE as i64 };
                     let page = events::seen_by(app.db.pool(), user, part).await?;
@@ -86,7 +114,10 @@ impl App {
                         after = until;
                     }
                 }
-                tokio::time::sleep(LOOK).await;
+                if grown.changed().await.is_err() {
+                    break;
+                }
+                until = *grown.borrow_and_update();
             }
         })
     }

@@ -78,7 +78,9 @@ async fn pump(db: &Db, bus: &Bus, lease: &Lease) -> Result<()> {
                 Err(error) => failure = Some(error),
             }
         }
-        write(db, lease, &rows).await?;
+        if write(db, lease, &rows).await? > 0 {
+            bus.tell_written().await;
+        }
         if let Some(error) = failure {
             return Err(error);
         }
@@ -166,13 +168,14 @@ async fn row(bus: &Bus, stream: &'static str, message: &Message) -> Result<Optio
     }))
 }
 
-/// Writes a batch under the lease, again and again while the database is lost. The lease's loss ends it.
-async fn write(db: &Db, lease: &Lease, rows: &[Row]) -> Result<()> {
+/// Writes a batch under the lease, again and again while the database is lost, and gives how many of its events were new.
+/// The lease's loss ends it.
+async fn write(db: &Db, lease: &Lease, rows: &[Row]) -> Result<u64> {
     if rows.is_empty() {
-        return Ok(());
+        return Ok(0);
     }
     let audit = Audit::system(None);
     let written = db.transaction(&audit, async |mut tx| events::append(&mut tx, lease, rows).await).await?;
     metrics::counter!("northstack_bridge_events_total").increment(written);
-    Ok(())
+    Ok(written)
 }

@@ -16,6 +16,7 @@ mod publish;
 pub mod report;
 pub mod streams;
 mod subject;
+mod written;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -283,6 +283,36 @@ async fn the_bridge_writes_every_event_once_in_order_whatever_is_lost_meanwhile(
 }
 
 #[tokio::test]
+async fn the_bridge_tells_that_it_has_written() {
+    let (db, private) = (database().await, private().await);
+    let bus = Bus::connect(&private.config).await.unwrap();
+    // Another process hears it too.
+    let elsewhere = Bus::connect(&private.config).await.unwrap();
+    let (told, mut heard) = tokio::sync::watch::channel(0);
+    let listening = tokio::spawn(async move {
+        let mut written = std::pin::pin!(elsewhere.written());
+        while written.next().await.is_some() {
+            told.send_modify(|times| *times += 1);
+        }
+    });
+    let stop = CancellationToken::new();
+    let bridge = tokio::spawn(bridge::run(db.clone(), bus.clone(), stop.clone()));
+    let subject = Subject::new("alert", &["raised"], "a");
+    // Whoever begins to listen may miss the first.
+    for n in 0.. {
+        bus.publish(&subject, &event(&subject, n)).await.unwrap();
+        eventually("it is written", async || (rows(&db).await.len() > n).then_some(())).await;
+        if tokio::time::timeout(Duration::from_secs(1), heard.changed()).await.is_ok() {
+            break;
+        }
+        assert!(n < 10, "nothing is told");
+    }
+    stop.cancel();
+    bridge.await.unwrap();
+    listening.abort();
+}
+
+#[tokio::test]
 async fn the_bridge_goes_on_when_the_bus_was_made_anew() {
     let db = database().await;
     let subject = Subject::new("alert", &["raised"], "a");

@@ -127,10 +127,15 @@ async fn disturb(pool: &PgPool, times: u32, mut fault: impl AsyncFnMut()) {
 }
 
 async fn finished(pool: &PgPool) {
+    reach(pool, OPERATIONS as i64).await;
+}
+
+/// Waits until so many operations have ended.
+async fn reach(pool: &PgPool, wanted: i64) {
     let begun = Instant::now();
-    while done(pool).await != Some(OPERATIONS as i64) {
-        assert!(begun.elapsed() < PATIENCE, "{:?} of {OPERATIONS}", done(pool).await);
-        tokio::time::sleep(Duration::from_millis(20)).await;
+    while done(pool).await < Some(wanted) {
+        assert!(begun.elapsed() < PATIENCE, "{:?} of {OPERATIONS} have ended", done(pool).await);
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 
@@ -261,11 +266,7 @@ async fn a_server_that_is_away_for_a_while_is_waited_for() {
     let toy = toy(direct.clone()).await;
     let operations = submit(&toy).await;
     let workers = Workers::start(&toy, &through);
-    let begun = Instant::now();
-    while done(&direct).await == Some(0) {
-        assert!(begun.elapsed() < PATIENCE, "nothing was done at first");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    reach(&direct, 1).await;
     proxy.cut();
     // Longer than a lease and than a worker waits for a connection.
     tokio::time::sleep(Duration::from_secs(7)).await;
@@ -290,12 +291,7 @@ async fn a_server_that_is_slow_is_worked_with_all_the_same() {
     assert!(begun.elapsed() >= DELAY, "a statement took {:?} only", begun.elapsed());
     // A transaction of a step takes more than a second now.
     let workers = Workers::with_lease(&toy, &through, Duration::from_secs(5));
-    let begun = Instant::now();
-    while done(&direct).await < Some(3) {
-        assert!(begun.elapsed() < PATIENCE, "nothing ends while the database is slow");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    println!("three had ended after {:?}", begun.elapsed());
+    reach(&direct, 3).await;
     proxy.delay(Duration::ZERO);
     finished(&direct).await;
     workers.stop().await;

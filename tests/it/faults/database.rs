@@ -106,9 +106,12 @@ impl Workers {
     }
 }
 
-/// How many operations have ended, if the database says.
-async fn done(pool: &PgPool) -> Option<i64> {
-    sqlx::query_scalar("select count(*) from operations where finished_at is not null").fetch_one(pool).await.ok()
+const ENDED: &str = "select count(*) from operations where finished_at is not null";
+const STEPS_DONE: &str = "select count(*) from operation_steps where status = 'succeeded'";
+
+/// How many there are, if the database says.
+async fn count(pool: &PgPool, query: &'static str) -> Option<i64> {
+    sqlx::query_scalar(query).fetch_one(pool).await.ok()
 }
 
 /// Disturbs so many times, at moments that the seed gives, and waits until every operation has ended. The steps have
@@ -121,20 +124,19 @@ async fn disturb(pool: &PgPool, times: u32, mut fault: impl AsyncFnMut()) {
         fault().await;
     }
     let begun = Instant::now();
-    println!("{:?} of {OPERATIONS} had ended when the faults did", done(pool).await);
+    println!("{:?} of {OPERATIONS} had ended when the faults did", count(pool, ENDED).await);
     finished(pool).await;
     println!("the rest took {:?}", begun.elapsed());
 }
 
 async fn finished(pool: &PgPool) {
-    reach(pool, OPERATIONS as i64).await;
+    reach(pool, ENDED, OPERATIONS as i64).await;
 }
 
-/// Waits until so many operations have ended.
-async fn reach(pool: &PgPool, wanted: i64) {
+async fn reach(pool: &PgPool, query: &'static str, wanted: i64) {
     let begun = Instant::now();
-    while done(pool).await < Some(wanted) {
-        assert!(begun.elapsed() < PATIENCE, "{:?} of {OPERATIONS} have ended", done(pool).await);
+    while count(pool, query).await < Some(wanted) {
+        assert!(begun.elapsed() < PATIENCE, "{query}: {:?} of {wanted}", count(pool, query).await);
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
@@ -266,7 +268,7 @@ async fn a_server_that_is_away_for_a_while_is_waited_for() {
     let toy = toy(direct.clone()).await;
     let operations = submit(&toy).await;
     let workers = Workers::start(&toy, &through);
-    reach(&direct, 1).await;
+    reach(&direct, ENDED, 1).await;
     proxy.cut();
     // Longer than a lease and than a worker waits for a connection.
     tokio::time::sleep(Duration::from_secs(7)).await;
@@ -291,7 +293,7 @@ async fn a_server_that_is_slow_is_worked_with_all_the_same() {
     assert!(begun.elapsed() >= DELAY, "a statement took {:?} only", begun.elapsed());
     // A transaction of a step takes more than a second now.
     let workers = Workers::with_lease(&toy, &through, Duration::from_secs(5));
-    reach(&direct, 3).await;
+    reach(&direct, STEPS_DONE, 16).await;
     proxy.delay(Duration::ZERO);
     finished(&direct).await;
     workers.stop().await;

@@ -29,6 +29,8 @@ const LEASE_SLACK: i64 = 15;
 const WINDOW: i64 = 512;
 /// Pause after a claim that filled every slot: a backlog is taken in larger bites.
 const GATHER: Duration = Duration::from_millis(5);
+/// Least time between two looks that nothing nudges.
+const SOONEST: Duration = Duration::from_millis(20);
 
 /// How events are delivered.
 #[derive(Debug, Clone)]
@@ -279,18 +281,20 @@ impl Worker {
         Ok(events.into_iter().map(|(_, event)| event).collect())
     }
 
-    /// How many events wait, and the time until the next retry falls due, at most the poll interval.
+    /// How many events wait, and the time until the next retry falls due, at most the poll interval. What is under way
+    /// nudges when it ends.
     async fn rest(&self) -> sqlx::Result<(i64, Duration)> {
         let (pending, seconds): (i64, Option<f64>) = sqlx::query_as(
-            "select count(*), extract(epoch from min(next_retry_at) - (now() at time zone 'utc'))::float8 \
+            "select count(*), (extract(epoch from min(next_retry_at) filter (where locked is null) \
+               - (now() at time zone 'utc')))::float8 \
              from hdb_catalog.event_log \
              where trigger_name = $1 and delivered = false and error = false and archived = false",
         )
         .bind(&self.target.name)
         .fetch_one(&self.pool)
         .await?;
-        let until = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds.max(0.001)).ok());
-        Ok((pending, until.map_or(self.poll, |until| until.min(self.poll))))
+        let until = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds.max(0.0)).ok());
+        Ok((pending, until.map_or(self.poll, |until| until.clamp(SOONEST.min(self.poll), self.poll))))
     }
 }
 

@@ -46,10 +46,11 @@ impl ClaimsRules {
         let allowed = claims.get(ALLOWED).ok_or_else(|| missing(ALLOWED))?;
         let allowed: Vec<&str> = allowed
             .as_array()
-            .and_then(|roles| roles.iter().map(Value::as_str).collect())
+            .and_then(|roles| roles.iter().map(role_name).collect())
             .ok_or_else(|| invalid("invalid \"x-hasura-allowed-roles\"; should be a list of roles"))?;
         let default = claims.get(DEFAULT).ok_or_else(|| missing(DEFAULT))?;
-        let default = default.as_str().ok_or_else(|| invalid("invalid \"x-hasura-default-role\"; should be a role"))?;
+        let default =
+            role_name(default).ok_or_else(|| invalid("invalid \"x-hasura-default-role\"; should be a role"))?;
         let role = wanted.unwrap_or(default);
         if !allowed.contains(&role) {
             return Err(refuse(ErrorCode::AccessDenied, "Your requested role is not in allowed roles"));
@@ -92,6 +93,11 @@ impl ClaimsRules {
         };
         Ok(object.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value)).collect())
     }
+}
+
+/// A role has a name.
+fn role_name(value: &Value) -> Option<&str> {
+    value.as_str().filter(|name| !name.is_empty())
 }
 
 fn pick_all(picks: &BTreeMap<String, Pick>, token: &Value) -> Result<Map<String, Value>, GraphqlError> {

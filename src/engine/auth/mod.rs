@@ -79,13 +79,13 @@ impl Authenticator {
     /// `access-denied`, `invalid-headers`, `invalid-jwt`, `jwt-invalid-claims`, `jwt-missing-role-claims`.
     pub async fn authenticate(&self, headers: &HeaderMap) -> Result<Identity, GraphqlError> {
         if self.admin_secrets.is_empty() {
-            return Ok(trusted(headers));
+            return trusted(headers);
         }
         if let Some(given) = SECRET_HEADERS.iter().find_map(|name| headers.get(*name)) {
             // Each is compared, so that the time taken does not tell which one was right.
             let right = |right, secret: &Vec<u8>| right | given.as_bytes().ct_eq(secret);
             if bool::from(self.admin_secrets.iter().fold(Choice::from(0), right)) {
-                return Ok(trusted(headers));
+                return trusted(headers);
             }
             return Err(refuse(ErrorCode::AccessDenied, "invalid \"x-hasura-admin-secret\"/\"x-hasura-access-key\"")
                 .with_status(401));
@@ -133,7 +133,7 @@ impl Authenticator {
 }
 
 /// The identity that a trusted caller states in `x-hasura-*` headers; `admin` when it names no role.
-fn trusted(headers: &HeaderMap) -> Identity {
+fn trusted(headers: &HeaderMap) -> Result<Identity, GraphqlError> {
     let variables: Vec<(&str, String)> = headers
         .iter()
         .map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
@@ -142,9 +142,12 @@ fn trusted(headers: &HeaderMap) -> Identity {
     let stated =
         |wanted: &str| variables.iter().rev().find(|(name, _)| *name == wanted).map(|(_, value)| value.clone());
     let role = stated(ROLE).unwrap_or_else(|| ADMIN.into());
+    if role.is_empty() {
+        return Err(refuse(ErrorCode::InvalidHeaders, "\"x-hasura-role\" is empty; name a role or leave it out"));
+    }
     let backend = stated(BACKEND_ONLY).is_some_and(|value| value.eq_ignore_ascii_case("true"));
     let session = Session::new(&role, variables).with_backend_permissions(backend);
-    Identity { by_admin_secret: true, ..Identity::new(session) }
+    Ok(Identity { by_admin_secret: true, ..Identity::new(session) })
 }
 
 #[cfg(test)]

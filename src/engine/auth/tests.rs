@@ -113,6 +113,14 @@ async fn tokens_are_refused_in_the_recorded_words() {
             ("access-denied", "Your requested role is not in allowed roles".into()),
         ),
         (
+            sign(&claims_with(json!({"x-hasura-allowed-roles": [""], "x-hasura-default-role": "user"}))),
+            ("jwt-invalid-claims", "invalid \"x-hasura-allowed-roles\"; should be a list of roles".into()),
+        ),
+        (
+            sign(&claims_with(json!({"x-hasura-allowed-roles": ["user"], "x-hasura-default-role": ""}))),
+            ("jwt-invalid-claims", "invalid \"x-hasura-default-role\"; should be a role".into()),
+        ),
+        (
             sign(&claims_with(json!("{}"))),
             ("jwt-invalid-claims", "expecting a json object when claims_format is json".into()),
         ),

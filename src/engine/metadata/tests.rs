@@ -143,14 +143,33 @@ fn every_unsupported_key_is_refused_in_a_document() {
     }
 }
 
+/// A document with one value, nested under a key's own path.
+fn nested(key: &str, value: Value) -> Value {
+    key.rsplit(['.', '[']).fold(value, |value, step| match step {
+        "*]" => json!([value]),
+        "*" => json!({ "any": value }),
+        name => json!({ name: value }),
+    })
+}
+
+#[test]
+fn types_that_graphql_does_not_allow_are_refused() {
+    let deep = format!("{}Int{}", "[".repeat(10_000), "]".repeat(10_000));
+    for key in names::TYPES {
+        for wrong in ["[^ho!]", "", "Int # really", "[Int", "Int!!", "[Int,]", &deep] {
+            let error = names::check(&nested(key, json!(wrong))).unwrap_err().to_string();
+            assert!(error.contains(&format!(": {} is not a GraphQL type", json!(wrong))), "{key}: {error}");
+        }
+        for right in ["Int", " [ uuid! ]! ", "[[String]]"] {
+            names::check(&nested(key, json!(right))).unwrap();
+        }
+    }
+}
+
 #[test]
 fn names_that_graphql_does_not_allow_are_refused() {
     for key in names::NAMES {
-        let document = key.rsplit(['.', '[']).fold(json!("art- le"), |value, step| match step {
-            "*]" => json!([value]),
-            "*" => json!({ "any": value }),
-            name => json!({ name: value }),
-        });
+        let document = nested(key, json!("art- le"));
         let error = names::check(&document).unwrap_err().to_string();
         assert!(error.contains(": \"art- le\" is not a valid GraphQL name"), "{key}: {error}");
         assert!(!error.contains('*'), "{error}");

@@ -37,6 +37,10 @@ const ABSENT: &[Row] = &[
 const DIFFERENCES: &[Row] = &[
     ("a text with a NUL", "refused; Hasura stores what stands before the NUL"),
     (
+        "an empty `x-hasura-role` beside the administrator's secret",
+        "refused as `invalid-headers`, never taken as `admin`",
+    ),
+    (
         "an action whose output is a list of scalars",
         "its type is shown as it is declared; Hasura's introspection loses the list and the null",
     ),

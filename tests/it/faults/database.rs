@@ -1,7 +1,6 @@
 //! F6: a database that crashes, ends sessions, refuses commits, loses answers, is away and is slow, under workers of the
 //! toy flow.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use northstack::dev::servers::{Durability, Postgres};
@@ -65,6 +64,27 @@ async fn toy(pool: PgPool) -> Toy {
 async fn open(options: PgConnectOptions) -> PgPool {
     let pool = PgPoolOptions::new().max_connections(12).acquire_timeout(Duration::from_secs(5));
     pool.connect_with(options).await.unwrap()
+}
+
+/// Operations in a shared server's database, which is reached directly and through a proxy.
+struct Behind {
+    proxy: Proxy,
+    direct: PgPool,
+    through: PgPool,
+    toy: Toy,
+    operations: Vec<Uuid>,
+}
+
+impl Behind {
+    async fn new() -> Self {
+        let options = crate::support::database().await;
+        let proxy = Proxy::start(options.get_port()).await;
+        let direct = open(options.clone()).await;
+        let through = open(options.port(proxy.port)).await;
+        let toy = toy(direct.clone()).await;
+        let operations = submit(&toy).await;
+        Self { proxy, direct, through, toy, operations }
+    }
 }
 
 /// Two workers whose leases are short, so that what one lost the other takes up.
@@ -243,12 +263,7 @@ async fn commits_that_conflict_are_done_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_is_lost_changes_nothing() {
-    let options = crate::support::database().await;
-    let proxy = Arc::new(Proxy::start(options.get_port()).await);
-    let direct = open(options.clone()).await;
-    let through = open(options.port(proxy.port)).await;
-    let toy = toy(direct.clone()).await;
-    let operations = submit(&toy).await;
+    let Behind { proxy, direct, through, toy, operations } = Behind::new().await;
     let workers = Workers::start(&toy, &through);
     disturb(&direct, 15, async || {
         proxy.cut();
@@ -261,12 +276,7 @@ async fn an_answer_that_is_lost_changes_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_is_away_for_a_while_is_waited_for() {
-    let options = crate::support::database().await;
-    let proxy = Proxy::start(options.get_port()).await;
-    let direct = open(options.clone()).await;
-    let through = open(options.port(proxy.port)).await;
-    let toy = toy(direct.clone()).await;
-    let operations = submit(&toy).await;
+    let Behind { proxy, direct, through, toy, operations } = Behind::new().await;
     let workers = Workers::start(&toy, &through);
     reach(&direct, ENDED, 1).await;
     proxy.cut();
@@ -281,12 +291,7 @@ async fn a_server_that_is_away_for_a_while_is_waited_for() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_is_slow_is_worked_with_all_the_same() {
     const DELAY: Duration = Duration::from_millis(200);
-    let options = crate::support::database().await;
-    let proxy = Proxy::start(options.get_port()).await;
-    let direct = open(options.clone()).await;
-    let through = open(options.port(proxy.port)).await;
-    let toy = toy(direct.clone()).await;
-    let operations = submit(&toy).await;
+    let Behind { proxy, direct, through, toy, operations } = Behind::new().await;
     proxy.delay(DELAY);
     let begun = Instant::now();
     sqlx::query("select 1").execute(&through).await.unwrap();

@@ -201,9 +201,9 @@ async fn earlier(tx: &mut PgTx, application: Uuid, running: Option<i32>) -> Resu
     number.ok_or_else(|| Error::invalid("revision", "revision: there is no earlier revision that has served"))
 }
 
-/// The versions that the team's secrets have now.
+/// The versions that the secrets which an application may have are at now.
 async fn versions(tx: &mut PgTx, row: &Application) -> Result<BTreeMap<Uuid, i32>> {
-    variables::secret_versions(&mut **tx, row.team_id).await.map(|list| list.into_iter().collect())
+    variables::secret_versions(&mut **tx, row.team_id, row.id).await.map(|list| list.into_iter().collect())
 }
 
 /// What a new revision of an application runs, from its row, its variables and what is asked for.
@@ -232,7 +232,8 @@ pub(super) async fn workload(tx: &mut PgTx, row: &Application, new: &NewDeployme
             }
             _ => {
                 let field = format!("variables.{}", variable.name);
-                let message = format!("{}: its secret is deleted", variable.name);
+                let message =
+                    format!("{}: its secret is deleted, or not the application's or its team's", variable.name);
                 return Err(Error::invalid(field, message));
             }
         }

@@ -105,13 +105,24 @@ pub async fn lock_in(db: &mut PgConnection, place: &Place) -> Result<Option<Secr
     .map(|row| row.map(Secret::from))
 }
 
-/// Those of the secrets that are not deleted.
-pub async fn all(db: impl PgExecutor<'_>, ids: &[Uuid]) -> Result<Vec<Secret>> {
+/// Those of the secrets that are not deleted, and that an application of a project may have: of its team, and of the
+/// whole team or this application. A preview environment has those of its application.
+pub async fn all(
+    db: impl PgExecutor<'_>,
+    project: Uuid,
+    application_or_preview: Uuid,
+    ids: &[Uuid],
+) -> Result<Vec<Secret>> {
     sqlx::query_as!(
         Row,
-        "select id, team_id, name, version, ciphertext, nonce, wrapped_key, key_id from secrets
-         where id = any($1) and deleted_at is null",
-        ids
+        "select s.id, s.team_id, s.name, s.version, s.ciphertext, s.nonce, s.wrapped_key, s.key_id
+         from secrets s join projects p on p.team_id = s.team_id
+         where s.id = any($1) and s.deleted_at is null and p.id = $2
+           and (s.application_id is null or s.application_id = $3
+                or s.application_id = (select e.application_id from preview_environments e where e.id = $3))",
+        ids,
+        project,
+        application_or_preview
     )
     .fetch_all(db)
     .await
@@ -168,11 +179,14 @@ pub async fn delete(db: &mut PgConnection, id: Uuid) -> Result<()> {
     .map(drop)
 }
 
-/// The variables that get a secret's value: (application, variable).
+/// The variables of its team that get a secret's value: (application, variable).
 pub async fn used_by(db: impl PgExecutor<'_>, id: Uuid) -> Result<Vec<(String, String)>> {
     let rows = sqlx::query!(
         "select a.name as application, v.name as variable
-         from environment_variables v join applications a on a.id = v.application_id
+         from environment_variables v
+           join applications a on a.id = v.application_id
+           join projects p on p.id = a.project_id
+           join secrets s on s.id = v.secret_id and s.team_id = p.team_id
          where v.secret_id = $1 and v.deleted_at is null and a.deleted_at is null order by a.name, v.name",
         id
     )

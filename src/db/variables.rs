@@ -15,7 +15,7 @@ pub struct Variable {
     pub value: Option<String>,
     /// The secret's row.
     pub secret_id: Option<Uuid>,
-    /// The secret's name.
+    /// The secret's name; none where it is deleted, or is not one of the application and its team.
     pub secret_name: Option<String>,
     /// The secret's version now.
     pub secret_version: Option<i32>,
@@ -26,7 +26,11 @@ pub async fn list(db: impl PgExecutor<'_>, application: Uuid) -> Result<Vec<Vari
     sqlx::query_as!(
         Variable,
         "select v.name, v.value, v.secret_id, s.name as \"secret_name?\", s.version as \"secret_version?\"
-         from environment_variables v left join secrets s on s.id = v.secret_id and s.deleted_at is null
+         from environment_variables v
+           join applications a on a.id = v.application_id
+           join projects p on p.id = a.project_id
+           left join secrets s on s.id = v.secret_id and s.deleted_at is null and s.team_id = p.team_id
+             and (s.application_id is null or s.application_id = a.id)
          where v.application_id = $1 and v.deleted_at is null order by v.name",
         application
     )
@@ -111,11 +115,16 @@ pub async fn secrets(
     Ok(rows.into_iter().map(|row| (row.name, row.id)).collect())
 }
 
-/// The versions of a team's secrets: (id, version).
-pub async fn secret_versions(db: impl PgExecutor<'_>, team: Uuid) -> Result<Vec<(Uuid, i32)>> {
-    let rows = sqlx::query!("select id, version from secrets where team_id = $1 and deleted_at is null", team)
-        .fetch_all(db)
-        .await
-        .map_err(while_doing("read the versions of secrets"))?;
+/// The versions of the secrets that an application of a team may have: (id, version).
+pub async fn secret_versions(db: impl PgExecutor<'_>, team: Uuid, application: Uuid) -> Result<Vec<(Uuid, i32)>> {
+    let rows = sqlx::query!(
+        "select id, version from secrets
+         where team_id = $1 and (application_id is null or application_id = $2) and deleted_at is null",
+        team,
+        application
+    )
+    .fetch_all(db)
+    .await
+    .map_err(while_doing("read the versions of secrets"))?;
     Ok(rows.into_iter().map(|row| (row.id, row.version)).collect())
 }

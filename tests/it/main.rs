@@ -20,4 +20,5 @@ mod runtime;
 mod secrets;
 mod stores;
 mod support;
+mod tenancy;
 mod workflow;

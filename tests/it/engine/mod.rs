@@ -1,7 +1,7 @@
 //! The engine's core against a real database.
 
 mod documents;
-mod introspected;
+pub mod introspected;
 mod permissions;
 mod product;
 mod recorded;

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::findings::{Changes, Finding, Kind, reconcile, reconcile_among};
 use crate::app::{App, Provisioning};
-use crate::db::{Audit, secrets, settled};
+use crate::db::{Audit, settled};
 use crate::domain::Result;
 use crate::workflow::flows::application::{SUBJECT, desired, secrets as values};
 use look::Seat;
@@ -143,7 +143,7 @@ async fn heal(app: &App, provisioning: &Provisioning, seat: &Seat) -> Result<boo
                 return Ok(false);
             }
             let desired = desired::beside(kubernetes, settings, &seat.target, &seat.workload).await?;
-            let rows = secrets::all(&mut *tx, &values::ids(&seat.workload)).await?;
+            let rows = values::rows(&mut tx, &seat.target, &seat.workload).await?;
             desired::settle(kubernetes, &seat.target).await?;
             let keys = &provisioning.config.get().secrets;
             values::provide(kubernetes, keys, &rows, &seat.target, &seat.workload).await?;

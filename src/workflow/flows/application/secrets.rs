@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use k8s_openapi::api::core::v1::Secret;
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::super::super::flow::StepContext;
@@ -30,10 +31,10 @@ pub(super) async fn write(needs: &Needs, context: &StepContext, target: &Target,
         return Ok(());
     }
     let mut tx = context.transaction().await?;
-    let rows = secrets::all(&mut *tx, &ids(workload)).await?;
+    let found = rows(&mut tx, target, workload).await?;
     tx.commit().await?;
     let settings = needs.config.get().secrets.clone();
-    match wanted(&needs.kubernetes, &settings, &rows, target, workload).await? {
+    match wanted(&needs.kubernetes, &settings, &found, target, workload).await? {
         Some((secret, values)) => {
             let applied = ours::apply(needs, target, &secret).await;
             applied.map(drop).map_err(|error| unquoted(error, &values))
@@ -82,9 +83,11 @@ async fn wanted(
     }
 }
 
-/// The secrets whose values a revision has.
-pub fn ids(workload: &Workload) -> Vec<Uuid> {
-    workload.secrets.values().map(|secret| secret.id).collect()
+/// The secrets whose values a revision has, as far as what stands in this place may have them: a revision that was
+/// written down with another team's secret gets none.
+pub async fn rows(db: &mut PgConnection, target: &Target, workload: &Workload) -> Result<Vec<Row>> {
+    let ids: Vec<Uuid> = workload.secrets.values().map(|secret| secret.id).collect();
+    secrets::all(db, target.project, target.application, &ids).await
 }
 
 /// The values that a revision has, from the secrets' rows.
@@ -117,7 +120,11 @@ pub fn values(settings: &config::Secrets, rows: &[Row], workload: &Workload) -> 
 }
 
 fn gone(variable: &str, wanted: &SecretVersion) -> Error {
-    let message = format!("{variable}: the secret {} is deleted; set the variable anew and deploy again", wanted.name);
+    let message = format!(
+        "{variable}: the secret {} is deleted, or not the application's or its team's; set the variable anew and deploy \
+         again",
+        wanted.name
+    );
     Error::new(Code::IllegalTransition, message)
 }
 

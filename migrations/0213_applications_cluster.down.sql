@@ -1,0 +1,1 @@
+drop trigger if exists applications_cluster on applications;

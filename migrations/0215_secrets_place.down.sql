@@ -1,0 +1,1 @@
+drop trigger if exists secrets_place on secrets;

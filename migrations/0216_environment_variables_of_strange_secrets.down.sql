@@ -1,0 +1,1 @@
+select 1; -- What was unbound stays unbound.

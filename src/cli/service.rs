@@ -253,6 +253,9 @@ impl Service {
             Ok(())
         });
         let mut listeners = vec![(server.port, http::router(state.clone()))];
+        if server.metrics_port != 0 {
+            listeners.push((server.metrics_port, http::internal(state.clone())));
+        }
         if server.portal_port != 0 {
             listeners.push((server.portal_port, http::portal(state)));
         }

@@ -38,6 +38,15 @@ pub struct Server {
     pub cors_origins: Vec<String>,
     /// Whether a proxy in front sets `X-Forwarded-For`; otherwise the header is ignored.
     pub trust_forwarded_for: bool,
+    /// Names under which clients may ask for the service, beside `localhost`, IP addresses and the host of `public_url`;
+    /// others are refused (DNS rebinding). Empty: only those on a loopback address, and every name on another one.
+    #[schemars(extend("x-live" = true))]
+    pub hosts: Vec<String>,
+    /// Port of `/metrics` on the same address, for Prometheus and not for the public; 0 turns it off.
+    pub metrics_port: u16,
+    /// Event streams that one user may hold open at a time.
+    #[schemars(extend("x-live" = true))]
+    pub streams_per_user: usize,
 }
 
 impl Default for Server {
@@ -53,6 +62,9 @@ impl Default for Server {
             body_limit: 1024 * 1024,
             cors_origins: Vec::new(),
             trust_forwarded_for: false,
+            hosts: Vec::new(),
+            metrics_port: 0,
+            streams_per_user: 20,
         }
     }
 }
@@ -65,6 +77,19 @@ impl Server {
         if self.port != 0 && self.port == self.portal_port {
             problems.add("server.portal_port", "must differ from server.port");
         }
+        if self.metrics_port != 0 && [self.port, self.portal_port].contains(&self.metrics_port) {
+            problems.add("server.metrics_port", "must differ from server.port and server.portal_port");
+        }
+        problems.range("server.streams_per_user", self.streams_per_user, 1..=10_000);
+        for host in &self.hosts {
+            let name_only = url::Host::parse(host).is_ok_and(|parsed| parsed.to_string().eq_ignore_ascii_case(host));
+            if !name_only {
+                problems.add(
+                    "server.hosts",
+                    "each must be a host name without scheme and port, such as `northstack.example.com`",
+                );
+            }
+        }
         for origin in &self.cors_origins {
             let origin_only = url::Url::parse(origin).is_ok_and(|url| url.origin().ascii_serialization() == *origin);
             if origin != "*" && !origin_only {
@@ -74,5 +99,56 @@ impl Server {
                 );
             }
         }
+    }
+
+    /// Whether the service answers under `host`, the name in a request's `Host` header without its port.
+    ///
+    /// A page of another site can have its own name lead to this machine (DNS rebinding), and then asks as if it were ours;
+    /// no name in public DNS leads to `localhost`, and an address is nobody's to rebind.
+    pub fn answers_to(&self, host: &str) -> bool {
+        let host = host.trim_end_matches('.').to_ascii_lowercase();
+        let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().is_ok();
+        let named = |name: &str| name.eq_ignore_ascii_case(&host);
+        let any = self.hosts.is_empty() && !self.host.is_loopback();
+        let public = || self.public_url.as_ref().and_then(url::Url::host_str).is_some_and(named);
+        any || address
+            || host == "localhost"
+            || host.ends_with(".localhost")
+            || public()
+            || self.hosts.iter().any(|listed| named(listed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loopback_listener_answers_to_local_and_listed_names_alone() {
+        let public_url = url::Url::parse("https://portal.example.com").ok();
+        let server = Server { public_url, hosts: vec!["api.example.com".into()], ..Server::default() };
+        for host in [
+            "localhost",
+            "LOCALHOST.",
+            "shop.localhost",
+            "127.0.0.1",
+            "[::1]",
+            "10.1.2.3",
+            "Portal.Example.com",
+            "api.example.com",
+        ] {
+            assert!(server.answers_to(host), "{host}");
+        }
+        for host in ["evil.example", "localhost.evil.example", "127.0.0.1.nip.io", "xapi.example.com", ""] {
+            assert!(!server.answers_to(host), "{host}");
+        }
+    }
+
+    #[test]
+    fn a_public_listener_answers_to_any_name_until_names_are_listed() {
+        let mut server = Server { host: [0, 0, 0, 0].into(), ..Server::default() };
+        assert!(server.answers_to("anything.example"));
+        server.hosts.push("api.example.com".into());
+        assert!(!server.answers_to("anything.example"));
     }
 }

@@ -63,7 +63,7 @@ async fn token(state: &AppState, request: Request) -> RestResult<Option<Redacted
         extract::require_json(&headers)?;
         parse_json(&body)?
     };
-    Ok(input.refresh_token.or_else(|| cookie::refresh_token(&headers)))
+    Ok(input.refresh_token.or_else(|| cookie::refresh_token(state, &headers)))
 }
 
 fn answer(state: &AppState, session: &Session) -> Response {

@@ -87,6 +87,8 @@ pub async fn follow(
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, RestError> {
     let Query(wanted) = wanted.map_err(|rejection| Error::invalid("query", rejection.body_text()))?;
     let after = after(&headers, &wanted)?;
+    let most = state.settings.live.get().server.streams_per_user;
+    let open = caller.actor.user_id().map(|user| state.streams.open(user, most)).transpose()?;
     let events = state.app.follow_events(&caller.actor, &Follow { subject: wanted.subject, after }).await?;
     let lines = events.map(|event| event.and_then(line)).scan((), |(), line| {
         // The client comes again, and goes on after the last one that it has.
@@ -94,6 +96,7 @@ pub async fn follow(
     });
     let begun = futures::stream::once(async { Event::default().retry(RETRY).comment("the stream begins") });
     let ended = async move {
+        let _open = open;
         let left = signed_in.until.duration_since(SystemTime::now()).unwrap_or_default();
         state.closing.run_until_cancelled(tokio::time::sleep(left)).await;
     };

@@ -18,13 +18,14 @@ mod server;
 mod settings;
 mod state;
 mod stores;
+mod streams;
 
 pub use edge::Backend;
 pub use envelope::Envelope;
 pub use error::{ActionError, ActionResult, RestError, RestResult};
 pub use extract::{Body, SignedIn, parse_json};
 pub use metrics::install_recorder;
-pub use router::{Access, portal, router};
+pub use router::{Access, internal, portal, router};
 pub use server::serve;
 pub use settings::Settings;
 pub use state::AppState;

@@ -36,6 +36,8 @@ pub enum Access {
     Hasura,
     /// Whomever the GraphQL engine admits: it authenticates and applies its roles' permissions itself.
     Engine,
+    /// Whoever reaches the listener of metrics (`server.metrics_port`); the public listeners have no such route.
+    Internal,
 }
 
 /// One route.
@@ -51,13 +53,13 @@ pub struct Route {
 
 /// Every route.
 pub fn routes() -> Vec<Route> {
-    use Access::{Engine, Hasura, Public, SignedIn};
+    use Access::{Engine, Hasura, Internal, Public, SignedIn};
     vec![
         // Health, metrics and keys.
         get("/health", Public, health::health),
         get("/health/live", Public, health::live),
         get("/health/ready", Public, health::ready),
-        get("/metrics", Public, health::metrics),
+        get("/metrics", Internal, health::metrics),
         get("/.well-known/jwks.json", Public, health::jwks),
         // Identity.
         post("/actions/register", Hasura, identity::register),
@@ -148,18 +150,27 @@ fn all<H: Handler<T, AppState>, T: 'static>(path: &'static str, access: Access, 
 /// The service: every route behind its guard, and the edge around all of them.
 pub fn router(state: AppState) -> Router {
     let state = AppState { face: Face::Api, ..state };
-    edge::around(guarded_routes(&state).fallback(async || pages::unknown()), &state)
+    edge::around(guarded_routes(&state, public).fallback(async || pages::unknown()), &state)
 }
 
 /// The same with the portal's pages beside it, under one origin.
 pub fn portal(state: AppState) -> Router {
     let state = AppState { face: Face::Portal, ..state };
-    edge::around(guarded_routes(&state).fallback(pages::file), &state)
+    edge::around(guarded_routes(&state, public).fallback(pages::file), &state)
 }
 
-fn guarded_routes(state: &AppState) -> Router {
+/// What operators' tools ask for, apart from everybody's: the listener of `server.metrics_port`.
+pub fn internal(state: AppState) -> Router {
+    edge::around(guarded_routes(&state, |access| !public(access)).fallback(async || pages::unknown()), &state)
+}
+
+fn public(access: Access) -> bool {
+    access != Access::Internal
+}
+
+fn guarded_routes(state: &AppState, listed: fn(Access) -> bool) -> Router {
     let mut router = Router::new();
-    for Route { path, access, handler, .. } in routes() {
+    for Route { path, access, handler, .. } in routes().into_iter().filter(|route| listed(route.access)) {
         router = router.route(path, guarded(path, handler, access, state));
     }
     let router = router.method_not_allowed_fallback(|| async {
@@ -175,7 +186,7 @@ fn guarded(path: &str, handler: MethodRouter<AppState>, access: Access, state: &
     };
     match access {
         Access::Public if path.starts_with("/api/") => limited(handler),
-        Access::Public | Access::Engine => handler,
+        Access::Public | Access::Engine | Access::Internal => handler,
         Access::SignedIn => limited(handler).route_layer(middleware::from_fn_with_state(state.clone(), require_bearer)),
         Access::Hasura => handler.route_layer(middleware::from_fn_with_state(state.clone(), require_secret)),
     }

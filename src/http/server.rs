@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::time::Duration;
 
 use axum::Router;
@@ -19,7 +20,7 @@ use tower::ServiceExt;
 
 use crate::domain::Result;
 
-/// A client that takes longer to send its headers is disconnected (slow loris).
+/// A client that takes longer to send its headers is disconnected (slow loris), and so is one that sends nothing.
 const HEADER_PATIENCE: Duration = Duration::from_secs(10);
 /// Request line and headers together, in bytes.
 const HEADER_LIMIT: usize = 64 * 1024;
@@ -41,10 +42,21 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
         };
         let (builder, watcher, router) = (builder.clone(), open.watcher(), router.clone());
         tokio::spawn(async move {
-            let service =
-                TowerToHyperService::new(tower::service_fn(move |request| answer(router.clone(), request, peer)));
+            let asked = CancellationToken::new();
+            let first = asked.clone();
+            let service = TowerToHyperService::new(tower::service_fn(move |request| {
+                first.cancel();
+                answer(router.clone(), request, peer)
+            }));
             let connection = builder.serve_connection_with_upgrades(TokioIo::new(prepared(stream)), service);
-            if let Err(error) = watcher.watch(connection).await {
+            let mut connection = pin!(watcher.watch(connection));
+            // hyper's own patience begins once it knows which version of HTTP it is spoken to in.
+            let ended = tokio::select! {
+                ended = &mut connection => ended,
+                () = asked.cancelled() => connection.await,
+                () = tokio::time::sleep(HEADER_PATIENCE) => return tracing::debug!("connection_silent"),
+            };
+            if let Err(error) = ended {
                 tracing::debug!(cause = error, "connection_ended");
             }
         });

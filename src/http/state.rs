@@ -5,6 +5,7 @@ use std::sync::Arc;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::streams::Streams;
 use super::{Backend, Settings, remote_schema};
 use crate::app::App;
 
@@ -29,6 +30,7 @@ pub struct AppState {
     pub(super) schema: remote_schema::Schema,
     pub(super) metrics: Option<PrometheusHandle>,
     pub(super) face: Face,
+    pub(super) streams: Streams,
     /// Ends what would go on for as long as its client listens.
     pub(super) closing: CancellationToken,
 }
@@ -44,6 +46,7 @@ impl AppState {
             backend,
             metrics: None,
             face: Face::Api,
+            streams: Streams::default(),
             closing: CancellationToken::new(),
         }
     }

@@ -108,14 +108,15 @@ pub async fn login(State(state): State<AppState>, call: Action<LoginInput>) -> R
 
 /// Gives new tokens for a refresh token.
 pub async fn refresh_token(State(state): State<AppState>, call: Action<RefreshInput>) -> Result<Response, ActionError> {
-    let token = call.input.refresh_token.or_else(|| cookie::refresh_token(&call.headers)).ok_or_else(no_token)?;
+    let token =
+        call.input.refresh_token.or_else(|| cookie::refresh_token(&state, &call.headers)).ok_or_else(no_token)?;
     let session = state.app.refresh(&call.caller, &token).await?;
     Ok(answer(&state, &session))
 }
 
 /// Ends a session.
 pub async fn logout(State(state): State<AppState>, call: Action<RefreshInput>) -> Result<Response, ActionError> {
-    if let Some(token) = call.input.refresh_token.or_else(|| cookie::refresh_token(&call.headers)) {
+    if let Some(token) = call.input.refresh_token.or_else(|| cookie::refresh_token(&state, &call.headers)) {
         state.app.logout(&call.caller, &token).await?;
     }
     Ok((cookie::remove(&state), Json(LogoutOutput { success: true })).into_response())

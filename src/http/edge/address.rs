@@ -1,6 +1,7 @@
 //! Where a request came from, seen past our own proxies and past the engine's calls back to us.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Once;
 
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
@@ -13,11 +14,14 @@ use crate::http::{AppState, router};
 /// it back, and with the action secret beside it, it is believed.
 pub const CLIENT_ADDRESS_HEADER: HeaderName = HeaderName::from_static("x-northstack-client-ip");
 
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
 /// The client's address, if known.
 #[derive(Debug, Clone, Copy)]
 pub struct ClientAddress(pub Option<IpAddr>);
 
 pub(super) async fn resolve(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
+    warn_of_a_proxy(&state, &request);
     let address = address(&state, &request);
     match address.map(|address| HeaderValue::from_str(&address.to_string())) {
         Some(Ok(value)) => request.headers_mut().insert(CLIENT_ADDRESS_HEADER, value),
@@ -25,6 +29,15 @@ pub(super) async fn resolve(State(state): State<AppState>, mut request: Request,
     };
     request.extensions_mut().insert(ClientAddress(address));
     next.run(request).await
+}
+
+/// Says once that all clients share their proxy's address, and so its limits: whoever fails to sign in often enough then
+/// locks everybody out.
+fn warn_of_a_proxy(state: &AppState, request: &Request) {
+    static ONCE: Once = Once::new();
+    if state.settings.trusted_proxies == 0 && request.headers().contains_key(FORWARDED_FOR) {
+        ONCE.call_once(|| tracing::warn!(setting = "server.trust_forwarded_for", "forwarded_for_ignored"));
+    }
 }
 
 fn address(state: &AppState, request: &Request) -> Option<IpAddr> {
@@ -40,7 +53,7 @@ fn address(state: &AppState, request: &Request) -> Option<IpAddr> {
 /// The entry of `X-Forwarded-For` that the outermost of `proxies` trusted proxies wrote: that many from the right.
 fn forwarded(headers: &HeaderMap, proxies: usize) -> Option<IpAddr> {
     let chain: Vec<&str> = headers
-        .get_all("x-forwarded-for")
+        .get_all(FORWARDED_FOR)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))

@@ -5,6 +5,7 @@ pub mod backend;
 mod correlation;
 mod cors;
 mod headers;
+mod host;
 pub(super) mod limits;
 mod origin;
 mod panic;
@@ -35,6 +36,7 @@ pub(super) fn around(router: Router, state: &AppState) -> Router {
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
         .layer(middleware::from_fn_with_state(state.clone(), origin::guard))
         .layer(cors::layer(&settings.live))
+        .layer(middleware::from_fn_with_state(state.clone(), host::guard))
         .layer(middleware::from_fn_with_state(state.clone(), headers::secure))
         .layer(middleware::from_fn_with_state(state.clone(), address::resolve))
         .layer(middleware::from_fn(correlation::follow))

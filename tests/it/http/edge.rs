@@ -6,7 +6,7 @@ use axum::routing::any;
 use northstack::http::Backend;
 use serde_json::json;
 
-use crate::support::{Service, request};
+use crate::support::{ACTION_SECRET, Service, request};
 
 /// A service whose GraphQL backend tells what reached it.
 async fn with_echo() -> Service {
@@ -85,7 +85,11 @@ async fn answers_carry_security_headers() {
 
 #[tokio::test]
 async fn only_listed_sites_may_call_from_a_browser() {
-    let service = Service::with(|config| config.server.cors_origins = vec!["https://portal.example.com".into()]).await;
+    let service = Service::with(|config| {
+        config.server.hosts = vec!["api.example.com".into()];
+        config.server.cors_origins = vec!["https://portal.example.com".into()];
+    })
+    .await;
     let preflight = |origin: &'static str| {
         let headers = [("origin", origin), ("access-control-request-method", "POST"), ("host", "api.example.com")];
         request(Method::OPTIONS, "/api/v1/auth/login", &headers, String::new())
@@ -108,6 +112,52 @@ async fn only_listed_sites_may_call_from_a_browser() {
         let answer = service.post("/api/v1/auth/login", &[("content-type", content_type)], &body).await;
         assert_eq!(answer.status, StatusCode::UNSUPPORTED_MEDIA_TYPE, "{content_type}");
     }
+}
+
+#[tokio::test]
+async fn a_page_that_made_its_own_name_lead_here_is_refused_on_every_route() {
+    let service = Service::with(|config| {
+        config.server.public_url = Some("https://portal.example.com".parse().unwrap());
+        config.server.hosts = vec!["api.example.com".into()];
+    })
+    .await;
+    let body = json!({ "email": "ada@example.com", "password": "correct horse battery" });
+    for host in ["evil.example:8180", "localhost.evil.example", "api.example.com@evil.example", "", "a b"] {
+        let headers = [("host", host), ("origin", "http://evil.example:8180")];
+        for path in ["/api/v1/auth/login", "/v1/graphql", "/actions/login", "/nowhere"] {
+            let answer = service.post(path, &headers, &body).await;
+            assert_eq!(answer.status, StatusCode::MISDIRECTED_REQUEST, "{host} {path}: {}", answer.text);
+        }
+        assert_eq!(service.get("/health", &[("host", host)]).await.status, StatusCode::MISDIRECTED_REQUEST, "{host}");
+    }
+    let doubled = [("host", "localhost"), ("host", "evil.example")];
+    assert_eq!(service.get("/health", &doubled).await.status, StatusCode::MISDIRECTED_REQUEST);
+    for host in
+        ["localhost:8080", "127.0.0.1:1", "[::1]:8080", "shop.localhost", "portal.example.com", "api.example.com"]
+    {
+        assert_eq!(service.get("/health", &[("host", host)]).await.status, StatusCode::OK, "{host}");
+    }
+    // Hasura calls by the name that its own network has.
+    let internal = [("host", "northstack:8080"), ("x-northstack-action-secret", ACTION_SECRET)];
+    assert_ne!(service.post("/actions/login", &internal, &json!({})).await.status, StatusCode::MISDIRECTED_REQUEST);
+}
+
+#[tokio::test]
+async fn no_cache_keeps_what_the_api_answers() {
+    let service = Service::start().await;
+    let session = service.register("ada@example.com").await;
+    let bearer = format!("Bearer {}", session["accessToken"].as_str().unwrap());
+    let body = json!({ "email": "ada@example.com", "password": "correct horse battery" });
+    for answer in [
+        service.post("/api/v1/auth/login", &[], &body).await,
+        service.get("/api/v1/auth/me", &[("authorization", &bearer)]).await,
+        service.get("/api/stores", &[("authorization", &bearer)]).await,
+        service.post("/v1/graphql", &[("authorization", &bearer)], &json!({})).await,
+        service.get("/nowhere", &[]).await,
+    ] {
+        assert_eq!(answer.header("cache-control"), "no-store", "{}", answer.text);
+    }
+    assert_eq!(service.get("/.well-known/jwks.json", &[]).await.header("cache-control"), "public, max-age=300");
 }
 
 #[tokio::test]

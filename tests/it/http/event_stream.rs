@@ -183,3 +183,17 @@ async fn what_cannot_be_followed_is_refused_by_name() {
         assert!(answer.text.contains(field), "{query} {header}: {}", answer.text);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_user_holds_no_more_streams_than_they_may() {
+    let service = Service::with(|config| config.server.streams_per_user = 2).await;
+    let (ada, bob) = (person(&service, "ada@example.com").await, person(&service, "bob@example.com").await);
+    let headers = [("authorization", ada.bearer.as_str())];
+    let first = Open::at(service.router(), PATH, &headers).await;
+    let _second = Open::at(service.router(), PATH, &headers).await;
+    let third = service.get(PATH, &headers).await;
+    assert_eq!((third.status, third.code().as_str()), (StatusCode::TOO_MANY_REQUESTS, "rate-limited"));
+    Open::at(service.router(), PATH, &[("authorization", bob.bearer.as_str())]).await;
+    drop(first);
+    Open::at(service.router(), PATH, &headers).await;
+}

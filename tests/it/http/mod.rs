@@ -1,5 +1,6 @@
 //! The frame around every route.
 
+mod connections;
 mod edge;
 mod event_stream;
 mod events;

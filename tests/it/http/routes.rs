@@ -1,8 +1,8 @@
 //! The list of routes is the router, and each route keeps out whom it says it keeps out.
 
 use axum::http::{Method, StatusCode};
-use northstack::http::Access;
 use northstack::http::router::{Route, routes};
+use northstack::http::{Access, internal};
 
 use crate::support::{ACTION_SECRET, Service, request};
 
@@ -19,7 +19,7 @@ fn methods(route: &Route) -> Vec<Method> {
 #[tokio::test]
 async fn every_route_that_is_not_public_refuses_a_caller_without_credentials() {
     let service = Service::start().await;
-    for route in routes() {
+    for route in routes().into_iter().filter(|route| route.access != Access::Internal) {
         for method in methods(&route) {
             for headers in [
                 &[][..],
@@ -33,7 +33,7 @@ async fn every_route_that_is_not_public_refuses_a_caller_without_credentials() {
                 let text = format!("{method} {} {headers:?}: {} {}", route.path, answer.status, answer.text);
                 match route.access {
                     // The engine's own tests show whom it refuses; here an empty one stands in its place.
-                    Access::Public | Access::Engine => {}
+                    Access::Public | Access::Engine | Access::Internal => {}
                     Access::SignedIn | Access::Hasura => {
                         assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{text}");
                         assert!(["unauthenticated", "invalid-token"].contains(&answer.code().as_str()), "{text}");
@@ -53,7 +53,7 @@ async fn a_bearer_token_opens_no_route_of_hasuras_and_the_secret_none_of_a_perso
         let headers: &[(&str, &str)] = match route.access {
             Access::Hasura => &[("authorization", &bearer)],
             Access::SignedIn => &[("x-northstack-action-secret", ACTION_SECRET)],
-            Access::Public | Access::Engine => continue,
+            Access::Public | Access::Engine | Access::Internal => continue,
         };
         for method in methods(&route) {
             let answer = service.send(request(method, &example(&route), headers, "{}".into())).await;
@@ -65,7 +65,7 @@ async fn a_bearer_token_opens_no_route_of_hasuras_and_the_secret_none_of_a_perso
 #[tokio::test]
 async fn every_listed_route_answers_and_no_other() {
     let service = Service::with(|config| config.server.explorer = true).await;
-    for route in routes().into_iter().filter(|route| route.access != Access::Engine) {
+    for route in routes().into_iter().filter(|route| !matches!(route.access, Access::Engine | Access::Internal)) {
         for method in methods(&route) {
             let answer = service.send(request(method, &example(&route), &[], String::new())).await;
             assert_ne!(answer.status, StatusCode::METHOD_NOT_ALLOWED, "{}", route.path);
@@ -78,4 +78,17 @@ async fn every_listed_route_answers_and_no_other() {
     }
     let wrong_method = service.get("/api/v1/auth/login", &[]).await;
     assert_eq!(wrong_method.status, StatusCode::METHOD_NOT_ALLOWED);
+}
+
+#[tokio::test]
+async fn metrics_are_answered_on_their_own_listener_alone() {
+    let service = Service::start().await;
+    let internal = internal(service.state());
+    for route in routes() {
+        let answer = request(methods(&route)[0].clone(), &example(&route), &[], String::new());
+        let answer = Service::answer(internal.clone(), answer).await;
+        let listed = !answer.text.contains("no such route");
+        assert_eq!(listed, route.access == Access::Internal, "{}: {}", route.path, answer.text);
+    }
+    assert_eq!(service.get("/metrics", &[]).await.status, StatusCode::NOT_FOUND);
 }

@@ -51,8 +51,9 @@ async fn an_open_request_is_answered_before_the_end_and_a_new_one_is_not() {
         }
     });
     let (address, stop, task) = listen(Router::new().route("/slow", slow)).await;
-    let client =
-        tokio::spawn(async move { talk(address, b"GET /slow HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await });
+    let client = tokio::spawn(async move {
+        talk(address, b"GET /slow HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await
+    });
     arrived.await.unwrap();
     stop.cancel();
     // Connecting fails once the listener is gone; until then a connection may still wait in its queue.
@@ -69,21 +70,23 @@ async fn an_open_request_is_answered_before_the_end_and_a_new_one_is_not() {
 async fn malformed_and_greedy_requests_are_refused() {
     let service = Service::start().await;
     let (address, _stop, _task) = listen(service.router()).await;
-    let huge = format!("GET /health HTTP/1.1\r\nhost: x\r\nx-huge: {}\r\n\r\n", "a".repeat(100_000));
+    let huge = format!("GET /health HTTP/1.1\r\nhost: localhost\r\nx-huge: {}\r\n\r\n", "a".repeat(100_000));
     let answer = talk(address, huge.as_bytes()).await;
     assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 431"), "{answer}");
     for bytes in [
-        &b"POST /api/v1/auth/login HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n0\r\n\r\n"[..],
-        b"POST /api/v1/auth/login HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n{}",
+        &b"POST /api/v1/auth/login HTTP/1.1\r\nhost: localhost\r\ncontent-length: 2\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n0\r\n\r\n"[..],
+        b"POST /api/v1/auth/login HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n{}",
         b"\x16\x03\x01\x00\x00",
         b"GET / HTTP/9.9\r\n\r\n",
     ] {
         let answer = talk(address, bytes).await;
         assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4"), "{answer}");
     }
-    let endless = b"POST /api/v1/auth/login HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 99999999999\r\n\r\n";
+    let endless = b"POST /api/v1/auth/login HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 99999999999\r\n\r\n";
     assert!(talk(address, endless).await.starts_with("HTTP/1.1 413"));
-    assert!(talk(address, b"GET /health HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.contains("\"ok\""));
+    assert!(
+        talk(address, b"GET /health HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await.contains("\"ok\"")
+    );
 }
 
 /// A Hasura elsewhere: tells what it was asked, and echoes on its socket.

@@ -229,6 +229,21 @@ async fn the_cookie_stands_in_for_the_token() {
 }
 
 #[tokio::test]
+async fn over_https_no_other_host_of_the_domain_can_plant_the_cookie() {
+    let service = Service::with(|config| config.auth.cookie_secure = true).await;
+    let body = json!({ "email": "ada@example.com", "password": "correct horse battery", "name": "Ada Lovelace" });
+    let session = service.post("/api/v1/auth/register", &[], &body).await;
+    let token = session.json()["data"]["refreshToken"].as_str().unwrap().to_owned();
+    let cookie = session.header("set-cookie");
+    assert!(cookie.starts_with(&format!("__Host-northstack_refresh={token};")), "{cookie}");
+    assert!(cookie.ends_with("; Secure") && cookie.contains("; Path=/;") && !cookie.contains("Domain"), "{cookie}");
+    let planted = [("cookie", &*format!("northstack_refresh={token}"))];
+    assert_eq!(service.action_with("refreshToken", json!({}), anonymous(), &planted).await.code(), "unauthenticated");
+    let kept = [("cookie", &*format!("__Host-northstack_refresh={token}"))];
+    assert_eq!(service.action_with("refreshToken", json!({}), anonymous(), &kept).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
 async fn a_deleted_user_can_neither_refresh_nor_be_found() {
     let service = Service::start().await;
     let session = service.register("ada@example.com").await;

@@ -179,7 +179,8 @@ pub async fn lock_newest(db: &mut PgConnection, subject_type: &str, subject: Uui
 }
 
 /// Locks the open operations about a subject, oldest first, until the transaction ends. A use case locks operations
-/// before the subject's own row, as workers do.
+/// before the subject's own row, as workers do. What it read then may be out of date by the time at which it has that
+/// row, which another request held: it reads them once more, and judges by what it finds then.
 pub async fn lock_open(db: &mut PgConnection, subject_type: &str, subject: Uuid) -> Result<Vec<Operation>> {
     sqlx::query_as!(
         Operation,
@@ -195,6 +196,25 @@ pub async fn lock_open(db: &mut PgConnection, subject_type: &str, subject: Uuid)
     .fetch_all(db)
     .await
     .map_err(while_doing("lock a subject's open operations"))
+}
+
+/// How many operations of other kinds about a subject are not finished.
+pub async fn count_open_of_others(
+    db: impl PgExecutor<'_>,
+    subject_type: &str,
+    subject: Uuid,
+    kind: &str,
+) -> Result<i64> {
+    sqlx::query_scalar!(
+        "select count(*) as \"count!\" from operations
+         where subject_type = $1 and subject_id = $2 and kind <> $3 and status in ('queued', 'running', 'waiting')",
+        subject_type,
+        subject,
+        kind
+    )
+    .fetch_one(db)
+    .await
+    .map_err(while_doing("count a subject's open operations of other kinds"))
 }
 
 /// How many other operations about a subject are not finished.

@@ -25,8 +25,54 @@ pub struct Step {
     pub detail: Option<String>,
     /// What it produced.
     pub result: Option<Value>,
-    /// Seconds since it began, by the database's clock; 0 when it has not.
+    /// Seconds since it began, without outages, by the database's clock; 0 when it has not.
     pub seconds: f64,
+    /// Seconds of them for which it waited for signals.
+    pub parked: f64,
+    /// Seconds since when what it needs is away; `None` when that is there.
+    pub outage: Option<f64>,
+}
+
+/// What a try of a step has had before it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Tried {
+    /// The try's number; 0 for a look at something that is waited for.
+    pub attempt: u32,
+    /// How long ago the step first began, without outages.
+    pub elapsed: Duration,
+    /// How much of that it has waited for signals.
+    pub parked: Duration,
+    /// How long what it needs has been away, as of the last try.
+    pub outage: Option<Duration>,
+}
+
+impl Step {
+    /// The same as a try, for a look that is no new one.
+    pub fn tried(&self) -> Tried {
+        Tried {
+            attempt: u32::try_from(self.attempt).unwrap_or(0),
+            elapsed: seconds(self.seconds),
+            parked: seconds(self.parked),
+            outage: self.outage.map(seconds),
+        }
+    }
+}
+
+fn seconds(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds).unwrap_or_default()
+}
+
+/// Why a step waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Waits {
+    /// The world answered, and is not there yet.
+    World,
+    /// For a signal.
+    Signal,
+    /// Its work failed, and is done again.
+    Fault,
+    /// What it needs is away as a whole.
+    Outage,
 }
 
 /// Inserts an operation's steps, all pending, so that they are visible at once.
@@ -50,7 +96,10 @@ pub async fn list(db: impl PgExecutor<'_>, operation: Uuid) -> Result<Vec<Step>>
     sqlx::query_as!(
         Step,
         "select ordinal, name, status, attempt, detail, result,
-                coalesce(extract(epoch from now() - started_at), 0)::float8 as \"seconds!\"
+                coalesce(extract(epoch from now() - started_at) - outage_seconds
+                           - coalesce(extract(epoch from now() - outage_since), 0), 0)::float8 as \"seconds!\",
+                (parked_seconds + coalesce(extract(epoch from now() - parked_since), 0))::float8 as \"parked!\",
+                extract(epoch from now() - outage_since)::float8 as outage
          from operation_steps where operation_id = $1 order by ordinal",
         operation
     )
@@ -59,25 +108,43 @@ pub async fn list(db: impl PgExecutor<'_>, operation: Uuid) -> Result<Vec<Step>>
     .map_err(while_doing("read an operation's steps"))
 }
 
-/// Begins a try of a step. Answers the try's number and how long ago the step first began.
-pub async fn begin(db: &mut PgConnection, operation: Uuid, ordinal: i32, status: &str) -> Result<(i32, Duration)> {
+/// Begins a try of a step. Its detail says so: what was said of the try before is true no more, but for an outage, which
+/// lasts until a try says otherwise.
+pub async fn begin(db: &mut PgConnection, operation: Uuid, ordinal: i32, status: &str, tries: i32) -> Result<Tried> {
     let row = sqlx::query!(
-        "update operation_steps set
-           started_at = case when status in ('pending', 'failed', 'undo_failed') or (status <> $3 and $3 = 'undoing')
-                             then now() else coalesce(started_at, now()) end,
-           attempt = case when status in ('pending', 'failed', 'undo_failed') or (status <> $3 and $3 = 'undoing')
-                          then 1 else attempt + 1 end,
+        "update operation_steps step set
+           started_at = case when before.fresh then now() else coalesce(step.started_at, now()) end,
+           attempt = case when before.fresh then 1 else step.attempt + 1 end,
+           detail = case when before.fresh or step.attempt = 0 and step.outage_since is null then null
+                         when step.outage_since is not null then step.detail
+                         else format('try %s of %s', step.attempt + 1, $4::integer) end,
+           outage_since = case when before.fresh then null else step.outage_since end,
+           outage_seconds = case when before.fresh then 0 else step.outage_seconds end,
+           parked_since = null,
+           parked_seconds = case when before.fresh then 0
+             else step.parked_seconds + coalesce(extract(epoch from now() - step.parked_since), 0) end,
            status = $3, finished_at = null
-         where operation_id = $1 and ordinal = $2
-         returning attempt, extract(epoch from now() - started_at)::float8 as \"seconds!\"",
+         from (select id, status in ('pending', 'failed', 'undo_failed') or (status <> $3 and $3 = 'undoing') as fresh
+               from operation_steps where operation_id = $1 and ordinal = $2) before
+         where step.id = before.id
+         returning step.attempt,
+           (extract(epoch from now() - step.started_at) - step.outage_seconds
+             - coalesce(extract(epoch from now() - step.outage_since), 0))::float8 as \"seconds!\",
+           step.parked_seconds as parked, extract(epoch from now() - step.outage_since)::float8 as outage",
         operation,
         ordinal,
-        status
+        status,
+        tries
     )
     .fetch_one(db)
     .await
     .map_err(while_doing("begin a step"))?;
-    Ok((row.attempt, Duration::from_secs_f64(row.seconds.max(0.0))))
+    Ok(Tried {
+        attempt: u32::try_from(row.attempt).unwrap_or(0),
+        elapsed: seconds(row.seconds),
+        parked: seconds(row.parked),
+        outage: row.outage.map(seconds),
+    })
 }
 
 /// Ends a step with its result (kept when `None`). False when that is recorded already, as after a commit whose
@@ -105,7 +172,8 @@ pub async fn finish(
     .map(|done| done.rows_affected() == 1)
 }
 
-/// Says what a step waits for. `attempt` 0 means that the world answered: faults count anew from here.
+/// Says what a step waits for, and why. `attempt` 0 means that the world answered: faults count anew from here. The time
+/// of an outage, and that of a wait for a signal, are counted until the step's next word.
 pub async fn wait(
     db: &mut PgConnection,
     operation: Uuid,
@@ -113,16 +181,25 @@ pub async fn wait(
     status: &str,
     attempt: i32,
     detail: &str,
+    why: Waits,
 ) -> Result<()> {
     sqlx::query!(
-        "update operation_steps set status = $3, attempt = $4, detail = $5
+        "update operation_steps set status = $3, attempt = $4, detail = $5,
+           outage_seconds = outage_seconds
+             + case when $6 then 0 else coalesce(extract(epoch from now() - outage_since), 0) end,
+           outage_since = case when $6 then coalesce(outage_since, now()) end,
+           parked_seconds = parked_seconds + coalesce(extract(epoch from now() - parked_since), 0),
+           parked_since = case when $7 then now() end
          where operation_id = $1 and ordinal = $2
-           and (status, attempt, coalesce(detail, '')) is distinct from ($3, $4, $5)",
+           and (status, attempt, coalesce(detail, ''), outage_since is not null, parked_since is not null)
+             is distinct from ($3, $4, $5, $6, $7)",
         operation,
         ordinal,
         status,
         attempt,
-        detail
+        detail,
+        why == Waits::Outage,
+        why == Waits::Signal
     )
     .execute(db)
     .await

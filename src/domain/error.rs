@@ -97,13 +97,14 @@ pub struct Error {
     message: String,
     field: Option<String>,
     retry_after: Option<Duration>,
+    outage: bool,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
 impl Error {
     /// An error with a sentence that its reader can act on.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), field: None, retry_after: None, source: None }
+        Self { code, message: message.into(), field: None, retry_after: None, outage: false, source: None }
     }
 
     /// Bad input: names the field and says what would be right.
@@ -133,6 +134,19 @@ impl Error {
     pub fn unavailable(doing: &'static str, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self::new(Code::Unavailable, "a system that this needs is not answering; try again in a moment")
             .caused_by(Context { doing, source: source.into() })
+            .during_outage()
+    }
+
+    /// The same error, of a system that is needed and is away as a whole: see [`Error::outage`].
+    pub fn during_outage(mut self) -> Self {
+        self.outage = true;
+        self
+    }
+
+    /// The same error, with the time after which the same request may pass.
+    pub fn retry_in(mut self, wait: Duration) -> Self {
+        self.retry_after = Some(wait);
+        self
     }
 
     /// The same error with its cause.
@@ -164,6 +178,13 @@ impl Error {
     /// Whether the same request may succeed later without a change.
     pub fn retryable(&self) -> bool {
         self.code.retryable()
+    }
+
+    /// Whether a system that is needed is away as a whole: it cannot be reached, does not answer in time, has a fault of
+    /// its own or takes no more requests. That says nothing about what was asked: who is not in a hurry waits until it
+    /// is over.
+    pub fn outage(&self) -> bool {
+        self.outage
     }
 
     /// The sentence and every cause below it, for the log only.

@@ -37,6 +37,8 @@ pub enum Error {
         message: String,
         /// The transport's error.
         source: Option<Box<dyn std::error::Error + Send + Sync>>,
+        /// Whether what was asked for had begun: the vendor was there, and it is this that did not come to its end.
+        begun: bool,
     },
 }
 
@@ -46,7 +48,21 @@ impl Error {
         message: impl Into<String>,
         source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
     ) -> Self {
-        Self::Unavailable { message: message.into(), source: Some(source.into()) }
+        Self::Unavailable { message: message.into(), source: Some(source.into()), begun: false }
+    }
+
+    /// What was asked for began, and did not come to its end.
+    pub fn broken_off(message: impl Into<String>, source: Option<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Unavailable { message: message.into(), source, begun: true }
+    }
+
+    /// Whether the vendor is away as a whole, whatever it is asked.
+    fn outage(&self) -> bool {
+        match self {
+            Self::RateLimited { .. } => true,
+            Self::Unavailable { begun, .. } => !begun,
+            Self::NotFound(_) | Self::Conflict(_) | Self::Unauthorized(_) | Self::Invalid(_) => false,
+        }
     }
 
     /// The error of an HTTP status that is no success.
@@ -56,7 +72,7 @@ impl Error {
             409 | 412 => Self::Conflict(message),
             401 | 403 => Self::Unauthorized(message),
             429 => Self::RateLimited { message, retry_after },
-            408 | 500.. => Self::Unavailable { message, source: None },
+            408 | 500.. => Self::Unavailable { message, source: None, begun: false },
             _ => Self::Invalid(message),
         }
     }
@@ -80,8 +96,10 @@ impl From<Error> for domain::Error {
             Error::Unavailable { .. } => Code::Unavailable,
         };
         let public = domain::Error::new(code, error.to_string());
+        let public = if error.outage() { public.during_outage() } else { public };
         match error {
             Error::Unavailable { source: Some(source), .. } => public.caused_by(source),
+            Error::RateLimited { retry_after: Some(wait), .. } => public.retry_in(wait),
             _ => public,
         }
     }
@@ -106,7 +124,8 @@ mod tests {
         ] {
             let error = Error::from_status(status, String::new(), None);
             assert_eq!(error.transient(), transient, "{status}");
-            assert_eq!(domain::Error::from(error).retryable(), transient, "{status}");
+            let error = domain::Error::from(error);
+            assert_eq!((error.retryable(), error.outage()), (transient, transient && status != 409), "{status}");
         }
     }
 }

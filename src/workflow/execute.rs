@@ -15,8 +15,11 @@ use super::flow::{Act, Flow, Progress, Step, StepContext, Transition};
 use super::journal::Journal;
 use super::retry::Backoff;
 use crate::db::operations::Operation;
-use crate::db::steps::Step as Row;
+use crate::db::steps::{Step as Row, Tried, Waits};
 use crate::domain::{Code, Error, Result};
+
+/// The longest pause that a vendor may ask for.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// Why a worker let go of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,31 +118,38 @@ impl Execution {
     /// Does one step. Answers its result, or why the worker lets go.
     async fn forward(&self, step: &Step, row: &Row, results: &HashMap<String, Value>) -> Result<Value, Stop> {
         let started = Instant::now();
-        let (attempt, elapsed) = self.begin(row, "running", "waiting").await?;
-        let context = self.context(step, row.ordinal, attempt, elapsed, results);
-        let outcome = match self.given_up(step, attempt) {
+        let tried = self.begin(step, row, "running", "waiting").await?;
+        let context = self.context(step, row.ordinal, tried, results);
+        let outcome = match self.given_up(step, tried.attempt) {
             Some(error) => Err(error),
             None => self.attempt(step, &step.forward, &context, false).await?,
         };
         match outcome {
             Ok(Progress::Done(value)) => {
-                let done = Transition::StepDone { name: step.name, title: &step.title };
-                self.kept(self.journal.finish(row.ordinal, "succeeded", Some(&value), Some(done)).await)?;
+                let done = Transition::StepDone { name: step.name, title: &step.title, left_out: None };
+                self.kept(self.journal.finish(row.ordinal, "succeeded", None, Some(&value), Some(done)).await)?;
                 metrics::histogram!("northstack_workflow_step_seconds", "flow" => self.flow.kind, "step" => step.name)
                     .record(started.elapsed());
-                tracing::info!(attempt, "step.succeeded");
+                tracing::info!(attempt = tried.attempt, "step.succeeded");
                 self.survives(step, Moment::AfterRecord, false).await?;
                 Ok(value)
+            }
+            Ok(Progress::Skipped { detail }) => {
+                let done = Transition::StepDone { name: step.name, title: &step.title, left_out: Some(&detail) };
+                self.kept(self.journal.finish(row.ordinal, "skipped", Some(&detail), None, Some(done)).await)?;
+                tracing::warn!(attempt = tried.attempt, detail, "step.skipped");
+                self.survives(step, Moment::AfterRecord, false).await?;
+                Ok(Value::Null)
             }
             Ok(Progress::Wait { detail, poll }) => match overdue(step, &context, &detail) {
                 Some(error) => self.failed(step, row, "failed", &error).await,
                 None => {
-                    self.kept(self.journal.park(row.ordinal, "waiting", 0, &detail, Some(poll)).await)?;
+                    self.kept(self.journal.park(row.ordinal, "waiting", 0, &detail, Waits::World, Some(poll)).await)?;
                     Err(Stop::Parked)
                 }
             },
             Ok(Progress::Park { detail, wake }) => {
-                self.kept(self.journal.park(row.ordinal, "waiting", 0, &detail, wake).await)?;
+                self.kept(self.journal.park(row.ordinal, "waiting", 0, &detail, Waits::Signal, wake).await)?;
                 Err(Stop::Parked)
             }
             Err(error) => self.again_or(step, row, &context, ("waiting", "failed"), error).await,
@@ -147,19 +157,18 @@ impl Execution {
     }
 
     /// Begins a try, unless this is only another look at something that is waited for.
-    pub(super) async fn begin(&self, row: &Row, running: &str, waiting: &str) -> Result<(u32, Duration), Stop> {
-        if row.status == waiting && row.attempt == 0 {
-            return Ok((0, Duration::from_secs_f64(row.seconds.max(0.0))));
+    pub(super) async fn begin(&self, step: &Step, row: &Row, running: &str, waiting: &str) -> Result<Tried, Stop> {
+        if row.status == waiting && row.attempt == 0 && row.outage.is_none() {
+            return Ok(row.tried());
         }
-        self.kept(self.journal.begin(row.ordinal, running).await)
+        self.kept(self.journal.begin(row.ordinal, running, step.limits.attempts).await)
     }
 
     pub(super) fn context(
         &self,
         step: &Step,
         ordinal: i32,
-        attempt: u32,
-        elapsed: Duration,
+        tried: Tried,
         results: &HashMap<String, Value>,
     ) -> StepContext {
         StepContext {
@@ -168,8 +177,7 @@ impl Execution {
             journal: self.journal.clone(),
             ordinal,
             step: step.name,
-            attempt: attempt.max(1),
-            elapsed,
+            tried,
             began: Instant::now(),
         }
     }
@@ -232,14 +240,40 @@ impl Execution {
         if self.journal.lost() {
             return Err(Stop::Lost);
         }
-        tracing::warn!(step = step.name, attempt = context.attempt, code = error.code().as_str(), error = %error.chain(), "step.fault");
-        let tries = step.limits.attempts;
-        if !error.retryable() || context.attempt >= tries || context.elapsed() >= step.limits.deadline {
+        let (attempt, tries) = (context.attempt(), step.limits.attempts);
+        tracing::warn!(step = step.name, attempt, code = error.code().as_str(), error = %error.chain(), "step.fault");
+        if error.outage() {
+            return self.outwait(step, row, context, (waiting, failed), error).await;
+        }
+        if !error.retryable() || attempt >= tries || context.spent() >= step.limits.deadline {
             return self.failed(step, row, failed, &error).await;
         }
-        let pause = self.backoff.after(context.attempt);
-        let detail = format!("try {} of {tries} failed: {}; trying again", context.attempt, error.message());
-        self.kept(self.journal.park(row.ordinal, waiting, context.attempt, &detail, Some(pause)).await)?;
+        let pause = self.backoff.after(attempt);
+        let detail = format!("try {attempt} of {tries} failed: {}; trying again", error.message());
+        self.kept(self.journal.park(row.ordinal, waiting, attempt, &detail, Waits::Fault, Some(pause)).await)?;
+        Err(Stop::Parked)
+    }
+
+    /// Parks the step until what it needs is there again. Such a try says nothing about the step, and is not counted.
+    async fn outwait<T>(
+        &self,
+        step: &Step,
+        row: &Row,
+        context: &StepContext,
+        (waiting, failed): (&str, &str),
+        error: Error,
+    ) -> Result<T, Stop> {
+        let lasted = context.outage();
+        if lasted >= step.patience {
+            let message = format!("{}, for {} s", error.message(), lasted.as_secs());
+            let error = Error::new(error.code(), message).caused_by(error);
+            return self.failed(step, row, failed, &error).await;
+        }
+        let pause = self.backoff.during(lasted);
+        let pause = error.retry_after().map_or(pause, |wait| pause.max(wait.min(LONGEST_PAUSE)));
+        let detail = format!("{}; waiting until that is over, {} s", error.message(), lasted.as_secs());
+        let attempt = context.tried.attempt.saturating_sub(1);
+        self.kept(self.journal.park(row.ordinal, waiting, attempt, &detail, Waits::Outage, Some(pause)).await)?;
         Err(Stop::Parked)
     }
 
@@ -267,7 +301,7 @@ pub(super) fn results(rows: &[Row]) -> HashMap<String, Value> {
 
 /// The error of a wait that has lasted too long, with what was last seen.
 pub(super) fn overdue(step: &Step, context: &StepContext, detail: &str) -> Option<Error> {
-    (context.elapsed() >= step.limits.deadline).then(|| {
+    (context.spent() >= step.limits.deadline).then(|| {
         let seconds = step.limits.deadline.as_secs();
         Error::new(Code::Timeout, format!("{} took longer than {seconds} s; last seen: {detail}", step.title))
     })
@@ -278,6 +312,9 @@ async fn timed(step: &Step, act: &Act, context: StepContext) -> Result<Progress>
     match tokio::time::timeout(limit, AssertUnwindSafe(act(context)).catch_unwind()).await {
         Ok(Ok(outcome)) => outcome,
         Ok(Err(_panic)) => Err(Error::new(Code::Internal, format!("{}: something went wrong on our side", step.title))),
-        Err(_) => Err(Error::new(Code::Timeout, format!("{}: no answer within {} s", step.title, limit.as_secs()))),
+        Err(_) => {
+            let message = format!("{}: no answer within {} s", step.title, limit.as_secs());
+            Err(Error::new(Code::Timeout, message).during_outage())
+        }
     }
 }

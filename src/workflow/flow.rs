@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::journal::{Fenced, Journal};
 use crate::db::operations::Operation;
+use crate::db::steps::Tried;
 use crate::domain::{Code, Error, Result};
 
 /// What one try of a step came to.
@@ -27,6 +28,11 @@ pub enum Progress {
         detail: String,
         /// When to look again.
         poll: Duration,
+    },
+    /// The step was left out, and the flow goes on without it.
+    Skipped {
+        /// Why, for people.
+        detail: String,
     },
     /// The step waits for a signal: no task and no poll is held until one comes, the operation's end is asked for, or
     /// `wake` has passed. The step is then called again, and looks for itself. The time counts from the park, survives
@@ -51,7 +57,8 @@ impl Progress {
 pub struct Limits {
     /// The longest time for one try.
     pub timeout: Duration,
-    /// The longest time from the first try to the end, waits and back-off included.
+    /// The longest time from the first try to the end, waits and back-off included. Waits for a signal are not, nor are
+    /// outages of what the step needs, each of which may last as long once more.
     pub deadline: Duration,
     /// How many tries in a row may end in a fault that may pass.
     pub attempts: u32,
@@ -72,6 +79,8 @@ pub struct Step {
     pub(super) name: &'static str,
     pub(super) title: String,
     pub(super) limits: Limits,
+    /// The longest outage of what it needs that is waited out.
+    pub(super) patience: Duration,
     pub(super) forward: Act,
     pub(super) undo: Option<Act>,
 }
@@ -84,7 +93,9 @@ impl Step {
         F: Fn(Arc<D>, StepContext) -> R + Send + Sync + 'static,
         R: Future<Output = Result<Progress>> + Send + 'static,
     {
-        Self { name, title: title.into(), limits: Limits::default(), forward: act(needs, forward), undo: None }
+        let limits = Limits::default();
+        let (title, patience) = (title.into(), limits.deadline);
+        Self { name, title, limits, patience, forward: act(needs, forward), undo: None }
     }
 
     /// The same step with the work that removes its effect. It finds nothing to remove when there was none.
@@ -101,12 +112,15 @@ impl Step {
     /// The same step with other limits.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self.patience = limits.deadline;
         self
     }
 
-    /// The same step with another longest time from its first try to its end.
+    /// The same step with another longest time from its first try to its end. An outage of what it needs is waited out for
+    /// no less long than before: how soon something ought to be ready says nothing about that.
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.limits.deadline = deadline;
+        self.patience = self.patience.max(deadline);
         self
     }
 
@@ -147,6 +161,8 @@ pub enum Transition<'a> {
         name: &'static str,
         /// Its title.
         title: &'a str,
+        /// Why it was left out, if it was.
+        left_out: Option<&'a str>,
     },
     /// Every step has been done.
     Succeeded,
@@ -282,8 +298,7 @@ pub struct StepContext {
     pub(super) journal: Journal,
     pub(super) ordinal: i32,
     pub(super) step: &'static str,
-    pub(super) attempt: u32,
-    pub(super) elapsed: Duration,
+    pub(super) tried: Tried,
     pub(super) began: std::time::Instant,
 }
 
@@ -320,12 +335,23 @@ impl StepContext {
 
     /// The number of this try since the world last answered, from 1.
     pub fn attempt(&self) -> u32 {
-        self.attempt
+        self.tried.attempt.max(1)
     }
 
-    /// How long ago the step first began, waits included, by the database's clock.
+    /// How long ago the step first began, waits included, by the database's clock. The time in which what it needs was away
+    /// is not counted.
     pub fn elapsed(&self) -> Duration {
-        self.elapsed + self.began.elapsed()
+        self.tried.elapsed + self.began.elapsed()
+    }
+
+    /// How much of its deadline the step has had: waits for a signal are not counted.
+    pub(super) fn spent(&self) -> Duration {
+        self.elapsed().saturating_sub(self.tried.parked)
+    }
+
+    /// How long what the step needs has been away, if it was at the last try.
+    pub(super) fn outage(&self) -> Duration {
+        self.tried.outage.map_or(Duration::ZERO, |lasted| lasted + self.began.elapsed())
     }
 
     /// Tells people what the step is doing. Fails when the lease was lost: the step must then stop.
@@ -344,7 +370,7 @@ impl fmt::Debug for StepContext {
         f.debug_struct("StepContext")
             .field("operation", &self.operation.id)
             .field("ordinal", &self.ordinal)
-            .field("attempt", &self.attempt)
+            .field("tried", &self.tried)
             .finish_non_exhaustive()
     }
 }

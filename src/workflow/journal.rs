@@ -12,6 +12,7 @@ use sqlx::{PgConnection, PgPool, Postgres, Transaction};
 use super::flow::{Flow, Transition};
 use crate::db::error::{conflicts, while_doing};
 use crate::db::operations::{self, Ending, Lease, Operation};
+use crate::db::steps::{Tried, Waits};
 use crate::db::{Audit, signals, steps};
 use crate::domain::{Actor, Code, Error, Result};
 
@@ -90,14 +91,15 @@ impl Journal {
         }
     }
 
-    /// Begins a try; answers its number and how long ago the step first began.
-    pub async fn begin(&self, ordinal: i32, status: &str) -> Result<(u32, Duration)> {
+    /// Begins a try, of as many as there may be.
+    pub async fn begin(&self, ordinal: i32, status: &str, tries: u32) -> Result<Tried> {
+        let tries = i32::try_from(tries).unwrap_or(i32::MAX);
         again(async || {
             let mut tx = self.open().await?;
             operations::mark_running(&mut tx, self.operation.id).await?;
-            let (attempt, elapsed) = steps::begin(&mut tx, self.operation.id, ordinal, status).await?;
+            let tried = steps::begin(&mut tx, self.operation.id, ordinal, status, tries).await?;
             tx.commit().await?;
-            Ok((u32::try_from(attempt).unwrap_or(0), elapsed))
+            Ok(tried)
         })
         .await
     }
@@ -114,12 +116,13 @@ impl Journal {
         &self,
         ordinal: i32,
         status: &str,
+        detail: Option<&str>,
         result: Option<&Value>,
         transition: Option<Transition<'_>>,
     ) -> Result<()> {
         again(async || {
             let mut tx = self.open().await?;
-            if steps::finish(&mut tx, self.operation.id, ordinal, status, None, result).await?
+            if steps::finish(&mut tx, self.operation.id, ordinal, status, detail, result).await?
                 && let Some(transition) = transition
             {
                 (self.flow.observer)(&mut tx, &self.operation, transition).await?;
@@ -141,12 +144,13 @@ impl Journal {
         status: &str,
         attempt: u32,
         detail: &str,
+        why: Waits,
         delay: Option<Duration>,
     ) -> Result<()> {
         let attempt = i32::try_from(attempt).unwrap_or(i32::MAX);
         again(async || {
             let mut tx = self.open().await?;
-            steps::wait(&mut tx, self.operation.id, ordinal, status, attempt, detail).await?;
+            steps::wait(&mut tx, self.operation.id, ordinal, status, attempt, detail, why).await?;
             operations::park(&mut tx, self.operation.id, delay).await?;
             tx.commit().await
         })

@@ -25,6 +25,11 @@ impl Backoff {
         let doubled = self.first.saturating_mul(2_u32.saturating_pow(attempt.saturating_sub(1).min(16)));
         doubled.min(self.most).mul_f64(rand::rng().random_range(0.5..=1.0))
     }
+
+    /// The pause between tries in an outage that has lasted so long: a share of that, so that a short one is over soon.
+    pub fn during(&self, outage: Duration) -> Duration {
+        (outage / 2).clamp(self.first.min(self.most), self.most).mul_f64(rand::rng().random_range(0.5..=1.0))
+    }
 }
 
 #[cfg(test)]
@@ -38,6 +43,10 @@ mod tests {
             let pause = backoff.after(attempt);
             assert!(pause <= Duration::from_millis(longest), "{attempt}: {pause:?}");
             assert!(pause >= Duration::from_millis(longest / 2), "{attempt}: {pause:?}");
+        }
+        for (lasted, longest) in [(0, 100), (500, 250), (60_000, 1000)] {
+            let pause = backoff.during(Duration::from_millis(lasted));
+            assert!((longest / 2..=longest).contains(&pause.as_millis()), "{lasted}: {pause:?}");
         }
     }
 }

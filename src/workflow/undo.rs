@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::execute::{Execution, Stop, overdue, results};
 use super::faults::Moment;
 use super::flow::{Act, Progress, Step};
-use crate::db::steps::Step as Row;
+use crate::db::steps::{Step as Row, Waits};
 use crate::domain::Result;
 
 impl Execution {
@@ -37,15 +37,15 @@ impl Execution {
         row: &Row,
         results: &HashMap<String, Value>,
     ) -> Result<(), Stop> {
-        let (attempt, elapsed) = self.begin(row, "undoing", "undoing").await?;
-        let context = self.context(step, row.ordinal, attempt, elapsed, results);
-        let outcome = match self.given_up(step, attempt) {
+        let tried = self.begin(step, row, "undoing", "undoing").await?;
+        let context = self.context(step, row.ordinal, tried, results);
+        let outcome = match self.given_up(step, tried.attempt) {
             Some(error) => Err(error),
             None => self.attempt(step, undo, &context, true).await?,
         };
         match outcome {
-            Ok(Progress::Done(_)) => {
-                self.kept(self.journal.finish(row.ordinal, "undone", None, None).await)?;
+            Ok(Progress::Done(_) | Progress::Skipped { .. }) => {
+                self.kept(self.journal.finish(row.ordinal, "undone", None, None, None).await)?;
                 tracing::info!(step = step.name, "step.undone");
                 self.survives(step, Moment::AfterRecord, true).await?;
                 Ok(())
@@ -53,12 +53,12 @@ impl Execution {
             Ok(Progress::Wait { detail, poll }) => match overdue(step, &context, &detail) {
                 Some(error) => self.failed(step, row, "undo_failed", &error).await,
                 None => {
-                    self.kept(self.journal.park(row.ordinal, "undoing", 0, &detail, Some(poll)).await)?;
+                    self.kept(self.journal.park(row.ordinal, "undoing", 0, &detail, Waits::World, Some(poll)).await)?;
                     Err(Stop::Parked)
                 }
             },
             Ok(Progress::Park { detail, wake }) => {
-                self.kept(self.journal.park(row.ordinal, "undoing", 0, &detail, wake).await)?;
+                self.kept(self.journal.park(row.ordinal, "undoing", 0, &detail, Waits::Signal, wake).await)?;
                 Err(Stop::Parked)
             }
             Err(error) => self.again_or(step, row, &context, ("undoing", "undo_failed"), error).await,

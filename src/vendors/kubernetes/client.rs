@@ -70,6 +70,8 @@ impl Client {
             }
         };
         config.connect_timeout = Some(timeout.min(Duration::from_secs(10)));
+        // Steps and passes try again themselves, and say why: a client that asks on by itself would answer with silence.
+        config.default_retry = false;
         let inner = kube::Client::try_from(config).map_err(|e| unusable(e.into()))?;
         Ok(Self { inner, timeout })
     }

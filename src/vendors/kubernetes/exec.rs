@@ -47,9 +47,9 @@ impl Client {
     pub async fn exec(&self, command: &Command<'_>) -> Result<Output> {
         match tokio::time::timeout(command.timeout, self.run(command)).await {
             Ok(output) => output,
-            Err(elapsed) => Err(Error::unavailable(
+            Err(elapsed) => Err(Error::broken_off(
                 format!("a command in {} did not end within {} s", command.container, command.timeout.as_secs()),
-                elapsed,
+                Some(elapsed.into()),
             )),
         }
     }
@@ -94,11 +94,7 @@ impl Client {
 struct Broken;
 
 fn broken(cause: Option<impl std::error::Error + Send + Sync + 'static>) -> Error {
-    let message = "the connection broke before the command's end".to_owned();
-    match cause {
-        Some(cause) => Error::unavailable(message, cause),
-        None => Error::Unavailable { message, source: None },
-    }
+    Error::broken_off("the connection broke before the command's end", cause.map(Into::into))
 }
 
 /// The exit code in a `Status` of channel 3: `Success`, or `NonZeroExitCode` with the code as a cause.
@@ -112,13 +108,10 @@ fn exit_code(status: &Status) -> Result<i32> {
         .find_map(|cause| cause.message.as_deref()?.parse().ok());
     match code {
         Some(code) => Ok(code),
-        None => Err(Error::Unavailable {
-            message: format!(
-                "Kubernetes could not run the command: {}",
-                status.message.as_deref().unwrap_or("no reason given")
-            ),
-            source: None,
-        }),
+        None => {
+            let reason = status.message.as_deref().unwrap_or("no reason given");
+            Err(Error::broken_off(format!("Kubernetes could not run the command: {reason}"), None))
+        }
     }
 }
 

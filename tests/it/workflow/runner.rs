@@ -2,13 +2,17 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use northstack::domain::Code;
+use northstack::workflow::faults::{Injected, Moment};
 use northstack::workflow::testing::{Bench, Worker, ended};
 use northstack::workflow::{Enqueued, Faults, Idempotency, Nudge, Options, Runner, digest, enqueue};
 use serde_json::json;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use super::toy::{Toy, World, flow};
 
@@ -161,4 +165,123 @@ async fn a_key_gives_the_first_operation_and_refuses_another_request() {
     let mut other = toy.new_operation(&flow);
     other.idempotency = request("b");
     assert_eq!(enqueue(&mut tx, other).await.unwrap_err().code(), Code::IdempotencyConflict);
+}
+
+/// Makes what a step needs have been away for so many seconds already.
+async fn away_for(toy: &Toy, id: Uuid, seconds: i32) {
+    let aged = "update operation_steps set outage_since = outage_since - make_interval(secs => $2),
+                  started_at = started_at - make_interval(secs => $2)
+                where operation_id = $1 and outage_since is not null";
+    let aged = sqlx::query(aged).bind(id).bind(f64::from(seconds)).execute(&toy.pool()).await.unwrap();
+    assert_eq!(aged.rows_affected(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outage_is_waited_out_and_said_whatever_the_number_of_tries() {
+    let toy = Toy::new().await;
+    toy.world.away.store(true, Ordering::SeqCst);
+    let id = toy.enqueue(1).await;
+    let worker = Worker::start(&toy, Faults::none());
+    until("many tries", async || toy.world.turned_away.load(Ordering::SeqCst) > 20).await;
+    away_for(&toy, id, 20).await;
+    until("the step says since when", async || {
+        let detail = toy.steps(id).await[1].3.clone().unwrap_or_default();
+        detail.starts_with("the world is away; waiting until that is over, 2")
+    })
+    .await;
+    let (status, _, holder, ..) = toy.row(id).await;
+    assert!(status != "failed" && holder.is_none_or(|_| status == "running"), "{status}");
+    toy.world.away.store(false, Ordering::SeqCst);
+    assert_eq!(ended(&toy, id).await, "succeeded");
+    let (_, status, attempt, detail) = toy.steps(id).await[1].clone();
+    assert_eq!((status.as_str(), attempt, detail), ("succeeded", 1, None));
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outage_that_lasts_longer_than_the_deadline_fails_with_its_reason_and_can_be_gone_on_with() {
+    let toy = Toy::new().await;
+    toy.world.away.store(true, Ordering::SeqCst);
+    let id = toy.enqueue(1).await;
+    let worker = Worker::start(&toy, Faults::none());
+    until("it is away", async || toy.world.turned_away.load(Ordering::SeqCst) > 1).await;
+    until("it is said", async || toy.steps(id).await[1].1 == "waiting").await;
+    away_for(&toy, id, 31).await;
+    assert_eq!(ended(&toy, id).await, "failed");
+    let error = toy.row(id).await.3.unwrap();
+    assert!(error.starts_with("the world is away, for 3"), "{error}");
+
+    // A person goes on while it is still away: the time begins anew.
+    toy.requeue(id, "forward").await;
+    until("it waits again", async || toy.steps(id).await[1].1 == "waiting").await;
+    toy.world.away.store(false, Ordering::SeqCst);
+    assert_eq!(ended(&toy, id).await, "succeeded");
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outage_is_not_held_against_a_wait() {
+    let toy = Toy::with(World { looks_until_warm: u32::MAX, ..World::default() }).await;
+    let id = toy.enqueue(1).await;
+    let worker = Worker::start(&toy, Faults::none());
+    until("it waits", async || toy.steps(id).await[2].1 == "waiting").await;
+    toy.world.away.store(true, Ordering::SeqCst);
+    until("it is away", async || {
+        toy.steps(id).await[2].3.as_deref().is_some_and(|detail| detail.starts_with("the world is away"))
+    })
+    .await;
+    // Within the outage the step's own deadline of thirty seconds passes.
+    away_for(&toy, id, 25).await;
+    let turned_away = toy.world.turned_away.load(Ordering::SeqCst);
+    until("it is looked at again", async || toy.world.turned_away.load(Ordering::SeqCst) > turned_away).await;
+    toy.world.away.store(false, Ordering::SeqCst);
+    until("it waits again", async || {
+        toy.steps(id).await[2].3.as_deref().is_some_and(|detail| detail.starts_with("look"))
+    })
+    .await;
+    let late = "update operation_steps set started_at = started_at - interval '20 seconds' where operation_id = $1";
+    sqlx::query(late).bind(id).execute(&toy.pool()).await.unwrap();
+    let looks = async || toy.steps(id).await[2].3.clone();
+    let seen = looks().await;
+    until("it still waits", async || looks().await != seen).await;
+    assert_eq!(toy.row(id).await.0, "waiting");
+    let late = "update operation_steps set started_at = started_at - interval '11 seconds' where operation_id = $1";
+    sqlx::query(late).bind(id).execute(&toy.pool()).await.unwrap();
+    assert_eq!(ended(&toy, id).await, "failed", "its own time is over");
+    let error = toy.row(id).await.3.unwrap();
+    assert!(error.starts_with("Wait until it is warm took longer than 30 s"), "{error}");
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_try_does_not_show_the_error_of_the_one_before() {
+    let toy = Toy::new().await;
+    *toy.world.refuse.lock().unwrap() = vec![Code::VendorRejected];
+    let id = toy.enqueue(1).await;
+    let worker = Worker::start(&toy, Faults::none());
+    assert_eq!(ended(&toy, id).await, "failed");
+    worker.stop().await;
+    assert_eq!(toy.steps(id).await[1].3.as_deref(), Some("the world refuses"));
+
+    // Held at the beginning of each of its tries, of which the first fails in a way that may pass.
+    *toy.world.refuse.lock().unwrap() = vec![Code::Unavailable];
+    let (gate, arrived) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (held, here) = (Arc::clone(&gate), Arc::clone(&arrived));
+    let faults = Faults::script(move |point| {
+        if (point.step, point.moment) != ("make", Moment::Before) {
+            return Injected::Nothing;
+        }
+        here.notify_one();
+        Injected::Hold(Arc::clone(&held))
+    });
+    toy.requeue(id, "forward").await;
+    let worker = Worker::start(&toy, faults);
+    for said in [None, Some("try 2 of 4")] {
+        arrived.notified().await;
+        let (_, status, _, detail) = toy.steps(id).await[1].clone();
+        assert_eq!((status.as_str(), detail.as_deref()), ("running", said));
+        gate.notify_one();
+    }
+    assert_eq!(ended(&toy, id).await, "succeeded");
+    worker.stop().await;
 }

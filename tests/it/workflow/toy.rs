@@ -1,6 +1,7 @@
 //! A small flow over an outside world in memory: mint an id, make an object, wait until it is warm, label it.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -35,6 +36,20 @@ pub struct World {
     pub looks_until_warm: u32,
     /// Errors of the next undos.
     pub refuse_undo: Mutex<Vec<Code>>,
+    /// Whether it cannot be reached at all.
+    pub away: AtomicBool,
+    /// How many came while it could not.
+    pub turned_away: AtomicU32,
+}
+
+impl World {
+    fn reached(&self) -> Result<()> {
+        if !self.away.load(Ordering::SeqCst) {
+            return Ok(());
+        }
+        self.turned_away.fetch_add(1, Ordering::SeqCst);
+        Err(Error::new(Code::Unavailable, "the world is away").during_outage())
+    }
 }
 
 async fn mint(_: Arc<World>, _: StepContext) -> Result<Progress> {
@@ -42,6 +57,7 @@ async fn mint(_: Arc<World>, _: StepContext) -> Result<Progress> {
 }
 
 async fn make(world: Arc<World>, context: StepContext) -> Result<Progress> {
+    world.reached()?;
     if let Some(code) = world.refuse.lock().unwrap().pop() {
         return Err(Error::new(code, "the world refuses"));
     }
@@ -60,6 +76,7 @@ async fn unmake(world: Arc<World>, context: StepContext) -> Result<Progress> {
 }
 
 async fn warm(world: Arc<World>, context: StepContext) -> Result<Progress> {
+    world.reached()?;
     let name: String = context.result("mint")?;
     let mut objects = world.objects.lock().unwrap();
     let object = objects.get_mut(&name).ok_or_else(|| Error::new(Code::VendorRejected, "no object"))?;

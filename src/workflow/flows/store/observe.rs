@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use sqlx::PgConnection;
+use uuid::Uuid;
 
 use super::super::super::flow::{Observer, Transition};
 use super::{ADMIN_PATH, Input, SUBJECT};
@@ -24,7 +25,7 @@ pub(super) fn deletion() -> Observer {
 async fn created(db: &mut PgConnection, operation: &Operation, transition: Transition<'_>) -> Result<()> {
     let store = operation.subject_id;
     match transition {
-        Transition::StepDone { name, title } => stores::log(db, store, name, title, Severity::Info).await,
+        Transition::StepDone { name, title, left_out } => step_done(db, store, name, title, left_out).await,
         Transition::Succeeded => {
             let input: Input = serde_json::from_value(operation.input.clone())
                 .map_err(|source| Error::internal("read an operation's input", source))?;
@@ -66,10 +67,16 @@ async fn created(db: &mut PgConnection, operation: &Operation, transition: Trans
 async fn deleted(db: &mut PgConnection, operation: &Operation, transition: Transition<'_>) -> Result<()> {
     let store = operation.subject_id;
     match transition {
-        Transition::StepDone { name, title } => stores::log(db, store, name, title, Severity::Info).await,
+        Transition::StepDone { name: "namespace", .. } => {
+            stores::log(db, store, "namespace", "The namespace is being deleted", Severity::Info).await
+        }
+        Transition::StepDone { name, title, left_out } => step_done(db, store, name, title, left_out).await,
         Transition::Succeeded => {
-            stores::make_deleted(db, store).await?;
-            stores::log(db, store, "deleted", "The store is deleted", Severity::Info).await
+            // Two deletions may end one after the other.
+            if stores::make_deleted(db, store).await? {
+                stores::log(db, store, "deleted", "The store is deleted", Severity::Info).await?;
+            }
+            Ok(())
         }
         Transition::Failed { step, error, .. } => {
             stores::fail(db, store, StoreStatus::Deleting, error.message()).await?;
@@ -78,4 +85,37 @@ async fn deleted(db: &mut PgConnection, operation: &Operation, transition: Trans
         Transition::Resumed { .. } => stores::move_to(db, store, StoreStatus::Deleting).await.map(drop),
         Transition::Cancelled | Transition::Superseded { .. } => Ok(()),
     }
+}
+
+/// A line about a step that is done, or was left out.
+async fn step_done(db: &mut PgConnection, store: Uuid, name: &str, title: &str, left_out: Option<&str>) -> Result<()> {
+    match left_out {
+        Some(why) => stores::log(db, store, name, why, Severity::Warning).await,
+        None => stores::log(db, store, name, done(name).unwrap_or(title), Severity::Info).await,
+    }
+}
+
+/// What a step has done: its title says what is to be done.
+fn done(step: &str) -> Option<&'static str> {
+    Some(match step {
+        "namespace" => "The namespace is created",
+        "quota" => "The resource quota is set",
+        "secrets" => "The credentials are generated",
+        "volumes" => "The volumes are claimed",
+        "mysql" => "MySQL is deployed",
+        "mysql-ready" => "MySQL is ready",
+        "wordpress" => "WordPress is deployed",
+        "wordpress-ready" => "WordPress is ready",
+        "core" => "WordPress is installed",
+        "woocommerce" => "WooCommerce is installed",
+        "theme" => "The Storefront theme is installed",
+        "settings" => "The shop is configured",
+        "payments" => "Cash on delivery is enabled",
+        "products" => "The sample products are created",
+        "ingress" => "The address is published",
+        "verify" => "The storefront answers",
+        "stop" => "Nothing else works on the store",
+        "gone" => "All of it is gone",
+        _ => return None,
+    })
 }

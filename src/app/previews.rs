@@ -138,8 +138,9 @@ impl App {
         let operation = self
             .db
             .transaction(&audit_of(caller), async |mut tx| {
-                let running = operations::lock_open(&mut tx, SUBJECT, id).await?;
+                operations::lock_open(&mut tx, SUBJECT, id).await?;
                 let row = previews::lock(&mut tx, id).await?.ok_or_else(missing)?;
+                let running = operations::lock_open(&mut tx, SUBJECT, id).await?;
                 if let Some(first) = key.first(&mut *tx).await? {
                     return Ok(first.operation);
                 }

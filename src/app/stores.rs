@@ -111,7 +111,8 @@ impl App {
                 }
                 let user = caller.actor.user_id();
                 let (store, input) = insert(&mut tx, provisioning, team, name, kind, user).await?;
-                stores::log(&mut tx, store, "created", &format!("{name} was asked for"), Severity::Info).await?;
+                stores::log(&mut tx, store, "created", &format!("The creation of {name} is requested"), Severity::Info)
+                    .await?;
                 requests::start(&mut tx, provisioning, caller, asked(store::CREATE, team, store), &input, &key)
                     .await
                     .map(|operation| StoreOperation { store, operation })
@@ -154,7 +155,7 @@ impl App {
                 let forward = newest.kind == store::CREATE && newest.direction == "forward";
                 let to = if forward { StoreStatus::Provisioning } else { StoreStatus::Deleting };
                 resume(&mut tx, &newest, &newest.direction, to).await?;
-                stores::log(&mut tx, id, "retried", "A retry was asked for", Severity::Info).await?;
+                stores::log(&mut tx, id, "retried", "A retry is requested", Severity::Info).await?;
                 Ok((newest.id, newest.kind))
             })
             .await?;
@@ -174,8 +175,9 @@ impl App {
         let made = self
             .db
             .transaction(&audit_of(caller), async |mut tx| {
-                let running = operations::lock_open(&mut tx, SUBJECT, id).await?;
+                operations::lock_open(&mut tx, SUBJECT, id).await?;
                 let store = stores::lock(&mut tx, id).await?.ok_or_else(|| Error::not_found("store"))?;
+                let running = operations::lock_open(&mut tx, SUBJECT, id).await?;
                 if let Some(first) = key.first(&mut *tx).await? {
                     return Ok(first.into());
                 }
@@ -194,7 +196,7 @@ impl App {
                     operations::request_cancel(&mut tx, operation.id).await?;
                 }
                 let input = input_of(&store)?;
-                stores::log(&mut tx, id, "deleting", "Its deletion was asked for", Severity::Info).await?;
+                stores::log(&mut tx, id, "deleting", "Its deletion is requested", Severity::Info).await?;
                 requests::start(&mut tx, provisioning, caller, asked(store::DELETE, store.team_id, id), &input, &key)
                     .await
                     .map(|operation| StoreOperation { store: id, operation })
@@ -323,6 +325,9 @@ fn checked_name(name: &str) -> Result<&str> {
     let length = name.chars().count();
     if !(2..=100).contains(&length) {
         return Err(Error::invalid("name", "the name of a store has 2 to 100 characters"));
+    }
+    if name.starts_with('-') {
+        return Err(Error::invalid("name", "the name of a store does not begin with `-`"));
     }
     if name.chars().any(char::is_control) {
         return Err(Error::invalid("name", "the name of a store is one line of text"));

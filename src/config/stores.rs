@@ -1,5 +1,6 @@
 //! WooCommerce stores.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use schemars::JsonSchema;
@@ -23,6 +24,10 @@ pub struct Stores {
     pub public_port: Option<u16>,
     /// Ingress class; without it the cluster's default.
     pub ingress_class: Option<String>,
+    /// Networks that a store's pods cannot reach, though they may reach the Internet: those of the cluster, of the machines
+    /// around it, and the address at which clouds give machines their secrets. (Where the cluster's network knows
+    /// NetworkPolicies.)
+    pub closed_networks: Vec<String>,
     /// Storage class of the volumes; without it the cluster's default.
     pub storage_class: Option<String>,
     /// Image of WordPress.
@@ -69,6 +74,18 @@ impl Default for Stores {
             scheme: "http".to_owned(),
             public_port: None,
             ingress_class: None,
+            closed_networks: [
+                "10.0.0.0/8",
+                "100.64.0.0/10",
+                "127.0.0.0/8",
+                "169.254.0.0/16",
+                "172.16.0.0/12",
+                "192.168.0.0/16",
+                "fc00::/7",
+                "fe80::/10",
+            ]
+            .map(str::to_owned)
+            .to_vec(),
             storage_class: None,
             wordpress_image: "wordpress:6.9-apache".to_owned(),
             mysql_image: "mysql:8.0".to_owned(),
@@ -101,6 +118,17 @@ impl Stores {
         };
         if !self.base_domain.split('.').all(label) {
             problems.add("stores.base_domain", "must be a host name in lower case, such as `stores.example.com`");
+        }
+        for network in &self.closed_networks {
+            let parts = network.split_once('/').map(|(address, bits)| (address.parse::<IpAddr>(), bits.parse::<u8>()));
+            let fits = match parts {
+                Some((Ok(IpAddr::V4(_)), Ok(bits))) => bits <= 32,
+                Some((Ok(IpAddr::V6(_)), Ok(bits))) => bits <= 128,
+                _ => false,
+            };
+            if !fits {
+                problems.add("stores.closed_networks", &format!("{network:?}: must be a network such as `10.0.0.0/8`"));
+            }
         }
         for (field, value) in [
             ("stores.wordpress_image", &self.wordpress_image),

@@ -8,9 +8,8 @@ use super::findings::{Changes, Finding, Kind, reconcile};
 use crate::app::{App, Provisioning};
 use crate::db::stores::{self, Store};
 use crate::domain::Result;
-use crate::vendors;
 use crate::vendors::kubernetes::readiness;
-use crate::workflow::flows::store::{SUBJECT, names, serves};
+use crate::workflow::flows::store::{SUBJECT, names, trouble, visit};
 
 /// Stores that are looked at at once.
 const AT_ONCE: usize = 8;
@@ -46,7 +45,7 @@ pub async fn check(app: &App) -> Result<Changes> {
 }
 
 /// What is wrong with a store; nothing when it answers.
-async fn look(provisioning: &Provisioning, store: &Store) -> vendors::Result<Option<String>> {
+async fn look(provisioning: &Provisioning, store: &Store) -> Result<Option<String>> {
     let kubernetes = &provisioning.kubernetes;
     let namespace = store.store_id.as_str();
     match kubernetes.namespace(namespace).await? {
@@ -67,7 +66,6 @@ async fn look(provisioning: &Provisioning, store: &Store) -> vendors::Result<Opt
             return Ok(Some(format!("{name} has {} of {} pods ready{reason}", seen.ready, seen.wanted)));
         }
     }
-    let answer = kubernetes.service_get(namespace, names::WOOCOMMERCE_SERVICE, 80, "/").await?;
-    let answers = serves(&answer, &store.url);
-    Ok((!answers).then(|| format!("its storefront answers with status {}", answer.status)))
+    let answer = visit(kubernetes, namespace, &store.url, "/").await?;
+    Ok(trouble(&answer).map(|trouble| format!("its storefront {trouble}")))
 }

@@ -27,6 +27,7 @@ mod gateway;
 mod json;
 mod kinds;
 mod logs;
+mod network;
 mod options;
 mod registry;
 mod server;

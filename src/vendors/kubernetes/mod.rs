@@ -20,7 +20,7 @@ pub use gateway::{BackendRef, HttpRoute, HttpRouteRule, HttpRouteSpec, ParentRef
 pub use health::{Diagnosis, Readiness, Rollout, Trouble, diagnose, readiness, rolled_out, trouble};
 pub use look::{LogQuery, PodUsage, Usage};
 pub use object::Object;
-pub use proxy::Answer;
+pub use proxy::{Answer, Published};
 pub use watch::Sight;
 
 /// The field manager under which everything is applied.

@@ -1,6 +1,7 @@
 //! Applications: deployments, rollbacks, size and restarts, against the simulated cluster.
 
 mod account;
+mod at_once;
 pub mod bench;
 mod gateway;
 mod journey;

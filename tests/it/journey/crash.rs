@@ -99,7 +99,7 @@ async fn made_once(stack: &Stack, token: &str, store: &Value) {
     let shop = stack
         .http()
         .get(format!("http://127.0.0.1:{}/", stack.store_port()))
-        .header("host", format!("{}.127.0.0.1.nip.io", store["store_id"].as_str().unwrap()))
+        .header("host", format!("{}.127.0.0.1.nip.io:{}", store["store_id"].as_str().unwrap(), stack.store_port()))
         .send()
         .await
         .unwrap()

@@ -32,7 +32,7 @@ async fn a_store_is_created_watched_opened_and_deleted() {
     let shop = stack
         .http()
         .get(format!("http://127.0.0.1:{}/", stack.store_port()))
-        .header("host", format!("{store_id}.127.0.0.1.nip.io"))
+        .header("host", format!("{store_id}.127.0.0.1.nip.io:{}", stack.store_port()))
         .send()
         .await
         .unwrap();

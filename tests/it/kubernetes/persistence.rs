@@ -20,7 +20,7 @@ async fn a_store_is_as_it_was_after_a_restart() {
     provision(&before, "wordpress:6.8-apache").await;
     let pod = pod_of(&before, "woocommerce").await;
     pod_of(&before, "mysql").await;
-    install(&before, &pod).await;
+    install(&before, &pod, "http://shop.test").await;
     let token = first.token().to_owned();
     first.shutdown().await;
 

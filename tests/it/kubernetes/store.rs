@@ -180,13 +180,14 @@ pub async fn pod_of(client: &Client, name: &str) -> String {
 }
 
 /// Installs WordPress and WooCommerce and creates one product.
-pub async fn install(client: &Client, pod: &str) {
+pub async fn install(client: &Client, pod: &str, url: &str) {
+    let url = format!("--url={url}");
     let steps: &[&[&str]] = &[
         &[
             "wp",
             "core",
             "install",
-            "--url=http://shop.test",
+            &url,
             "--title=My Shop",
             "--admin_user=admin",
             "--admin_password=pw",
@@ -228,9 +229,10 @@ pub async fn install(client: &Client, pod: &str) {
     }
 }
 
-async fn fetch(client: &Client, path: &str) -> (u16, String) {
+async fn fetch(client: &Client, host: &str, path: &str) -> (u16, String) {
     let request =
         axum::http::Request::get(format!("/api/v1/namespaces/{NS}/services/woocommerce-service:80/proxy{path}"))
+            .header("host", host)
             .body(Vec::new())
             .unwrap();
     match client.request_text(request).await {
@@ -253,7 +255,8 @@ async fn a_store_goes_from_namespace_to_order_and_away() {
     assert_eq!(code, 1, "nothing is installed yet");
     let (_, err, code) = run(&client, &pod, "wp-cli", &["wp", "wc", "product", "list", "--user=1"]).await;
     assert_eq!((code, err.contains("not installed")), (1, true), "{err}");
-    install(&client, &pod).await;
+    let host = format!("{HOST}:{}", simulator.ingress_address().unwrap().port());
+    install(&client, &pod, &format!("http://{host}")).await;
     let (_, _, code) = run(&client, &pod, "wp-cli", &["wp", "core", "is-installed"]).await;
     assert_eq!(code, 0);
 
@@ -271,9 +274,11 @@ async fn a_store_goes_from_namespace_to_order_and_away() {
         run(&client, &pod, "wordpress", &["sh", "-c", "wp core version || test -f wp-config.php && echo yes"]).await;
     assert_eq!(wordpress, ("yes\n".to_owned(), "sh: wp: not found\n".to_owned(), 0));
 
-    let (code, body) = fetch(&client, "/").await;
+    let (code, body) = fetch(&client, &host, "/shop/").await;
     assert_eq!(code, 200);
     assert!(body.contains("My Shop") && body.contains("Wireless Headphones") && body.contains("99.99"), "{body}");
+    let (code, body) = fetch(&client, &host, "/").await;
+    assert!(code == 200 && body.contains("Hello world!"), "the front page is a blog's: {code} {body}");
     buy(&simulator).await;
     let (out, _, _) =
         run(&client, &pod, "wp-cli", &["wp", "wc", "shop_order", "list", "--user=1", "--format=count"]).await;

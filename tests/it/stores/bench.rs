@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod, ResourceQuota, Secret, Service as KubernetesService};
-use k8s_openapi::api::networking::v1::Ingress;
+use k8s_openapi::api::networking::v1::{Ingress, NetworkPolicy};
 use northstack::app::stores::{NewStore, StoreOperation};
 use northstack::app::{Caller, Provisioning};
 use northstack::config::Config;
 use northstack::db::operations;
 use northstack::domain::Actor;
 use northstack::sim::kubernetes::{Simulator, SimulatorOptions, SimulatorTiming};
-use northstack::vendors::kubernetes::{Client, Command, Source};
+use northstack::vendors::kubernetes::{Client, Command, Output, Source};
 use northstack::workflow::flows::store;
 use northstack::workflow::testing::{Bench, Worker, ended};
 use northstack::workflow::{Faults, Flow, Registry};
@@ -92,9 +92,17 @@ impl Town {
 
     /// What `wp` prints in a store's pod.
     pub async fn wp(&self, namespace: &str, arguments: &[&str]) -> String {
+        let arguments = [&["wp"], arguments].concat();
+        let output = self.run(namespace, &arguments).await;
+        assert_eq!(output.code, 0, "{arguments:?}: {}", output.stderr);
+        output.stdout.trim().to_owned()
+    }
+
+    /// What a command does in a store's WP-CLI container.
+    pub async fn run(&self, namespace: &str, arguments: &[&str]) -> Output {
         let pods: Vec<Pod> = self.kubernetes.list(namespace, "app=woocommerce").await.unwrap();
         let pod = pods[0].metadata.name.clone().unwrap();
-        let arguments: Vec<String> = ["wp"].iter().chain(arguments).map(|it| (*it).to_owned()).collect();
+        let arguments: Vec<String> = arguments.iter().map(|it| (*it).to_owned()).collect();
         let command = Command {
             namespace,
             pod: &pod,
@@ -103,9 +111,7 @@ impl Town {
             input: None,
             timeout: Duration::from_secs(10),
         };
-        let output = self.kubernetes.exec(&command).await.unwrap();
-        assert_eq!(output.code, 0, "wp {arguments:?}: {}", output.stderr);
-        output.stdout.trim().to_owned()
+        self.kubernetes.exec(&command).await.unwrap()
     }
 
     /// What is in a store's namespace, without what differs from run to run; null when there is none.
@@ -119,7 +125,8 @@ impl Town {
         let replicas: Vec<ReplicaSet> = self.kubernetes.list(namespace, "").await.unwrap();
         let pods: Vec<Pod> = self.kubernetes.list(namespace, "").await.unwrap();
         let phases: Vec<Value> = pods.iter().map(|pod| json!(pod.status.as_ref().map(|it| &it.phase))).collect();
-        let options = ["blogname", "siteurl", "stylesheet", "woocommerce_currency", "woocommerce_coming_soon"];
+        let options =
+            ["blogname", "siteurl", "stylesheet", "show_on_front", "woocommerce_currency", "woocommerce_coming_soon"];
         let options = options.map(|option| vec!["option", "get", option]);
         let lists = [
             &["wc", "product", "list", "--user=1", "--format=json", "--fields=id,sku,name,regular_price,status"][..],
@@ -132,6 +139,7 @@ impl Town {
         let site = futures::future::join_all(asked).await;
         json!({
             "labels": found.metadata.labels,
+            "policies": plain(self.kubernetes.list::<NetworkPolicy>(namespace, "").await.unwrap()),
             "quotas": plain(self.kubernetes.list::<ResourceQuota>(namespace, "").await.unwrap()),
             "secrets": secrets,
             "claims": plain(self.kubernetes.list::<PersistentVolumeClaim>(namespace, "").await.unwrap()),

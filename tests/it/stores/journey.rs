@@ -25,8 +25,13 @@ async fn a_store_becomes_ready_sells_three_products_and_goes_without_a_trace() {
     products.sort_unstable();
     assert_eq!(products, [("Bluetooth Speaker", "49.99"), ("USB-C Cable", "9.99"), ("Wireless Headphones", "99.99")]);
     assert_eq!(town.wp(&store_id, &["option", "get", "blogname"]).await, "My Shop");
-    let page = town.kubernetes.service_get(&store_id, "woocommerce-service", 80, "/").await.unwrap();
+    let url: String = sqlx::query_scalar("select url from stores").fetch_one(&town.pool()).await.unwrap();
+    let page = store::visit(&town.kubernetes, &store_id, &url, "/shop/").await.unwrap();
     assert_eq!(page.status, 200);
+    assert!(page.body.contains("My Shop") && page.body.contains("Wireless Headphones"), "{}", page.body);
+    // Without the shop's own host the API server's port stands in `Host`, and WordPress sends the visitor away.
+    let page = town.kubernetes.service_get(&store_id, "woocommerce-service", 80, "/").await.unwrap();
+    assert_eq!((page.status, page.location.as_deref()), (301, Some("http://127.0.0.1/")));
 
     let credentials = town.service.app.reveal_store_credentials(&town.caller, id).await.unwrap();
     assert_eq!(credentials.username, "admin");

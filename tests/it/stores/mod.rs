@@ -1,9 +1,12 @@
 //! Stores: the use cases by both faces, and the flows against the simulated cluster.
 
+pub mod at_once;
 mod background;
 mod bench;
 mod journey;
 mod matrix;
+mod names;
+mod outage;
 mod refusals;
 
 pub use bench::Town;

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use axum::extract::Request;
-use axum::http::Method;
-use axum::http::header::HOST;
+use axum::http::header::{HOST, LOCATION};
+use axum::http::{HeaderValue, Method};
 use axum::response::Response;
 use serde_json::Value;
+use url::Url;
 
 use super::body;
 use super::path::Target;
@@ -40,8 +41,35 @@ pub(super) async fn serve(cluster: &Arc<Cluster>, target: &Target, request: Requ
     }
     let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default().to_owned();
     let (headers, bytes) = body::read(request).await?;
+    let rewrite = Rewrite { host: host.clone(), prefix: prefix.clone() };
     let visit = Visit { method, host, path: format!("/{rest}"), query, headers, body: bytes, prefix, proxied: true };
-    Ok(storefront::serve(cluster, &namespace, &pod, visit))
+    let mut answer = storefront::serve(cluster, &namespace, &pod, visit);
+    if let Some(location) =
+        answer.headers().get(LOCATION).and_then(|location| rewrite.location(location.to_str().ok()?))
+    {
+        answer.headers_mut().insert(LOCATION, location);
+    }
+    Ok(answer)
+}
+
+/// What the API server does to a redirect (`apimachinery/pkg/util/proxy`): one to the host that was asked for gets the
+/// server's own path in front; one to another host is left as it is.
+struct Rewrite {
+    host: String,
+    prefix: String,
+}
+
+impl Rewrite {
+    fn location(&self, location: &str) -> Option<HeaderValue> {
+        let mut url = Url::parse(location).ok()?;
+        let host = url.host_str()?;
+        let authority = url.port().map(|port| format!("{host}:{port}")).unwrap_or_else(|| host.to_owned());
+        if authority != self.host || url.path().starts_with(&self.prefix) {
+            return None;
+        }
+        url.set_path(&format!("{}{}", self.prefix, url.path()));
+        HeaderValue::from_str(url.as_str()).ok()
+    }
 }
 
 /// `http:web:80` or `web:80` or `web` as name and port.

@@ -97,7 +97,7 @@ fn free_address(world: &World<'_>) -> String {
 }
 
 /// What keeps a container from starting at all.
-fn hindrance(world: &World<'_>, key: &Key, container: &Value, fault: Option<PodFault>) -> Option<Doing> {
+fn hindrance(world: &World<'_>, key: &Key, pod: &Value, container: &Value, fault: Option<PodFault>) -> Option<Doing> {
     let image = text(container, "/image");
     let tag = image.rsplit('/').next().and_then(|last| last.split_once(':')).map_or("latest", |(_, tag)| tag);
     if fault == Some(PodFault::ImagePull) || matches!(tag, "broken" | "missing") {
@@ -107,7 +107,7 @@ fn hindrance(world: &World<'_>, key: &Key, container: &Value, fault: Option<PodF
         );
         return Some(Doing::Waiting { reason: "ImagePullBackOff".to_owned(), message });
     }
-    match exec::environment(world.state, &key.namespace, container) {
+    match exec::environment(world.state, &key.namespace, pod, container) {
         Err(message) => Some(Doing::Waiting { reason: "CreateContainerConfigError".to_owned(), message }),
         Ok(_) => None,
     }
@@ -118,7 +118,7 @@ fn init(world: &mut World<'_>, key: &Key, pod: &Value, container: &Value) -> Doi
     if let Some(known) = ended(pod, name) {
         return known;
     }
-    if let Some(doing) = hindrance(world, key, container, None) {
+    if let Some(doing) = hindrance(world, key, pod, container, None) {
         return doing;
     }
     let code = execute(world, key, pod, container);
@@ -162,7 +162,7 @@ fn own(world: &mut World<'_>, key: &Key, pod: &Value, container: &Value, fault: 
     if let Some(known) = ended(pod, &name) {
         return (known, restarts);
     }
-    if !running && let Some(doing) = hindrance(world, key, container, fault) {
+    if !running && let Some(doing) = hindrance(world, key, pod, container, fault) {
         return (doing, restarts);
     }
     if text(pod, "/spec/restartPolicy") != "Always" {

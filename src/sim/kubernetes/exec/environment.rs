@@ -1,4 +1,4 @@
-//! The environment of a container: `env` and `envFrom`, resolved.
+//! The environment of a container: the Services of its namespace, `env` and `envFrom`, resolved.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-use crate::sim::kubernetes::json::{at, list, map, text};
+use crate::sim::kubernetes::json::{at, int, list, map, text};
 use crate::sim::kubernetes::kinds;
 use crate::sim::kubernetes::storage::State;
 
@@ -14,9 +14,15 @@ use crate::sim::kubernetes::storage::State;
 pub(crate) fn environment(
     state: &State,
     namespace: &str,
+    pod: &Value,
     container: &Value,
 ) -> Result<BTreeMap<String, String>, String> {
     let mut env = BTreeMap::new();
+    if at(pod, "/spec/enableServiceLinks").as_bool() != Some(false) {
+        for (key, service) in state.list(kinds::SERVICES, namespace) {
+            link(&mut env, &key.name, service);
+        }
+    }
     for source in list(container, "/envFrom") {
         let prefix = text(source, "/prefix");
         for (pointer, secret) in [("/secretRef", true), ("/configMapRef", false)] {
@@ -61,6 +67,34 @@ pub(crate) fn environment(
         }
     }
     Ok(env)
+}
+
+/// What a pod is told of a Service (`pkg/kubelet/envvars`), in the way of Docker's links.
+fn link(env: &mut BTreeMap<String, String>, name: &str, service: &Value) {
+    let address = text(service, "/spec/clusterIP");
+    if address.is_empty() || address == "None" {
+        return;
+    }
+    let upper = |text: &str| text.to_uppercase().replace('-', "_");
+    let name = upper(name);
+    env.insert(format!("{name}_SERVICE_HOST"), address.to_owned());
+    for (place, port) in list(service, "/spec/ports").iter().enumerate() {
+        let number = int(port, "/port").unwrap_or_default().to_string();
+        let protocol = text(port, "/protocol");
+        let url = format!("{}://{address}:{number}", protocol.to_lowercase());
+        if place == 0 {
+            env.insert(format!("{name}_SERVICE_PORT"), number.clone());
+            env.insert(format!("{name}_PORT"), url.clone());
+        }
+        if !text(port, "/name").is_empty() {
+            env.insert(format!("{name}_SERVICE_PORT_{}", upper(text(port, "/name"))), number.clone());
+        }
+        let prefix = format!("{name}_PORT_{number}_{protocol}");
+        env.insert(format!("{prefix}_PROTO"), protocol.to_lowercase());
+        env.insert(format!("{prefix}_PORT"), number);
+        env.insert(format!("{prefix}_ADDR"), address.to_owned());
+        env.insert(prefix, url);
+    }
 }
 
 fn missing(name: &str, secret: bool) -> String {

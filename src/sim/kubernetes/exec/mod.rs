@@ -118,7 +118,7 @@ impl Session {
 
 /// Runs a command in a container; nothing else happens meanwhile.
 pub(crate) fn execute(state: &mut State, place: &Place<'_>, argv: &[String], stdin: &[u8]) -> Output {
-    let env = environment(state, place.namespace, place.container).unwrap_or_default();
+    let env = environment(state, place.namespace, place.pod, place.container).unwrap_or_default();
     let mut machine = Machine { state, place, env, depth: 0 };
     machine.run(argv, stdin)
 }

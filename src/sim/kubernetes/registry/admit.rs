@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{limits, quota};
+use super::{limits, pod_security, quota};
 use crate::sim::kubernetes::clock;
 use crate::sim::kubernetes::json::{at, default, items_mut, list, object, set, text};
 use crate::sim::kubernetes::kinds::{self, KindId};
@@ -26,6 +26,7 @@ pub(super) fn creation(state: &State, kind: KindId, namespace: &str, value: &mut
         kinds::INGRESSES => ingress_class(state, value),
         _ => {}
     }
+    pod_security::check(state, kind, namespace, value)?;
     quota::check_creation(state, kind, namespace, value)
 }
 

@@ -6,6 +6,7 @@ mod create;
 mod delete;
 mod limits;
 mod metadata;
+mod pod_security;
 mod quota;
 mod service_ip;
 mod update;

@@ -3,7 +3,7 @@
 use axum::http::Method;
 use sha2::{Digest, Sha256};
 
-use super::html::{escape, plain};
+use super::html::{escape, plain, texturized};
 use super::{Page, Visit};
 use crate::sim::kubernetes::wp::{OpenSite, Site};
 
@@ -62,10 +62,10 @@ pub(super) fn login(site: &Site, visit: &Visit, base: &str) -> Page {
          <label>Username or Email Address <input name=\"log\" id=\"user_login\" autocomplete=\"username\"></label>\
          <label>Password <input name=\"pwd\" id=\"user_pass\" type=\"password\" autocomplete=\"current-password\"></label>\
          <button type=\"submit\" id=\"wp-submit\">Log In</button></form><p><a href=\"{base}/\">&larr; Go to {}</a></p>",
-        escape(site.option("blogname")),
-        escape(site.option("blogname"))
+        texturized(site.option("blogname")),
+        texturized(site.option("blogname"))
     );
-    let title = format!("Log In &lsaquo; {} &#8212; WordPress", escape(site.option("blogname")));
+    let title = format!("Log In &lsaquo; {} &#8212; WordPress", texturized(site.option("blogname")));
     Page::html(200, plain(&title, &body))
 }
 
@@ -112,6 +112,6 @@ pub(super) fn dashboard(files: &OpenSite, site: &Site, visit: &Visit, base: &str
         escape(site.option("stylesheet")),
         escape(&plugins.join(", "))
     );
-    let title = format!("Dashboard &lsaquo; {} &#8212; WordPress", escape(site.option("blogname")));
+    let title = format!("Dashboard &lsaquo; {} &#8212; WordPress", texturized(site.option("blogname")));
     Page::html(200, plain(&title, &body))
 }

@@ -18,6 +18,16 @@ pub(super) fn escape(text: &str) -> String {
     out
 }
 
+/// A title as WordPress sets it (`wptexturize`): it is kept with its entities, and shown with a typographer's quotes and
+/// dashes.
+pub(super) fn texturized(text: &str) -> String {
+    text.replace("&#039;", "&#8217;")
+        .replace("&quot;", "&#8221;")
+        .replace("---", "&#8212;")
+        .replace("--", "&#8211;")
+        .replace("...", "&#8230;")
+}
+
 const STYLE: &str = "body{margin:0;font:16px/1.5 system-ui,sans-serif;color:#43454b;background:#fff}\
     header,main,footer{max-width:66rem;margin:0 auto;padding:1rem 1.5rem}\
     header{display:flex;flex-wrap:wrap;gap:1rem;align-items:baseline;border-bottom:1px solid #e6e6e6}\
@@ -45,7 +55,7 @@ pub(super) fn plain(title: &str, body: &str) -> String {
 
 /// A page in the frame of the shop.
 pub(super) fn page(site: &Site, base: &str, title: &str, body: &str, items: u64) -> String {
-    let name = escape(site.option("blogname"));
+    let name = texturized(site.option("blogname"));
     let theme = escape(site.option("stylesheet"));
     let title = if title.is_empty() { name.clone() } else { format!("{} &#8211; {name}", escape(title)) };
     let mut links = String::new();

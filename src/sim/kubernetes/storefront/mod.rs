@@ -2,6 +2,7 @@
 //! other.
 
 mod admin;
+mod canonical;
 mod html;
 mod ingress;
 mod routes;
@@ -48,6 +49,14 @@ impl Visit {
         })
     }
 
+    /// The scheme under which the visitor came, as far as a proxy before the site says so.
+    fn scheme(&self) -> &'static str {
+        match self.headers.get("x-forwarded-proto").and_then(|value| value.to_str().ok()) {
+            Some("https") => "https",
+            _ => "http",
+        }
+    }
+
     /// The fields of the query and of a form.
     fn fields(&self) -> BTreeMap<String, String> {
         let mut fields: BTreeMap<String, String> =
@@ -71,6 +80,10 @@ pub(super) struct Page {
 impl Page {
     fn html(code: u16, body: String) -> Self {
         Self { code, body, location: None, cookies: Vec::new(), content_type: "text/html; charset=UTF-8" }
+    }
+
+    fn moved(location: impl Into<String>) -> Self {
+        Self { location: Some(location.into()), ..Self::html(301, String::new()) }
     }
 
     fn redirect(location: impl Into<String>) -> Self {
@@ -123,7 +136,7 @@ fn answer(state: &mut State, place: &Place<'_>, visit: &Visit) -> Page {
         let body = format!("{} in {}\n", place.image(), text(place.pod, "/metadata/name"));
         return Page { content_type: "text/plain; charset=utf-8", ..Page::html(200, body) };
     }
-    let env = environment(state, place.namespace, place.container).unwrap_or_default();
+    let env = environment(state, place.namespace, place.pod, place.container).unwrap_or_default();
     let mut site = match wp::open(state, place, &env) {
         Ok(site) => site,
         Err(Failure::NoFiles) => return Page::html(403, html::plain("Forbidden", "<h1>Forbidden</h1>")),
@@ -149,15 +162,18 @@ fn not_installed(visit: &Visit) -> Page {
     Page::redirect(format!("{}/wp-admin/install.php", base(visit, None)))
 }
 
-/// The address in front of the site's paths: where the visitor is, not where the site believes itself to be.
+/// The address in front of the site's paths: where the site believes itself to be, wherever the visitor is. One that is
+/// not installed goes by the visitor. (Through the API server: what that server makes of the links to the host that was
+/// asked for.)
 fn base(visit: &Visit, site: Option<&Site>) -> String {
     if visit.proxied {
         return visit.prefix.clone();
     }
-    let scheme =
-        site.map_or("http", |site| if site.option("siteurl").starts_with("https://") { "https" } else { "http" });
-    let forwarded = visit.headers.get("x-forwarded-proto").and_then(|value| value.to_str().ok()).unwrap_or(scheme);
-    if visit.host.is_empty() { String::new() } else { format!("{forwarded}://{}", visit.host) }
+    match site.map(|site| site.option("home")) {
+        Some(home) if visit.scheme() == "https" => home.replacen("http://", "https://", 1),
+        Some(home) => home.to_owned(),
+        None => format!("{}://{}", visit.scheme(), visit.host),
+    }
 }
 
 fn installed(files: &OpenSite, site: &mut Site, visit: &Visit) -> Page {
@@ -171,7 +187,11 @@ fn installed(files: &OpenSite, site: &mut Site, visit: &Visit) -> Page {
             let body = serde_json::json!({"name": site.option("blogname"), "url": site.option("siteurl")});
             Page { content_type: "application/json; charset=UTF-8", ..Page::html(200, body.to_string()) }
         }
-        _ => shop::serve(site, visit, &base, &path),
+        // A product is put into the cart before WordPress thinks of addresses.
+        _ => match canonical::redirect(site, visit).filter(|_| !visit.fields().contains_key("add-to-cart")) {
+            Some(location) => Page::moved(location),
+            None => shop::serve(site, visit, &base, &path),
+        },
     }
 }
 

@@ -68,7 +68,12 @@ pub(super) fn serve(site: &mut Site, visit: &Visit, base: &str, path: &str) -> P
         return Page::redirect(format!("{base}/cart/")).with_cookie(cookie(&basket));
     }
     let items = basket.values().sum();
+    // Without permalinks a page is reached by its number alone.
+    if !path.is_empty() && site.option("permalink_structure").is_empty() {
+        return other(site, base, "/", items);
+    }
     match path {
+        "" if !site.pages.iter().any(|page| page.slug == "shop" && site.is_front(page)) => blog(site, base, path),
         "" | "/shop" => Page::html(200, page(site, base, "", &listing(site, base), items)),
         "/cart" => {
             if let Some(id) = fields.get("remove_item").and_then(|id| id.parse::<u64>().ok()) {

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use super::args::Args;
 use super::connect::{Failure, Site, open};
+use super::globals::{no_files, obey};
 use super::site::Site as Tables;
 use super::{core, extensions, options, products, shop, users};
 use crate::sim::kubernetes::exec::{Output, Place};
+use crate::sim::kubernetes::network::reaches_internet;
 use crate::sim::kubernetes::storage::State;
 
 /// A command's result: what to print, or the text of an error.
@@ -16,6 +18,10 @@ pub(super) type Answer = Result<Output, String>;
 pub(super) struct Call {
     pub(super) args: Args,
     pub(super) site: Site,
+    /// Whether the pod reaches the Internet.
+    pub(super) online: bool,
+    /// What was given on standard input.
+    pub(super) stdin: String,
     /// The active plugins when the call began: a plugin's commands exist only then.
     booted: Vec<String>,
 }
@@ -46,6 +52,9 @@ pub(crate) fn run(
     let mut args = Args::new(arguments);
     args.prompt(stdin);
     let command: Vec<&str> = args.words.iter().map(String::as_str).take(3).collect();
+    if let Some(output) = obey(state, place, &args) {
+        return output;
+    }
     match command.as_slice() {
         [] => return Output::ok("NAME\n\n  wp\n\nDESCRIPTION\n\n  Manage WordPress through the command-line."),
         ["cli", "version"] => return Output::ok("WP-CLI 2.12.0"),
@@ -57,18 +66,20 @@ pub(crate) fn run(
     if command.as_slice() == ["core", "version"] {
         return match version(state, place) {
             Some(version) => Output::ok(version),
-            None => error(no_files()),
+            None => error(no_files(super::start::HTML)),
         };
     }
     let site = match open(state, place, env) {
         Ok(site) => site,
         // `is-installed` answers by its exit code alone once there are files.
-        Err(Failure::NoFiles) => return error(no_files()),
+        Err(Failure::NoFiles) => return error(no_files(super::start::HTML)),
         Err(Failure::NoDatabase { address }) => return error(no_database(&address)),
     };
     let booted = site.tables.as_ref().map(|tables| tables.active().map(str::to_owned).collect()).unwrap_or_default();
-    let mut call = Call { args, site, booted };
-    let answer = dispatch(&mut call);
+    let stdin = String::from_utf8_lossy(stdin).into_owned();
+    let online = reaches_internet(state, place.namespace, place.pod);
+    let mut call = Call { args, site, online, stdin, booted };
+    let answer = known_user(&mut call).and_then(|()| understood(&call)).and_then(|()| dispatch(&mut call));
     match answer {
         Ok(output) => {
             call.site.save(state);
@@ -78,15 +89,39 @@ pub(crate) fn run(
     }
 }
 
+/// `--user` is looked up before any command of an installed site.
+fn known_user(call: &mut Call) -> Result<(), String> {
+    if call.site.tables.is_none() { Ok(()) } else { super::users::privileged(call).map(drop) }
+}
+
+/// Refuses flags and words that a command does not know, as WP-CLI does by its synopsis.
+fn understood(call: &Call) -> Result<(), String> {
+    let words: Vec<&str> = call.args.words.iter().map(String::as_str).collect();
+    let (known, most): (&[&str], usize) = match words.as_slice() {
+        ["option", "update" | "set" | "add", ..] => (&["format", "autoload"], 4),
+        ["option", "get", ..] => (&["format"], 3),
+        ["core", "is-installed", ..] => (&["network"], 2),
+        ["core", "install", ..] => {
+            (&["title", "admin_user", "admin_password", "admin_email", "locale", "skip-email", "skip-config"], 2)
+        }
+        ["rewrite", "structure", ..] => (&["category-base", "tag-base", "hard"], 3),
+        ["theme", "activate", ..] => (&[], 3),
+        ["plugin" | "theme", "install", ..] => {
+            (&["version", "force", "activate", "activate-network", "insecure", "ignore-requirements"], usize::MAX)
+        }
+        _ => return Ok(()),
+    };
+    if let Some(extra) = words.get(most..).filter(|extra| !extra.is_empty()) {
+        return Err(format!("Too many positional arguments: {}", extra.join(" ")));
+    }
+    let unknown: Vec<String> =
+        call.args.unknown(known).iter().map(|name| format!("unknown --{name} parameter")).collect();
+    if unknown.is_empty() { Ok(()) } else { Err(format!("Parameter errors:\n {}", unknown.join("\n "))) }
+}
+
 fn version(state: &State, place: &Place<'_>) -> Option<String> {
     let disk = place.disk(state, super::start::HTML);
     state.volume(&disk).and_then(|volume| volume.files.as_ref()).map(|files| files.version.clone())
-}
-
-fn no_files() -> String {
-    "This does not seem to be a WordPress installation.\nThe used path is: /var/www/html/\nPass \
-     --path=`path/to/wordpress` or run `wp core download`."
-        .to_owned()
 }
 
 fn no_database(address: &str) -> String {

@@ -10,6 +10,7 @@ use super::start::{HTML, MYSQL};
 use crate::sim::kubernetes::exec::Place;
 use crate::sim::kubernetes::json::{int, list, map, matches, text};
 use crate::sim::kubernetes::kinds;
+use crate::sim::kubernetes::network::reaches;
 use crate::sim::kubernetes::storage::State;
 
 /// Why there is no site to work on.
@@ -58,7 +59,7 @@ pub(crate) fn open(state: &State, place: &Place<'_>, env: &BTreeMap<String, Stri
     let get = |name: &str, default: &str| env.get(name).cloned().unwrap_or_else(|| default.to_owned());
     let address = get("WORDPRESS_DB_HOST", "mysql");
     let none = || Failure::NoDatabase { address: address.clone() };
-    let database_disk = server(state, place.namespace, &address).ok_or_else(none)?;
+    let database_disk = server(state, place, &address).ok_or_else(none)?;
     let database = state.volume(&database_disk).and_then(|volume| volume.database.as_ref()).ok_or_else(none)?;
     let (user, password) =
         (get("WORDPRESS_DB_USER", "example username"), get("WORDPRESS_DB_PASSWORD", "example password"));
@@ -73,12 +74,13 @@ pub(crate) fn open(state: &State, place: &Place<'_>, env: &BTreeMap<String, Stri
     Ok(Site { files, files_disk, database_disk, prefix, tables })
 }
 
-/// The disk of the ready MySQL server at an address such as `mysql-service:3306`.
-pub(super) fn server(state: &State, namespace: &str, address: &str) -> Option<String> {
+/// The disk of the ready MySQL server at an address such as `mysql-service:3306`, if a container reaches it.
+pub(super) fn server(state: &State, place: &Place<'_>, address: &str) -> Option<String> {
+    let own = place.namespace;
     let (host, port) = address.split_once(':').unwrap_or((address, "3306"));
     let mut labels = host.split('.');
     let name = labels.next()?;
-    let namespace = labels.next().unwrap_or(namespace);
+    let namespace = labels.next().unwrap_or(own);
     let service = state.find(kinds::SERVICES, namespace, name)?;
     let served = list(service, "/spec/ports")
         .iter()
@@ -90,6 +92,7 @@ pub(super) fn server(state: &State, namespace: &str, address: &str) -> Option<St
     state
         .list(kinds::PODS, namespace)
         .filter(|(_, pod)| matches(selector, map(pod, "/metadata/labels")) && ready(pod))
+        .filter(|(_, pod)| reaches(state, (own, place.pod), (namespace, pod), 3306))
         .find_map(|(_, pod)| {
             let container = list(pod, "/spec/containers").iter().find(|one| is_mysql(text(one, "/image")))?;
             Some(Place { namespace, pod, container }.disk(state, MYSQL))

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::cli::{Answer, Call};
 use super::print::table;
 use super::site::{Page, Site, User};
+use super::titles::escaped;
 use crate::sim::kubernetes::exec::Output;
 
 /// `wp core install`.
@@ -33,7 +34,7 @@ pub(super) fn install(call: &mut Call) -> Answer {
     for (name, text) in [
         ("siteurl", url.trim_end_matches('/')),
         ("home", url.trim_end_matches('/')),
-        ("blogname", &value("title")),
+        ("blogname", &escaped(&value("title"))),
         ("blogdescription", ""),
         ("admin_email", &email),
         ("permalink_structure", ""),

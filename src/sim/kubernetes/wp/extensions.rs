@@ -113,6 +113,12 @@ fn install(call: &mut Call, kind: &str) -> Answer {
     let slug =
         call.need(2, &format!("{kind} install <{kind}|zip|url>... [--version=<version>] [--force] [--activate]"))?;
     let plugin = kind == "plugin";
+    if !call.online {
+        return Err(format!(
+            "Warning: {slug}: An unexpected error occurred. Something may be wrong with WordPress.org or this \
+             server&#8217;s configuration.\u{0}No {kind}s installed."
+        ));
+    }
     let found = if plugin { catalogue::plugin(&slug) } else { catalogue::theme(&slug) };
     let Some(package) = found else {
         return Err(format!(

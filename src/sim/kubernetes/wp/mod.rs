@@ -8,6 +8,7 @@ mod cli;
 mod connect;
 mod core;
 mod extensions;
+mod globals;
 mod mysql;
 mod options;
 mod print;
@@ -15,11 +16,14 @@ mod products;
 mod shop;
 mod site;
 mod start;
+mod titles;
 mod users;
 
 pub(crate) use cli::run;
 pub(crate) use connect::{Failure, Site as OpenSite, open};
 pub(crate) use mysql::{mysql, mysqladmin};
+#[cfg(test)]
+pub(crate) use site::Page;
 pub(crate) use site::{Order, OrderLine, Product, Site, Volume};
 pub(crate) use start::{container_started, directory, file};
 

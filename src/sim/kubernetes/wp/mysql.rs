@@ -65,7 +65,7 @@ fn reach<'a>(state: &'a State, place: &Place<'_>, client: &Client) -> Result<&'a
     let disk = if own && is_mysql(place.image()) {
         Some(place.disk(state, MYSQL))
     } else {
-        server(state, place.namespace, &client.host)
+        server(state, place, &client.host)
     };
     let database = disk.and_then(|disk| state.volume(&disk)).and_then(|volume| volume.database.as_ref());
     database.ok_or_else(|| {

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::cli::{Answer, Call};
 use super::print::cell;
+use super::titles::escaped;
 use crate::sim::kubernetes::exec::Output;
 
 /// `wp option <action>`.
@@ -86,10 +87,15 @@ fn parsed(call: &Call, text: &str) -> Result<Value, String> {
     Ok(json!(text))
 }
 
+/// An option's name and value; the value is what standard input holds where no word gives it.
 fn named_value(call: &Call, usage: &str) -> Result<(String, Value), String> {
     let name = call.need(2, usage)?;
-    let text = call.need(3, usage)?;
-    Ok((name, parsed(call, &text)?))
+    let text = call.args.word(3).unwrap_or(&call.stdin);
+    let value = parsed(call, text)?;
+    Ok(match (name.as_str(), value) {
+        ("blogname" | "blogdescription", Value::String(text)) => (name, json!(escaped(&text))),
+        (_, value) => (name, value),
+    })
 }
 
 /// `wp option patch <insert|update|delete> <key> <path>... <value>`.

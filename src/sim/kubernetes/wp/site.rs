@@ -21,6 +21,9 @@ pub(crate) struct Files {
     pub(crate) plugins: BTreeMap<String, String>,
     /// Installed themes and their versions.
     pub(crate) themes: BTreeMap<String, String>,
+    /// Files that somebody's code wrote, by their path in the site.
+    #[serde(default)]
+    pub(crate) written: BTreeMap<String, String>,
 }
 
 /// A MySQL server's data.
@@ -131,6 +134,11 @@ impl Site {
             files.push(format!("{plugin}/{plugin}.php"));
         }
         self.options.insert("active_plugins".to_owned(), json!(files));
+    }
+
+    /// Whether a page is the site's front page; without one the front shows the newest posts.
+    pub(crate) fn is_front(&self, page: &Page) -> bool {
+        self.option("show_on_front") == "page" && self.option("page_on_front") == page.id.to_string()
     }
 
     /// A published product by its slug.

@@ -27,7 +27,7 @@ fn start_mysql(state: &mut State, place: &Place<'_>) -> Vec<String> {
     let mut lines = vec!["[Note] [Entrypoint]: Entrypoint script for MySQL Server started.".to_owned()];
     if volume.database.is_none() {
         // The variables count on an empty data directory alone.
-        let env = environment(state, place.namespace, place.container).unwrap_or_default();
+        let env = environment(state, place.namespace, place.pod, place.container).unwrap_or_default();
         let get = |name: &str| {
             let plain = env.get(&format!("MYSQL_{name}")).or_else(|| env.get(&format!("MARIADB_{name}")));
             plain.cloned().unwrap_or_default()
@@ -61,6 +61,7 @@ fn start_wordpress(state: &mut State, place: &Place<'_>) -> Vec<String> {
             version: catalogue::wordpress(place.image()),
             plugins: BTreeMap::from([("akismet".to_owned(), "5.5".to_owned())]),
             themes: BTreeMap::from([("twentytwentyfive".to_owned(), "1.4".to_owned())]),
+            written: BTreeMap::new(),
         });
         state.set_volume(&uid, volume);
     }
@@ -90,6 +91,9 @@ pub(crate) fn file(state: &State, place: &Place<'_>, path: &str) -> Option<Strin
     }
     let files = files(state, place)?;
     let inside = path.strip_prefix(HTML)?.trim_start_matches('/');
+    if let Some(text) = files.written.get(inside) {
+        return Some(text.clone());
+    }
     match inside {
         "wp-includes/version.php" => Some(format!("<?php\n$wp_version = '{}';\n", files.version)),
         "wp-config.php" => {

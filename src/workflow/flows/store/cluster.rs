@@ -5,8 +5,9 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::super::super::flow::{Progress, StepContext};
-use super::{Needs, Shop, manifests, names, password};
+use super::{Needs, Shop, manifests, names, network, password};
 use crate::domain::{Error, Redacted, Result};
+use crate::vendors;
 
 pub(super) async fn namespace(needs: Arc<Needs>, context: StepContext) -> Result<Progress> {
     let shop = Shop::new(needs, &context)?;
@@ -14,13 +15,23 @@ pub(super) async fn namespace(needs: Arc<Needs>, context: StepContext) -> Result
     if applied.metadata.deletion_timestamp.is_some() {
         return Err(Error::new(crate::domain::Code::Conflict, "the namespace is being deleted"));
     }
+    // Before its first pod: none is ever open to others.
+    for policy in network::policies(shop.namespace(), &shop.settings().closed_networks)? {
+        shop.kubernetes().apply(shop.namespace(), &policy).await?;
+    }
     Ok(Progress::Done(json!({ "namespace": shop.namespace() })))
 }
 
 pub(super) async fn quota(needs: Arc<Needs>, context: StepContext) -> Result<Progress> {
     let shop = Shop::new(needs, &context)?;
-    shop.kubernetes().apply(shop.namespace(), &manifests::quota(shop.namespace())?).await?;
-    Ok(Progress::done())
+    // A store does without: the quota is to protect the cluster's other tenants, and its administrator may have set one.
+    match shop.kubernetes().apply(shop.namespace(), &manifests::quota(shop.namespace())?).await {
+        Ok(_) => Ok(Progress::done()),
+        Err(error @ (vendors::Error::Invalid(_) | vendors::Error::Unauthorized(_) | vendors::Error::NotFound(_))) => {
+            Ok(Progress::Skipped { detail: format!("The store has no quota: the cluster refuses it ({error})") })
+        }
+        Err(other) => Err(other.into()),
+    }
 }
 
 /// Chooses the passwords once: a Secret that is there already is left as it is.

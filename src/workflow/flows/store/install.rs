@@ -43,7 +43,8 @@ pub(super) async fn core(needs: Arc<Needs>, context: StepContext) -> Result<Prog
         let input = &wp.shop().input;
         let user = wp.admin("username").await?;
         let url = format!("--url={}", input.url);
-        let title = format!("--title={}", input.name);
+        // The shop gets its name later, by standard input: nothing that somebody typed is part of a command.
+        let title = format!("--title={}", input.store_id);
         let admin = format!("--admin_user={}", user.expose());
         let email = format!("--admin_email={}", wp.shop().settings().admin_email);
         let arguments = ["core", "install", &url, &title, &admin, &email, "--skip-email", "--prompt=admin_password"];
@@ -88,9 +89,9 @@ pub(super) async fn theme(needs: Arc<Needs>, context: StepContext) -> Result<Pro
 
 pub(super) async fn settings(needs: Arc<Needs>, context: StepContext) -> Result<Progress> {
     let wp = wp!(needs, context);
-    let name = wp.shop().input.name.clone();
+    context.report("giving the shop its name").await?;
+    wp.set("blogname", &wp.shop().input.name).await?;
     for (doing, option, value) in [
-        ("giving the shop its name", "blogname", name.as_str()),
         ("setting the country to US", "woocommerce_default_country", "US"),
         ("setting the currency to USD", "woocommerce_currency", "USD"),
         // Recent versions hide a new shop behind a "coming soon" page.
@@ -103,6 +104,13 @@ pub(super) async fn settings(needs: Arc<Needs>, context: StepContext) -> Result<
     wp.ok(&["rewrite", "structure", "/%postname%/", "--hard"]).await?;
     context.report("creating the shop's pages").await?;
     wp.ok(&["wc", "tool", "run", "install_pages", "--user=1"]).await?;
+    // The shop is what visitors come for: without this the front page is a blog.
+    let page = wp.ok(&["option", "get", "woocommerce_shop_page_id"]).await?;
+    if page.parse::<u64>().is_err() {
+        return Err(unseen("the creation of the shop's pages"));
+    }
+    wp.ok(&["option", "update", "show_on_front", "page"]).await?;
+    wp.ok(&["option", "update", "page_on_front", &page]).await?;
     if wp.ok(&["option", "get", "woocommerce_currency"]).await? != "USD" {
         return Err(unseen("the shop's currency"));
     }
@@ -118,8 +126,7 @@ pub(super) async fn payments(needs: Arc<Needs>, context: StepContext) -> Result<
         "instructions": "Pay with cash upon delivery.",
     });
     wp.ok(&["option", "update", "woocommerce_cod_settings", &cod.to_string(), "--format=json"]).await?;
-    let stored = wp.ok(&["option", "get", "woocommerce_cod_settings", "--format=json"]).await?;
-    let stored: Value = serde_json::from_str(&stored).unwrap_or_default();
+    let stored = wp.json(&["option", "get", "woocommerce_cod_settings", "--format=json"]).await?;
     if stored.get("enabled").and_then(Value::as_str) != Some("yes") {
         return Err(unseen("cash on delivery"));
     }
@@ -138,6 +145,9 @@ pub(super) async fn products(needs: Arc<Needs>, context: StepContext) -> Result<
             let create = ["wc", "product", "create", &name, "--type=simple", &price, "--status=publish", &by_sku];
             let create = [&create[..], &["--user=1", "--porcelain"]].concat();
             id = wp.ok(&create).await?;
+            if id.parse::<u64>().is_err() {
+                return Err(unseen(&format!("the creation of {sku}")));
+            }
         }
         ids.push(id);
     }

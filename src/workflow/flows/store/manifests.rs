@@ -13,7 +13,7 @@ use crate::domain::{Error, Redacted, Result};
 /// Where a WooCommerce site's administration is.
 pub const ADMIN_PATH: &str = "/wp-admin";
 
-fn object<T: DeserializeOwned>(manifest: Value) -> Result<T> {
+pub(super) fn object<T: DeserializeOwned>(manifest: Value) -> Result<T> {
     serde_json::from_value(manifest).map_err(|source| Error::internal("build a manifest", source))
 }
 
@@ -21,14 +21,20 @@ fn labels(store: &str, app: &str) -> Value {
     json!({ "app": app, "app.kubernetes.io/managed-by": "northstack", names::STORE_LABEL: store })
 }
 
-fn metadata(store: &str, name: &str, app: &str) -> Value {
+pub(super) fn metadata(store: &str, name: &str, app: &str) -> Value {
     json!({ "name": name, "namespace": store, "labels": labels(store, app) })
 }
 
+/// The namespace. Pods that would reach the node are refused in it; the images of WordPress and MySQL begin as root, so
+/// what `restricted` would refuse besides is only said.
 pub(super) fn namespace(store: &str) -> Result<Namespace> {
+    let mut labels = labels(store, names::APP);
+    for (mode, level) in [("enforce", "baseline"), ("warn", "baseline"), ("audit", "restricted")] {
+        labels[format!("pod-security.kubernetes.io/{mode}")] = json!(level);
+    }
     object(json!({
         "apiVersion": "v1", "kind": "Namespace",
-        "metadata": { "name": store, "labels": labels(store, names::APP) },
+        "metadata": { "name": store, "labels": labels },
     }))
 }
 
@@ -96,6 +102,21 @@ fn deployment(store: &str, app: &str, pod: Value) -> Result<Deployment> {
     }))
 }
 
+/// The rights of a container that does its work as nobody in particular.
+fn restricted(user: u32) -> Value {
+    json!({
+        "runAsNonRoot": true, "runAsUser": user, "runAsGroup": user, "allowPrivilegeEscalation": false,
+        "capabilities": { "drop": ["ALL"] },
+    })
+}
+
+/// The rights of an image whose entrypoint begins as root: it takes over the files on its volume, opens its port and goes
+/// on as its own user, whose processes it ends.
+fn begins_as_root() -> Value {
+    let needed = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "NET_BIND_SERVICE", "SETGID", "SETUID"];
+    json!({ "allowPrivilegeEscalation": false, "capabilities": { "drop": ["ALL"], "add": needed } })
+}
+
 fn resources() -> Value {
     json!({ "requests": { "memory": "256Mi", "cpu": "100m" }, "limits": { "memory": "512Mi", "cpu": "500m" } })
 }
@@ -110,11 +131,13 @@ pub(super) fn mysql(store: &str, settings: &config::Stores) -> Result<Deployment
         names::MYSQL,
         json!({
             "automountServiceAccountToken": false,
-            "securityContext": { "fsGroup": 999 },
+            "enableServiceLinks": false,
+            "securityContext": { "fsGroup": 999, "seccompProfile": { "type": "RuntimeDefault" } },
             "containers": [{
                 "name": "mysql",
                 "image": settings.mysql_image,
                 "ports": [{ "name": "mysql", "containerPort": 3306 }],
+                "securityContext": begins_as_root(),
                 "env": [
                     from_secret("MYSQL_ROOT_PASSWORD", names::MYSQL_SECRET, "root-password"),
                     from_secret("MYSQL_DATABASE", names::MYSQL_SECRET, "database"),
@@ -149,13 +172,15 @@ pub(super) fn wordpress(store: &str, settings: &config::Stores) -> Result<Deploy
         names::WOOCOMMERCE,
         json!({
             "automountServiceAccountToken": false,
+            "enableServiceLinks": false,
             // uid and gid of www-data in the Debian image; WP-CLI's Alpine image would run as 82.
-            "securityContext": { "fsGroup": 33 },
+            "securityContext": { "fsGroup": 33, "seccompProfile": { "type": "RuntimeDefault" } },
             "containers": [
                 {
                     "name": names::WORDPRESS_CONTAINER,
                     "image": settings.wordpress_image,
                     "ports": [{ "name": "http", "containerPort": 80 }],
+                    "securityContext": begins_as_root(),
                     "env": database,
                     "volumeMounts": mounts,
                     "readinessProbe": {
@@ -170,7 +195,7 @@ pub(super) fn wordpress(store: &str, settings: &config::Stores) -> Result<Deploy
                     "command": ["/bin/sh", "-c", "trap 'exit 0' TERM; while true; do sleep infinity & wait $!; done"],
                     "env": cli_environment,
                     "volumeMounts": mounts,
-                    "securityContext": { "runAsUser": 33, "runAsGroup": 33, "allowPrivilegeEscalation": false },
+                    "securityContext": restricted(33),
                     "resources": resources(),
                 },
             ],
@@ -213,7 +238,19 @@ mod tests {
         let mysql = mysql("store-abcdefgh", &settings).expect("mysql");
         keeps_everything(&mysql, &["subPath", "startupProbe", "secretKeyRef", "Recreate", "fsGroup", "512Mi"]);
         let wordpress = wordpress("store-abcdefgh", &settings).expect("wordpress");
-        keeps_everything(&wordpress, &["wp-cli", "runAsUser", "mysql-service:3306", "/wp-login.php", "claimName"]);
+        keeps_everything(
+            &wordpress,
+            &[
+                "wp-cli",
+                "runAsNonRoot",
+                "RuntimeDefault",
+                "enableServiceLinks",
+                "NET_BIND_SERVICE",
+                "mysql-service:3306",
+                "/wp-login.php",
+                "claimName",
+            ],
+        );
         let ingress = ingress("store-abcdefgh", "store-abcdefgh.example.com", Some("traefik")).expect("ingress");
         keeps_everything(&ingress, &["ingressClassName", "pathType", "woocommerce-service"]);
         let quota = quota("store-abcdefgh").expect("quota");

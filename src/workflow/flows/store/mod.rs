@@ -8,7 +8,9 @@ mod cluster;
 mod install;
 mod manifests;
 pub mod names;
+mod network;
 mod observe;
+mod page;
 mod remove;
 mod verify;
 mod wait;
@@ -25,7 +27,7 @@ use crate::domain::{Redacted, Result, StoreId};
 use crate::vendors::kubernetes::Client;
 
 pub use manifests::ADMIN_PATH;
-pub use verify::serves;
+pub use verify::{trouble, visit};
 
 /// The kind of the operation that makes a store.
 pub const CREATE: &str = "store.create";
@@ -105,7 +107,7 @@ pub fn create(needs: &Arc<Needs>) -> Flow {
         Step::new("ingress", "Publish the address", needs, cluster::ingress),
         Step::new("verify", "Check the storefront", needs, verify::storefront)
             .limits(commands)
-            .deadline(Duration::from_secs(120)),
+            .deadline(Duration::from_secs(5 * 60)),
     ];
     Flow::new(CREATE, 1, steps).observed_by(observe::creation())
 }

@@ -3,16 +3,17 @@
 use std::sync::Arc;
 
 use super::super::super::flow::{Progress, StepContext};
-use super::{Needs, SUBJECT, Shop};
+use super::{DELETE, Needs, SUBJECT, Shop};
 use crate::db::operations;
 use crate::domain::Result;
 use crate::vendors::kubernetes::namespace_ending;
 
-/// Waits until no other operation works on the store: one that still runs might make again what is deleted here.
+/// Waits until no operation but a deletion works on the store: one that still runs might make again what is deleted here.
+/// Another deletion does not, and may wait for this one.
 pub(super) async fn others_stopped(needs: Arc<Needs>, context: StepContext) -> Result<Progress> {
     let operation = context.operation();
     let mut tx = context.transaction().await?;
-    let open = operations::count_other_open(&mut *tx, SUBJECT, operation.subject_id, operation.id).await?;
+    let open = operations::count_open_of_others(&mut *tx, SUBJECT, operation.subject_id, DELETE).await?;
     tx.commit().await?;
     if open == 0 {
         return Ok(Progress::done());

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::{Pod, Secret};
+use serde_json::Value;
 
+use super::page::decoded;
 use super::{Shop, names};
 use crate::domain::{Code, Error, Redacted, Result};
 use crate::vendors::kubernetes::{Command, Output};
@@ -38,9 +40,40 @@ impl Wp {
         if output.code == 0 { Ok(output.stdout.trim().to_owned()) } else { Err(refused(arguments, &output, None)) }
     }
 
-    /// Whether `wp` with arguments exits with 0: for `is-installed` and its like.
+    /// Runs `wp` with arguments, which must succeed; gives the JSON that it printed. PHP may print its own remarks before.
+    pub async fn json(&self, arguments: &[&str]) -> Result<Value> {
+        let printed = self.ok(arguments).await?;
+        let last = printed.lines().rev().find(|line| line.starts_with(['{', '[', '"']));
+        last.and_then(|line| serde_json::from_str(line).ok()).ok_or_else(|| {
+            Error::new(Code::Unavailable, format!("`wp {}` printed no JSON", shown(arguments).join(" ")))
+        })
+    }
+
+    /// Whether it is so, for `is-installed` and its like, which answer yes by exit code 0 and no by 1. Any other code says
+    /// that the question was not understood.
     pub async fn holds(&self, arguments: &[&str]) -> Result<bool> {
-        Ok(self.run(arguments).await?.code == 0)
+        let output = self.run(arguments).await?;
+        match output.code {
+            0 => Ok(true),
+            1 => Ok(false),
+            _ => Err(refused(arguments, &output, None)),
+        }
+    }
+
+    /// Sets one of WordPress's options to a text, and reads it back. The text goes by standard input, never as an argument:
+    /// WP-CLI takes whatever looks like an option for one, wherever it stands (`--exec=` runs PHP), and knows no `--`
+    /// before its version 3.
+    pub async fn set(&self, option: &str, text: &str) -> Result<()> {
+        let arguments = ["option", "update", option];
+        let output = self.run_with(&arguments, Some(&Redacted::from(text))).await?;
+        if output.code != 0 {
+            return Err(refused(&arguments, &output, None));
+        }
+        let kept = self.ok(&["option", "get", option]).await?;
+        if decoded(&kept) == decoded(text) {
+            return Ok(());
+        }
+        Err(Error::new(Code::Unavailable, format!("WordPress keeps {option} as `{kept}`, and not as `{text}`")))
     }
 
     /// Runs `wp`, which reads a secret from its standard input, and must succeed. What it prints is thrown away: WP-CLI
@@ -88,10 +121,15 @@ fn usable(pod: &Pod) -> bool {
     running && pod.metadata.deletion_timestamp.is_none()
 }
 
+/// What of a command is shown: not its values.
+fn shown<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
+    arguments.iter().copied().take_while(|word| !word.starts_with("--")).take(3).collect()
+}
+
 /// The error of a command that failed: the command without its values, and the last line that it wrote. It may pass
 /// (a download, a database that restarts), so the step is tried again; its limit ends that.
 fn refused(arguments: &[&str], output: &Output, secret: Option<&Redacted>) -> Error {
-    let words: Vec<&str> = arguments.iter().copied().take_while(|word| !word.starts_with("--")).take(4).collect();
+    let words = shown(arguments);
     let said = output.stderr.lines().rev().map(str::trim).find(|line| !line.is_empty()).unwrap_or("no reason given");
     let mut said: String = said.chars().take(300).collect();
     if let Some(secret) = secret {

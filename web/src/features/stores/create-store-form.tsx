@@ -22,6 +22,7 @@ const schema = z.object({
       z.trim(),
       z.minLength(2, "Enter at least 2 characters."),
       z.maxLength(100, "At most 100 characters."),
+      z.refine((name) => !name.startsWith("-"), "The name cannot begin with a hyphen."),
     ),
 })
 

@@ -41,6 +41,9 @@ describe("the list", () => {
     expect(open).toHaveAttribute("rel", "noreferrer")
     expect(card.getByRole("link", { name: /Admin/ })).toHaveAttribute("href", store.admin_url)
     expect(await screen.findByText("My Shop is ready")).toBeInTheDocument()
+
+    act(() => db.begin(store, "store.delete"))
+    await waitFor(() => expect(screen.queryByText("My Shop is ready")).not.toBeInTheDocument())
   })
 
   test("counts by exact status", async () => {
@@ -86,6 +89,16 @@ describe("creating", () => {
     await user.click(dialog.getByRole("button", { name: "Create Store" }))
     expect(name).toBeInvalid()
     expect(name).toHaveAccessibleDescription("Enter at least 2 characters.")
+    expect(db.stores).toHaveLength(0)
+  })
+
+  test("refuses a name that begins like an option", async () => {
+    const { user } = renderApp("/stores")
+    const dialog = await openCreate(user)
+    const name = dialog.getByLabelText("Store Name")
+    await user.type(name, " --exec=x")
+    await user.click(dialog.getByRole("button", { name: "Create Store" }))
+    expect(name).toHaveAccessibleDescription("The name cannot begin with a hyphen.")
     expect(db.stores).toHaveLength(0)
   })
 

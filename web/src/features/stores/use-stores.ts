@@ -11,9 +11,21 @@ export interface LiveStores {
   restart: () => void
 }
 
+/** What is said of a store that is ready leads to it, and goes with it. */
+const readyToast = (store: Store): string => `ready-${store.id}`
+
+/** Takes back what was said of stores that are ready no more. */
+function takeBack(before: readonly Store[], now: readonly Store[]): void {
+  for (const store of before) {
+    const current = now.find(({ id }) => id === store.id)
+    if (store.status === "ready" && current?.status !== "ready") toast.dismiss(readyToast(store))
+  }
+}
+
 function announce({ kind, store }: Transition): void {
   if (kind === "ready") {
     toast.success(`${store.name} is ready`, {
+      id: readyToast(store),
       description: "The storefront answers.",
       action: { label: "Open", onClick: () => window.open(store.url, "_blank", "noopener,noreferrer") },
     })
@@ -32,6 +44,7 @@ export function useStores(): LiveStores {
     fetchPolicy: "no-cache",
     onData: ({ data: { data } }) => {
       if (!data) return
+      takeBack(former.current, data.stores)
       for (const transition of transitionsBetween(former.current, data.stores)) announce(transition)
       former.current = data.stores
       setStores(data.stores)

@@ -204,6 +204,7 @@ impl Tokens {
             "issuer": self.issuer,
             "audience": self.audience,
             "allowed_skew": LEEWAY_SECONDS,
+            "strict": true,
         })
     }
 }

@@ -1,13 +1,14 @@
 //! The GraphQL engine of this process: the embedded one, or the way to a Hasura.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use crate::app::App;
 use crate::config::{self, Config, Database, HasuraMode};
 use crate::db::Db;
 use crate::domain::{Code, Error, Result};
 use crate::engine::metadata::{LoadError, Metadata};
-use crate::engine::server::{Server, ServerError};
+use crate::engine::server::{OperationRates, Server, ServerError, TurnLimits};
 use crate::engine::subscriptions::HubOptions;
 use crate::engine::{EngineError, EngineOptions, Limits, MetadataSource};
 use crate::http::Backend;
@@ -79,6 +80,16 @@ fn options(config: &Config, app: &App, queries: &Db) -> Result<EngineOptions> {
     options.previous_admin_secret = previous.map(|secret| secret.expose().clone().into());
     options.jwt_secret = Some(app.tokens.engine_jwt_secret());
     tune(&mut options, &config.engine);
+    let live = app.config.clone();
+    options.operation_rates = Some(Arc::new(move || {
+        let config = live.get();
+        let limits = &config.rate_limits;
+        limits.enabled.then_some(OperationRates {
+            window: limits.window,
+            per_user: limits.per_user,
+            per_address: limits.per_address,
+        })
+    }));
     Ok(options)
 }
 
@@ -87,11 +98,16 @@ fn tune(options: &mut EngineOptions, engine: &config::Engine) {
     // Taken apart by name, so that no setting can be forgotten here.
     let config::Engine {
         unauthorized_role,
+        max_tokens,
         max_depth,
         max_nodes,
+        max_rows,
         max_aliases,
         max_directives,
         max_batch,
+        max_running,
+        max_waiting,
+        turn_timeout,
         query_timeout: _,
         live_query_poll,
         introspection,
@@ -101,13 +117,16 @@ fn tune(options: &mut EngineOptions, engine: &config::Engine) {
     options.introspection = introspection;
     options.allow_list = allow_list;
     options.limits = Limits {
+        tokens: max_tokens,
         depth: max_depth,
         nodes: max_nodes,
+        rows: max_rows,
         aliases: max_aliases,
         directives: max_directives,
         batch: max_batch,
         ..Limits::default()
     };
+    options.turns = Some(TurnLimits { running: max_running, waiting: max_waiting, patience: turn_timeout });
     let poll = options.live_queries.poll.min(live_query_poll);
     options.live_queries = HubOptions { safety_poll: live_query_poll, poll };
 }

@@ -18,10 +18,12 @@ pub struct RateLimits {
     #[serde(with = "humantime_serde")]
     #[schemars(with = "String", extend("x-live" = true))]
     pub window: Duration,
-    /// Requests of one signed-in user within the window.
+    /// Requests of one signed-in user to one route within the window; of GraphQL also operations, those of a batch or
+    /// socket each for itself. Whoever shows the admin secret is not limited.
     #[schemars(extend("x-live" = true))]
     pub per_user: u32,
-    /// Requests of one address without credentials within the window.
+    /// Requests of one address without credentials, or with wrong ones, to one route within the window; of GraphQL also
+    /// operations.
     #[schemars(extend("x-live" = true))]
     pub per_address: u32,
     /// Attempts to sign in, per address and per account, within the window.

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::http::HeaderMap;
 use serde_json::{Map, Value};
@@ -27,12 +27,33 @@ pub struct RequestContext {
     pub query: Arc<str>,
     /// Makes the calls.
     pub callers: Arc<dyn Callers>,
+    /// `Set-Cookie` headers of remote schemas, for the client.
+    pub cookies: Arc<Mutex<Vec<String>>>,
 }
 
 impl RequestContext {
     /// A context without client headers and without an outside: actions and remote schemas answer an error.
     pub fn local(session: Session) -> Self {
-        Self { session, headers: Arc::default(), variables: None, query: "".into(), callers: Arc::new(NoCallers) }
+        Self {
+            session,
+            headers: Arc::default(),
+            variables: None,
+            query: "".into(),
+            callers: Arc::new(NoCallers),
+            cookies: Arc::default(),
+        }
+    }
+
+    /// Adds cookies for the client.
+    pub fn set_cookies(&self, cookies: Vec<String>) {
+        if !cookies.is_empty() {
+            self.cookies.lock().unwrap_or_else(PoisonError::into_inner).extend(cookies);
+        }
+    }
+
+    /// The cookies for the client.
+    pub fn take_cookies(&self) -> Vec<String> {
+        std::mem::take(&mut self.cookies.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

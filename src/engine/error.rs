@@ -50,8 +50,10 @@ pub enum ErrorCode {
     UnexpectedPayload,
     ValidationFailed,
     // Limits of the engine and of Hasura's API limits.
+    ExceededTokenLimit,
     ExceededDepthLimit,
     ExceededNodeLimit,
+    ExceededRowLimit,
     ExceededBatchLimit,
     ExceededTimeLimit,
     ExceededRateLimit,
@@ -63,6 +65,8 @@ impl ErrorCode {
     /// The code as clients see it.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::ExceededTokenLimit => "token-limit-exceeded",
+            Self::ExceededRowLimit => "row-limit-exceeded",
             Self::ExceededDepthLimit => "depth-limit-exceeded",
             Self::ExceededNodeLimit => "node-limit-exceeded",
             Self::ExceededBatchLimit => "batch-limit-exceeded",

@@ -10,6 +10,7 @@ use sqlx::PgPool;
 
 use super::metadata::{LoadError, Metadata};
 use super::schedule::ScheduleOptions;
+use super::server::{RateSource, TurnLimits};
 use super::subscriptions::HubOptions;
 
 /// What an engine is started with.
@@ -51,6 +52,11 @@ pub struct EngineOptions {
     /// The header in which what stands before the engine tells the client's address; without one `X-Real-IP` and
     /// `X-Forwarded-For` are believed, as Hasura does.
     pub client_address_header: Option<HeaderName>,
+    /// How many operations a caller may ask for beside `api_limits`; asked again and again, for it may change. Whoever
+    /// shows the admin secret has no such limit.
+    pub operation_rates: Option<RateSource>,
+    /// How many operations of a caller run at a time.
+    pub turns: Option<TurnLimits>,
     /// How live queries are kept up to date.
     pub live_queries: HubOptions,
     /// How cron triggers and scheduled events are kept.
@@ -78,6 +84,8 @@ impl EngineOptions {
             allow_list: false,
             limits: Limits::default(),
             client_address_header: None,
+            operation_rates: None,
+            turns: None,
             live_queries: HubOptions::default(),
             schedules: ScheduleOptions::default(),
         }
@@ -106,7 +114,7 @@ impl MetadataSource {
 /// Bounds on what a document may ask; the parser's hold for everyone, the others for every role but admin.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// Tokens of a document.
+    /// Tokens of a document, for every role but admin.
     pub tokens: usize,
     /// Nesting of selection sets, lists and objects that the parser follows.
     pub recursion: usize,
@@ -114,6 +122,8 @@ pub struct Limits {
     pub depth: usize,
     /// Fields after fragments are spread.
     pub nodes: usize,
+    /// Rows that an operation's lists may come to, one without `limit` being counted as a hundred.
+    pub rows: u64,
     /// Root fields of one operation.
     pub root_fields: usize,
     /// Aliases in a document.
@@ -131,10 +141,11 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            tokens: 20_000,
+            tokens: 100_000,
             recursion: 200,
             depth: 25,
             nodes: 5_000,
+            rows: 5_000_000,
             root_fields: 100,
             aliases: 100,
             directives: 100,

@@ -111,7 +111,7 @@ impl PlanCache {
 /// as introspection's, and the values that planning looked at.
 fn estimate(request: &Request, compiled: &Compiled) -> usize {
     let constants = compiled.roots.iter().map(|(_, root)| match root {
-        CompiledRoot::Constant(value) => size(value),
+        CompiledRoot::Constant(text) => text.len(),
         _ => 0,
     });
     let inspected = compiled.inspected.iter().filter_map(|name| request.variables.get(name)).map(size);

@@ -1,6 +1,7 @@
 //! What the engine serves from: built from metadata and catalogue, swapped as a whole.
 
 use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
 use super::catalog::Catalog;
@@ -107,20 +108,34 @@ impl State {
     /// # Errors
     /// Hasura's: a document that does not fit the role's schema, a missing session variable, a value that does not fit.
     pub fn plan(&self, session: &Session, request: &Request) -> Result<Planned> {
-        let (role, backend) = (session.role(), session.has_backend_permissions());
-        let compiled = match self.plans.get(role, backend, request) {
-            Some(compiled) => compiled,
-            None => {
-                let compiled = Arc::new(self.compile(session, request)?);
-                self.plans.put(role, backend, request, compiled.clone());
-                compiled
-            }
-        };
+        match self.known(session, request) {
+            Some(planned) => planned,
+            None => self.plan_anew(session, request, &AtomicBool::new(false)),
+        }
+    }
+
+    /// Plans a request whose document was planned before, which takes no time to speak of.
+    pub fn known(&self, session: &Session, request: &Request) -> Option<Result<Planned>> {
+        let compiled = self.plans.get(session.role(), session.has_backend_permissions(), request)?;
+        Some(bind(&compiled, session, request))
+    }
+
+    /// Plans a request from its document. That may take long: once `stop` is set it ends in an error soon.
+    ///
+    /// # Errors
+    /// As [`State::plan`].
+    pub fn plan_anew(&self, session: &Session, request: &Request, stop: &AtomicBool) -> Result<Planned> {
+        let compiled = Arc::new(self.compile_until(session, request, stop)?);
+        self.plans.put(session.role(), session.has_backend_permissions(), request, compiled.clone());
         bind(&compiled, session, request)
     }
 
     /// Plans a request before its values are bound.
     pub fn compile(&self, session: &Session, request: &Request) -> Result<Compiled> {
+        self.compile_until(session, request, &AtomicBool::new(false))
+    }
+
+    fn compile_until(&self, session: &Session, request: &Request, stop: &AtomicBool) -> Result<Compiled> {
         let role = session.role();
         let planner = Planner {
             model: &self.model,
@@ -129,6 +144,7 @@ impl State {
             bounds: self.bounds(role),
             limits: &self.rules.limits,
             introspection: self.may_introspect(role),
+            stop,
         };
         compile(&planner, request)
     }
@@ -154,6 +170,8 @@ impl State {
             _ => most,
         };
         Some(Bounds {
+            tokens: limits.tokens,
+            rows: limits.rows,
             depth: given(&self.metadata.api_limits.depth_limit, limits.depth),
             nodes: given(&self.metadata.api_limits.node_limit, limits.nodes),
             root_fields: limits.root_fields,

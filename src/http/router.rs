@@ -186,7 +186,8 @@ fn guarded(path: &str, handler: MethodRouter<AppState>, access: Access, state: &
     };
     match access {
         Access::Public if path.starts_with("/api/") => limited(handler),
-        Access::Public | Access::Engine | Access::Internal => handler,
+        Access::Public | Access::Internal => handler,
+        Access::Engine => limited(handler).route_layer(middleware::from_fn_with_state(state.clone(), know_the_caller)),
         Access::SignedIn => limited(handler).route_layer(middleware::from_fn_with_state(state.clone(), require_bearer)),
         Access::Hasura => handler.route_layer(middleware::from_fn_with_state(state.clone(), require_secret)),
     }
@@ -199,13 +200,44 @@ async fn require_bearer(State(state): State<AppState>, request: Request, next: N
             parts.extensions.insert(signed_in);
             next.run(Request::from_parts(parts, body)).await
         }
-        Err(error) => RestError::from(error).into_response(),
+        Err(error) => {
+            let request = Request::from_parts(parts, body);
+            let limited = edge::limits::unwelcome(&state, &request).await;
+            limited.unwrap_or_else(|| RestError::from(error).into_response())
+        }
     }
+}
+
+/// Finds out by whose limit a request to the engine counts: a user's, or an address's. The engine authenticates by itself.
+/// Who shows the administrator's secret has no limit.
+async fn know_the_caller(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    let (mut parts, body) = request.into_parts();
+    if is_admin(&state, &parts.headers) {
+        parts.extensions.insert(edge::limits::Unlimited);
+    } else if let Ok(signed_in) = extract::bearer(&state, &parts) {
+        parts.extensions.insert(signed_in);
+    }
+    next.run(Request::from_parts(parts, body)).await
+}
+
+fn is_admin(state: &AppState, headers: &HeaderMap) -> bool {
+    let given = ["x-hasura-admin-secret", "x-hasura-access-key"].iter().find_map(|name| headers.get(*name));
+    given.is_some_and(|given| {
+        let right = state
+            .settings
+            .admin_secrets
+            .iter()
+            .filter(|secret| same_secret(given.as_bytes(), secret.expose().as_bytes()));
+        right.count() > 0
+    })
 }
 
 async fn require_secret(State(state): State<AppState>, request: Request, next: Next) -> Response {
     if has_action_secret(&state, request.headers()) {
         return next.run(request).await;
+    }
+    if let Some(limited) = edge::limits::unwelcome(&state, &request).await {
+        return limited;
     }
     let message = format!("this route answers Hasura only, by the header {ACTION_SECRET_HEADER}");
     ActionError(Error::new(Code::Unauthenticated, message)).into_response()

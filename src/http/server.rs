@@ -70,7 +70,13 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
 
 fn builder() -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_PATIENCE).max_buf_size(HEADER_LIMIT);
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_PATIENCE)
+        .max_buf_size(HEADER_LIMIT)
+        // A socket's handshake is answered in the letters in which it was asked.
+        .preserve_header_case(true);
     builder
         .http2()
         .timer(TokioTimer::new())

@@ -8,6 +8,8 @@ use crate::domain::Redacted;
 pub struct Settings {
     /// The secrets that Hasura (or the embedded engine) may show in `x-northstack-action-secret`.
     pub action_secrets: Vec<Redacted>,
+    /// The secrets of the role `admin`, whose holder has no rate limit.
+    pub admin_secrets: Vec<Redacted>,
     /// The largest request body, in bytes.
     pub body_limit: usize,
     /// Whether the service is reached over HTTPS: cookies are then `Secure` and HSTS is sent.
@@ -24,6 +26,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             action_secrets: Vec::new(),
+            admin_secrets: Vec::new(),
             body_limit: 10 * 1024 * 1024,
             secure: false,
             trusted_proxies: 0,
@@ -38,6 +41,11 @@ impl From<&Live> for Settings {
         let config = live.get();
         Self {
             action_secrets: [&config.actions.secret, &config.actions.previous_secret]
+                .into_iter()
+                .flatten()
+                .cloned()
+                .collect(),
+            admin_secrets: [&config.hasura.admin_secret, &config.hasura.previous_admin_secret]
                 .into_iter()
                 .flatten()
                 .cloned()

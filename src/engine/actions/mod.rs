@@ -2,7 +2,7 @@
 
 mod headers;
 pub mod log;
-mod output;
+pub mod output;
 mod reply;
 mod worker;
 
@@ -32,6 +32,14 @@ pub(super) struct Received {
     pub status: u16,
     pub headers: HeaderMap,
     pub body: Vec<u8>,
+}
+
+impl Received {
+    /// The cookies that it sets, as headers say it.
+    pub fn set_cookies(&self) -> Vec<String> {
+        let all = self.headers.get_all(header::SET_COOKIE).iter();
+        all.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).collect()
+    }
 }
 
 /// What a webhook is asked.
@@ -104,11 +112,9 @@ async fn invoke(outbound: &Outbound, action: &Action, request: Request<'_>) -> R
         shown
     };
     let timeout = Duration::from_secs(definition.timeout.unwrap_or(DEFAULT_TIMEOUT));
-    let call = outgoing.into_request(&outbound.http_without_redirects);
-    let received = match tokio::time::timeout(timeout, receive(call)).await {
-        Ok(Ok(received)) if is_redirect(received.status) => Err("too many redirects".to_owned()),
-        Ok(Ok(received)) => Ok(received),
-        Ok(Err(error)) => Err(error),
+    let call = async { received(outgoing.send(&outbound.http).await.map_err(|error| error.to_string())?).await };
+    let received = match tokio::time::timeout(timeout, call).await {
+        Ok(received) => received,
         Err(_) => Err("Response timeout".to_owned()),
     };
     match received {
@@ -133,20 +139,21 @@ fn untransformed(what: &str, error: TransformError) -> GraphqlError {
     GraphqlError::unexpected(format!("{what} Transformation Failed")).with_internal(Value::Array(error.0))
 }
 
-fn is_redirect(status: u16) -> bool {
-    (300..400).contains(&status) && status != 304
-}
-
 /// Sends a request and reads the whole answer, up to [`LONGEST_ANSWER`]; errors never name the address.
 pub(super) async fn receive(request: reqwest::RequestBuilder) -> Result<Received, String> {
-    let text = |error: reqwest::Error| {
-        let mut text = error.without_url().to_string();
-        text.truncate(200);
-        text
-    };
-    let mut response = request.send().await.map_err(text)?;
+    received(request.send().await.map_err(said)?).await
+}
+
+/// What a client said of a request that failed.
+fn said(error: reqwest::Error) -> String {
+    let mut text = error.without_url().to_string();
+    text.truncate(200);
+    text
+}
+
+async fn received(mut response: reqwest::Response) -> Result<Received, String> {
     let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(text)? {
+    while let Some(chunk) = response.chunk().await.map_err(said)? {
         body.extend_from_slice(&chunk);
         if body.len() > LONGEST_ANSWER {
             return Err(format!("the answer is longer than {LONGEST_ANSWER} bytes"));

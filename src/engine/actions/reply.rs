@@ -28,16 +28,12 @@ pub(super) fn read(received: &Received, shown: impl Fn() -> Value) -> Result<Act
     };
     match received.status {
         200..300 => {
-            let set_cookies = received
-                .headers
-                .get_all("set-cookie")
-                .iter()
-                .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
-                .collect();
+            let set_cookies = received.set_cookies();
             Ok(ActionAnswer { body, set_cookies })
         }
         400..500 => Err(match client_error(&body) {
-            Ok(error) => error,
+            // Seen where an endpoint answers by status: "no such thing" is 404 there.
+            Ok(error) => error.with_status(received.status),
             Err(error) => error.with_internal(internal("unexpected response", body)),
         }),
         status => {
@@ -65,7 +61,7 @@ fn client_error(body: &Value) -> Result<GraphqlError> {
     if let Some(extensions) = fields.get("extensions").filter(|extensions| !extensions.is_null()) {
         error.extensions = Some(extensions.clone());
     }
-    Ok(error.with_status(400))
+    Ok(error)
 }
 
 fn text(value: &Value) -> Result<&str, String> {

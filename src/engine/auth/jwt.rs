@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 use super::claims::{ClaimsRules, Location, Pick};
 use super::jwks::{JwkUrl, KeySet, VerificationKey};
 use super::path::JsonPath;
-use super::{ErrorCode, GraphqlError, Identity, refuse};
+use super::{ErrorCode, GraphqlError, Identity, refuse, strict};
 
 const DEFAULT_NAMESPACE: &str = "https://hasura.io/jwt/claims";
 /// Longer tokens are refused unread.
@@ -51,6 +51,11 @@ pub struct JwtConfig {
     pub allowed_skew: i64,
     /// Where the token travels; the `Authorization` header by default.
     pub header: Option<JwtHeader>,
+    /// Whether tokens must say all that RFC 8725 (3.8 to 3.11) asks of them: `exp`, `iss`, `aud` and `sub`, each claim
+    /// once, `sub` the same as `x-hasura-user-id`, and the key's id in a header that brings no key along. Hasura has no
+    /// such member, and takes tokens that say less.
+    #[serde(default)]
+    pub strict: bool,
 }
 
 /// A string or a list of strings.
@@ -73,7 +78,7 @@ impl OneOrMany {
 }
 
 /// Where the token travels.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(tag = "type", deny_unknown_fields)]
 pub enum JwtHeader {
     /// `Authorization: Bearer <token>`.
@@ -112,6 +117,7 @@ pub struct JwtVerifier {
     audience: Option<OneOrMany>,
     issuer: Option<String>,
     skew: i64,
+    strict: bool,
     rules: ClaimsRules,
 }
 
@@ -167,6 +173,7 @@ impl JwtVerifier {
             audience: config.audience,
             issuer: config.issuer,
             skew: config.allowed_skew,
+            strict: config.strict,
             rules: ClaimsRules { location, stringified },
         })
     }
@@ -179,28 +186,42 @@ impl JwtVerifier {
         }
     }
 
-    /// The token that the request carries, if it carries one in the configured place.
-    pub(super) fn token(&self, headers: &HeaderMap) -> Result<Option<String>, GraphqlError> {
+    /// Where the token travels.
+    pub(super) fn place(&self) -> &JwtHeader {
+        &self.header
+    }
+
+    /// The tokens that the request carries in the configured place.
+    pub(super) fn tokens(&self, headers: &HeaderMap) -> Result<Vec<String>, GraphqlError> {
         let malformed = || refuse(ErrorCode::InvalidHeaders, "Malformed Authorization header");
+        let all = |name: &str| headers.get_all(name).iter();
         match &self.header {
-            JwtHeader::Authorization => {
-                let Some(value) = headers.get("authorization") else { return Ok(None) };
-                let token = value.to_str().ok().and_then(|text| text.strip_prefix("Bearer ")).map(str::trim);
-                token.filter(|token| !token.is_empty()).map(str::to_owned).map(Some).ok_or_else(malformed)
-            }
-            JwtHeader::Cookie { name } => Ok(headers
-                .get_all("cookie")
-                .iter()
+            JwtHeader::Authorization => all("authorization")
+                .map(|value| {
+                    let token = value.to_str().ok().and_then(|text| text.strip_prefix("Bearer ")).map(str::trim);
+                    token.filter(|token| !token.is_empty()).map(str::to_owned).ok_or_else(malformed)
+                })
+                .collect(),
+            JwtHeader::Cookie { name } => Ok(all("cookie")
                 .filter_map(|value| value.to_str().ok())
                 .flat_map(|line| line.split(';'))
                 .filter_map(|pair| pair.trim().split_once('='))
-                .find(|(key, _)| key == name)
-                .map(|(_, value)| value.to_owned())),
-            JwtHeader::CustomHeader { name } => match headers.get(name) {
-                None => Ok(None),
-                Some(value) => value.to_str().map(|text| Some(text.to_owned())).map_err(|_| malformed()),
-            },
+                .filter(|(key, _)| key == name)
+                .map(|(_, value)| value.to_owned())
+                .collect()),
+            JwtHeader::CustomHeader { name } => {
+                all(name).map(|value| value.to_str().map(str::to_owned).map_err(|_| malformed())).collect()
+            }
         }
+    }
+
+    /// Whether a token says that it is another issuer's; what cannot be read says nothing.
+    pub(super) fn is_foreign(&self, token: &str) -> bool {
+        let stated = || {
+            let claims: Map<String, Value> = decode_part(Parts::split(token).ok()?.claims, "claims").ok()?;
+            claims.get("iss")?.as_str().map(str::to_owned)
+        };
+        self.issuer.as_ref().is_some_and(|issuer| stated().is_some_and(|stated| stated != *issuer))
     }
 
     /// Verifies the token and takes role and session variables from its claims.
@@ -208,6 +229,9 @@ impl JwtVerifier {
         let claims = self.verify(token).await?;
         let expires_at = self.check_standard_claims(&claims, now())?;
         let mut identity = self.rules.identify(&claims, wanted)?;
+        if self.strict && claims.get("sub").and_then(Value::as_str) != identity.session.variable("x-hasura-user-id") {
+            return Err(unverified("JWTClaimsSetDecodeError \"sub must be x-hasura-user-id\""));
+        }
         identity.expires_at = expires_at;
         Ok(identity)
     }
@@ -222,6 +246,9 @@ impl JwtVerifier {
         if header.contains_key("crit") || header.contains_key("enc") || header.get("b64") == Some(&Value::Bool(false)) {
             return Err(unverified("JWSError (CompactDecodeError unsupported header)"));
         }
+        if self.strict {
+            strict::header(&header)?;
+        }
         let invalid = || unverified("JWSError JWSInvalidSignature");
         let algorithm = Algorithm::from_str(name).map_err(|_| invalid())?;
         let kid = header.get("kid").and_then(Value::as_str);
@@ -231,6 +258,10 @@ impl JwtVerifier {
         };
         if !verified {
             return Err(invalid());
+        }
+        if self.strict {
+            let strict::Claims(claims) = decode_part(parts.claims, "claims")?;
+            return strict::present(&claims).map(|()| Value::Object(claims));
         }
         let claims: Map<String, Value> = decode_part(parts.claims, "claims")?;
         Ok(Value::Object(claims))
@@ -309,7 +340,7 @@ fn numeric_date(claims: &Value, name: &str) -> Result<Option<f64>, GraphqlError>
     }
 }
 
-fn unverified(why: impl std::fmt::Display) -> GraphqlError {
+pub(super) fn unverified(why: impl std::fmt::Display) -> GraphqlError {
     refuse(ErrorCode::InvalidJwt, format!("Could not verify JWT: {why}"))
 }
 

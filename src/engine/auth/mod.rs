@@ -8,6 +8,7 @@ mod claims;
 mod jwks;
 mod jwt;
 mod path;
+mod strict;
 
 use axum::http::HeaderMap;
 use subtle::{Choice, ConstantTimeEq};
@@ -106,15 +107,26 @@ impl Authenticator {
     async fn by_token(&self, headers: &HeaderMap) -> Result<Identity, GraphqlError> {
         let wanted = headers.get(ROLE).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
         let mut refusal = None;
+        let mut candidates: Vec<(&JwtVerifier, String)> = Vec::new();
         for verifier in &self.verifiers {
-            let token = match verifier.token(headers) {
-                Ok(Some(token)) => token,
-                Ok(None) => continue,
-                Err(error) => {
-                    refusal = Some(error);
-                    continue;
-                }
-            };
+            match verifier.tokens(headers) {
+                Ok(tokens) => candidates.extend(tokens.into_iter().map(|token| (verifier, token))),
+                Err(error) => refusal = Some(error),
+            }
+        }
+        // Which of two tokens says who asks is anybody's guess.
+        let several = candidates.iter().enumerate().any(|(at, (verifier, token))| {
+            let ours = |verifier: &JwtVerifier, token: &str| !verifier.is_foreign(token);
+            let others = candidates
+                .iter()
+                .take(at)
+                .filter(|(other, _)| std::ptr::eq(*other, *verifier) || other.place() != verifier.place());
+            ours(verifier, token) && others.into_iter().any(|(other, token)| ours(other, token))
+        });
+        if several {
+            return Err(refuse(ErrorCode::InvalidHeaders, "Could not verify JWT: Multiple JWTs found"));
+        }
+        for (verifier, token) in candidates {
             match verifier.identify(&token, wanted.as_deref()).await {
                 Ok(identity) => return Ok(identity),
                 Err(error) => refusal = Some(error),
@@ -145,9 +157,24 @@ fn trusted(headers: &HeaderMap) -> Result<Identity, GraphqlError> {
     if role.is_empty() {
         return Err(refuse(ErrorCode::InvalidHeaders, "\"x-hasura-role\" is empty; name a role or leave it out"));
     }
-    let backend = stated(BACKEND_ONLY).is_some_and(|value| value.eq_ignore_ascii_case("true"));
+    let backend = match stated(BACKEND_ONLY) {
+        None => false,
+        Some(value) => boolean(&value).ok_or_else(|| {
+            let message = format!("{BACKEND_ONLY}:  Not a valid boolean text. True values are [\"true\",\"t\",\"yes\",\"y\"] and  False values are [\"false\",\"f\",\"no\",\"n\"]. All values are case insensitive");
+            refuse(ErrorCode::BadRequest, message)
+        })?,
+    };
     let session = Session::new(&role, variables).with_backend_permissions(backend);
     Ok(Identity { by_admin_secret: true, ..Identity::new(session) })
+}
+
+/// A boolean as Hasura reads it from a header.
+fn boolean(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "t" | "yes" | "y" => Some(true),
+        "false" | "f" | "no" | "n" => Some(false),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

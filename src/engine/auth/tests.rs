@@ -257,6 +257,73 @@ async fn a_stated_set_verifies_by_the_key_that_a_token_names() {
     }
 }
 
+/// A token whose header and claims are written as text, signed by the Ed25519 key of a seed.
+fn written(header: &str, claims: &str, seed: u8) -> String {
+    use base64::Engine as _;
+    use ed25519_dalek::Signer as _;
+    let part = |text: &str| base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(text);
+    let signed = format!("{}.{}", part(header), part(claims));
+    let signature = ed25519_dalek::SigningKey::from_bytes(&[seed; 32]).sign(signed.as_bytes());
+    format!("{signed}.{}", base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(signature.to_bytes()))
+}
+
+#[tokio::test]
+async fn a_strict_verifier_takes_only_tokens_that_say_everything_once() {
+    let config =
+        |strict: bool| json!({"jwks": {"keys": [jwk("new", 2)]}, "issuer": "i", "audience": "a", "strict": strict});
+    let hasura = format!(
+        r#""{NAMESPACE}": {{"x-hasura-allowed-roles": ["user"], "x-hasura-default-role": "user", "x-hasura-user-id": "u1"}}"#
+    );
+    let header = r#"{"alg":"EdDSA","kid":"new"}"#;
+    let right = r#""iss": "i", "aud": "a", "sub": "u1", "exp": 4102444800"#;
+    let (strict, hasuras) = (authenticator(config(true), None), authenticator(config(false), None));
+    let token = |header: &str, claims: &str| bearer(&written(header, &format!("{{{claims}, {hasura}}}"), 2));
+    assert!(strict.authenticate(&token(header, right)).await.is_ok());
+    assert!(strict.authenticate(&token(header, &format!("{right}, \"nbf\": 5"))).await.is_ok());
+    for (name, header, claims) in [
+        ("no exp", header, r#""iss": "i", "aud": "a", "sub": "u1""#),
+        ("no iss", header, r#""aud": "a", "sub": "u1", "exp": 4102444800"#),
+        ("no aud", header, r#""iss": "i", "sub": "u1", "exp": 4102444800"#),
+        ("no sub", header, r#""iss": "i", "aud": "a", "exp": 4102444800"#),
+        ("another sub", header, r#""iss": "i", "aud": "a", "sub": "u2", "exp": 4102444800"#),
+        ("exp twice", header, r#""exp": 5, "iss": "i", "aud": "a", "sub": "u1", "exp": 4102444800"#),
+        ("exp 1e300", header, r#""iss": "i", "aud": "a", "sub": "u1", "exp": 1e300"#),
+        ("a fraction", header, r#""iss": "i", "aud": "a", "sub": "u1", "exp": 4102444800.5"#),
+        ("no kid", r#"{"alg":"EdDSA"}"#, right),
+    ] {
+        let given = token(header, claims);
+        assert_eq!(refusal(&strict, &given).await.0, "invalid-jwt", "{name}");
+        if name != "another sub" && name != "exp twice" {
+            assert!(hasuras.authenticate(&given).await.is_ok(), "{name}: Hasura takes it");
+        }
+    }
+    for foreign in [r#""jku":"https://x""#, r#""jwk":{}"#, r#""x5u":"https://x""#, r#""zip":"DEF""#] {
+        let header = format!(r#"{{"alg":"EdDSA","kid":"new",{foreign}}}"#);
+        assert_eq!(refusal(&strict, &token(&header, right)).await.0, "invalid-jwt", "{foreign}");
+    }
+}
+
+#[tokio::test]
+async fn of_two_tokens_none_counts() {
+    let auth = authenticator(hs256(), Some("anonymous"));
+    let bearer = format!("Bearer {}", sign(&claims()));
+    let several = ("invalid-headers", "Could not verify JWT: Multiple JWTs found".to_owned());
+    let twice = headers_of(&[("authorization", &bearer), ("authorization", &bearer)]);
+    assert_eq!(refusal(&auth, &twice).await, several);
+    // One of another issuer is none of ours.
+    let foreign = format!("Bearer {}", sign(&with(json!({"iss": "https://other.test"}))));
+    let identity = auth.authenticate(&headers_of(&[("authorization", &foreign), ("authorization", &bearer)])).await;
+    assert_eq!(identity.unwrap().session.role(), "user");
+}
+
+fn headers_of(pairs: &[(&str, &str)]) -> HeaderMap {
+    let mut all = HeaderMap::new();
+    for (name, value) in pairs {
+        all.append(HeaderName::from_bytes(name.as_bytes()).unwrap(), HeaderValue::from_str(value).unwrap());
+    }
+    all
+}
+
 #[tokio::test]
 async fn without_credentials_the_unauthorized_role_has_no_variables() {
     let claimed = headers(&[("x-hasura-role", "user"), ("x-hasura-user-id", "u1")]);

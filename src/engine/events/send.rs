@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::http::{HeaderMap, header};
 
 use super::payload::Reply;
-use crate::engine::transform::Outgoing;
+use crate::engine::transform::{Outgoing, Unsent};
 
 /// Longest part of an answer that is kept in the log, in bytes.
 const LONGEST_ANSWER: usize = 64 * 1024;
@@ -20,7 +20,7 @@ pub(in crate::engine) async fn send(
     timed_out: impl FnOnce() -> String,
 ) -> Reply {
     let call = async {
-        let mut response = request.into_request(http).send().await?;
+        let mut response = request.send(http).await?;
         let (status, headers) = (response.status(), response.headers().clone());
         let mut text = Vec::new();
         while let Some(chunk) = response.chunk().await? {
@@ -30,7 +30,7 @@ pub(in crate::engine) async fn send(
                 break;
             }
         }
-        Ok::<_, reqwest::Error>((status, headers, text))
+        Ok::<_, Unsent>((status, headers, text))
     };
     match tokio::time::timeout(timeout, call).await {
         Ok(Ok((status, headers, body))) => Reply {
@@ -42,7 +42,7 @@ pub(in crate::engine) async fn send(
                 .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
                 .collect(),
         },
-        Ok(Err(error)) if !error.is_timeout() => failed(NO_ANSWER, format!("http exception: {}", error.without_url())),
+        Ok(Err(error)) if !error.is_timeout() => failed(NO_ANSWER, format!("http exception: {error}")),
         Ok(Err(_)) | Err(_) => failed(500, timed_out()),
     }
 }

@@ -1,27 +1,15 @@
-//! What is answered of an action's output: its form is checked, and rows of tables are joined to it.
+//! What is answered of an action's output, with the rows of tables that are joined to it.
 
 use serde_json::Value;
 
 use super::{Executor, errors, value};
 use crate::engine::callers::RequestContext;
-use crate::engine::error::{GraphqlError, Result};
-use crate::engine::plan::{ActionField, ActionFields, ActionForm, ActionPlan, ActionShape, Binder, RelatedRows};
+use crate::engine::error::Result;
+use crate::engine::plan::{ActionField, ActionFields, ActionForm, ActionShape, Binder, RelatedRows};
 
 impl Executor {
-    /// Writes the answer of an action.
-    ///
-    /// # Errors
-    /// An output that is null where it must not be, or a list or object where it must not be one.
-    pub async fn action_output(
-        &self,
-        context: &RequestContext,
-        plan: &ActionPlan,
-        output: &Value,
-        out: &mut Vec<u8>,
-    ) -> Result<()> {
-        self.shape(context, &plan.output, output, out).await
-    }
-
+    /// Writes the answer of an action, whose own form was held against its type before. What is nested in it is written
+    /// as far as it has the form that was selected.
     pub(super) async fn shape(
         &self,
         context: &RequestContext,
@@ -29,41 +17,34 @@ impl Executor {
         output: &Value,
         out: &mut Vec<u8>,
     ) -> Result<()> {
-        if output.is_null() {
-            if shape.required {
-                return Err(GraphqlError::unexpected("got null for the action webhook response"));
-            }
-            out.extend_from_slice(b"null");
-            return Ok(());
-        }
         match (&shape.form, output) {
-            (ActionForm::Value, Value::Array(_)) => {
-                Err(GraphqlError::unexpected("got array for the action webhook response"))
-            }
-            (ActionForm::Value, value) => {
-                super::json(out, value);
-                Ok(())
-            }
-            (ActionForm::List(inner), Value::Array(items)) => {
-                out.push(b'[');
-                for (index, item) in items.iter().enumerate() {
-                    if index > 0 {
-                        out.push(b',');
-                    }
-                    Box::pin(self.shape(context, inner, item, out)).await?;
-                }
-                out.push(b']');
-                Ok(())
-            }
-            (ActionForm::Object(fields), Value::Object(_)) => self.fields(context, fields, output, out).await,
-            (ActionForm::List(_), _) => {
-                Err(GraphqlError::unexpected("expecting array for the action webhook response"))
-            }
-            (ActionForm::Object(_), Value::Array(_)) => {
-                Err(GraphqlError::unexpected("got array for the action webhook response"))
-            }
-            (ActionForm::Object(_), _) => Err(GraphqlError::unexpected("got scalar for the action webhook response")),
+            (_, Value::Null) => out.extend_from_slice(b"null"),
+            (ActionForm::Value, value) => super::json(out, value),
+            (ActionForm::List(inner), Value::Array(items)) => self.items(context, inner, items, out).await?,
+            (ActionForm::List(inner), value) => Box::pin(self.shape(context, inner, value, out)).await?,
+            (ActionForm::Object(_), Value::Array(items)) => self.items(context, shape, items, out).await?,
+            (ActionForm::Object(fields), Value::Object(_)) => self.fields(context, fields, output, out).await?,
+            (ActionForm::Object(_), _) => out.extend_from_slice(b"null"),
         }
+        Ok(())
+    }
+
+    async fn items(
+        &self,
+        context: &RequestContext,
+        shape: &ActionShape,
+        items: &[Value],
+        out: &mut Vec<u8>,
+    ) -> Result<()> {
+        out.push(b'[');
+        for (index, item) in items.iter().enumerate() {
+            if index > 0 {
+                out.push(b',');
+            }
+            Box::pin(self.shape(context, shape, item, out)).await?;
+        }
+        out.push(b']');
+        Ok(())
     }
 
     async fn fields(
@@ -85,11 +66,6 @@ impl Executor {
                 ActionField::Related(rows) => self.related(context, rows, output, out).await?,
                 ActionField::Output(name, shape) => {
                     let value = output.get(name).unwrap_or(&Value::Null);
-                    if value.is_null() && shape.required {
-                        let message =
-                            format!("expecting not null value for field \"{name}\" in the action webhook response");
-                        return Err(GraphqlError::unexpected(message));
-                    }
                     Box::pin(self.shape(context, shape, value, out)).await?;
                 }
             }

@@ -33,7 +33,7 @@ pub use write::{Elements, Malformed, Writer};
 pub struct Response {
     /// All of it, as JSON text: `{"data":{...}}`.
     pub body: Bytes,
-    /// `Set-Cookie` headers of action webhooks.
+    /// `Set-Cookie` headers of action webhooks and remote schemas.
     pub set_cookies: Vec<String>,
 }
 
@@ -85,9 +85,15 @@ impl Executor {
                 return Err(GraphqlError::new(ErrorCode::UnexpectedPayload, message));
             }
         };
-        let Some(joins) = planned.joins() else { return Ok(response) };
-        let data = Box::pin(self.join(context, joins, response.data().into())).await?;
-        Ok(Response { body: [BEGIN, data.as_slice(), b"}"].concat().into(), ..response })
+        let mut response = match planned.joins() {
+            None => response,
+            Some(joins) => {
+                let data = Box::pin(self.join(context, joins, response.data().into())).await?;
+                Response { body: [BEGIN, data.as_slice(), b"}"].concat().into(), ..response }
+            }
+        };
+        response.set_cookies.extend(context.take_cookies());
+        Ok(response)
     }
 
     async fn query(&self, context: &RequestContext, roots: &[Root]) -> Result<Response> {
@@ -251,7 +257,7 @@ impl Executor {
         set_cookies: &mut Vec<String>,
     ) -> Result<()> {
         match root {
-            CompiledRoot::Constant(value) => json(out, value),
+            CompiledRoot::Constant(text) => out.extend_from_slice(text.as_bytes()),
             CompiledRoot::Remote(plan) => remote::root(context, plan, out).await?,
             CompiledRoot::Action(plan) if plan.result => self.action_result(context, plan, out).await?,
             CompiledRoot::Action(plan) if plan.action.definition.is_asynchronous() => {
@@ -260,7 +266,7 @@ impl Executor {
             CompiledRoot::Action(plan) => {
                 let answer = self.act(context, plan).await?;
                 set_cookies.extend(answer.set_cookies);
-                self.action_output(context, plan, &answer.body, out).await?;
+                self.shape(context, &plan.output, &answer.body, out).await?;
             }
             CompiledRoot::Query(_) | CompiledRoot::Shared(..) | CompiledRoot::Mutation(_) | CompiledRoot::Live(_) => {}
         }
@@ -269,7 +275,9 @@ impl Executor {
 
     async fn act(&self, context: &RequestContext, plan: &Arc<ActionPlan>) -> Result<super::callers::ActionAnswer> {
         let call = super::callers::ActionCall { action: plan.action.clone(), input: plan.input.clone() };
-        context.callers.action(context, call).await
+        let answer = context.callers.action(context, call).await?;
+        plan.expected.hold(&answer.body)?;
+        Ok(answer)
     }
 }
 

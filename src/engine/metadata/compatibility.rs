@@ -49,8 +49,28 @@ const DIFFERENCES: &[Row] = &[
         "made as soon as it is stored; of the client's headers `hdb_action_log` keeps only those that go along, until the handler has answered, and never `x-hasura-*`; when the engine is killed in the middle, the call is made again 15 seconds after its time-out",
     ),
     (
-        "limits on depth, fields, aliases, batches, time and rate",
-        "on for every role but `admin`, from the service's configuration and `api_limits`; in Hasura only the paid editions have them",
+        "limits on tokens, depth, fields, rows, aliases, batches, time, rate and operations at a time",
+        "on for every role but `admin`, from the service's configuration (`engine.*`, `rate_limits`) and `api_limits`; in Hasura only the paid editions have some of them. Who asks too often is answered with status 429",
+    ),
+    (
+        "introspection",
+        "one operation is told at most twice what the introspection query of tools comes to, and one operation of a batch may introspect, for every role but `admin`",
+    ),
+    (
+        "a second `connection_init`",
+        "closes a socket of `graphql-transport-ws` with 4429, as its protocol says; Hasura takes it. The first keep-alive comes after `connection_ack`",
+    ),
+    (
+        "a webhook that redirects to another host",
+        "of the headers only the content's type, `Accept` and `User-Agent` go along; Hasura sends all",
+    ),
+    (
+        "errors of webhooks and remote schemas under `/api/rest`",
+        "the webhook's own 4xx status and code, or the status for the code of the remote's first error; Hasura answers 400 or 500 and `unexpected`",
+    ),
+    (
+        "tokens (`strict` in the JWT configuration)",
+        "the service takes its own only with `exp`, `iss`, `aud`, `sub` and a key's id, each once, as RFC 8725 asks; without `strict` they are judged as in Hasura",
     ),
     (
         "a live query",

@@ -31,10 +31,12 @@ pub fn client(redirects: reqwest::redirect::Policy) -> reqwest::Result<reqwest::
 /// An HTTP client with the environment that templates are filled from.
 #[derive(Clone)]
 pub struct Outbound {
-    /// Follows redirects: for event triggers and key sets.
+    /// Takes a redirect for an answer; webhooks follow it by themselves (see [`Outgoing::send`]).
+    ///
+    /// [`Outgoing::send`]: crate::engine::transform::Outgoing::send
     pub http: reqwest::Client,
-    /// Takes a redirect for an answer: for actions and remote schemas.
-    pub http_without_redirects: reqwest::Client,
+    /// Follows redirects: for key sets.
+    pub following: reqwest::Client,
     /// Nudged when the call of an asynchronous action was stored.
     pub(in crate::engine) stored: Arc<tokio::sync::Notify>,
     env: Arc<HashMap<String, String>>,
@@ -64,8 +66,8 @@ impl Outbound {
     /// What the TLS library said.
     pub fn new(env: impl IntoIterator<Item = (String, String)>) -> reqwest::Result<Self> {
         Ok(Self {
-            http: client(reqwest::redirect::Policy::limited(5))?,
-            http_without_redirects: client(reqwest::redirect::Policy::none())?,
+            http: client(reqwest::redirect::Policy::none())?,
+            following: client(reqwest::redirect::Policy::limited(5))?,
             stored: Arc::default(),
             env: Arc::new(env.into_iter().collect()),
         })

@@ -11,6 +11,7 @@ use super::input::Input;
 use super::select::{Rows, untied};
 use super::shape::Answer;
 use crate::engine::actions::kind;
+use crate::engine::actions::output::Expected;
 use crate::engine::error::{ErrorCode, GraphqlError, Result};
 use crate::engine::metadata::{Action, RelationshipType, TypeRelationship};
 use crate::engine::schema::boolexp::{BoolExp, Comparison, Operand, Operator, Source};
@@ -28,6 +29,8 @@ pub struct ActionPlan {
     pub result: bool,
     /// What is answered.
     pub output: ActionShape,
+    /// What the webhook's answer has to be.
+    pub expected: Expected,
 }
 
 impl ActionPlan {
@@ -40,8 +43,6 @@ impl ActionPlan {
 /// What is answered of an action's output.
 #[derive(Debug, Clone)]
 pub struct ActionShape {
-    /// Whether null is refused.
-    pub required: bool,
     /// Its form.
     pub form: ActionForm,
 }
@@ -113,7 +114,8 @@ impl<'a> Context<'a> {
             match value {
                 Some(value) => {
                     self.check(value, &definition.ty, &path)?;
-                    input.insert(name.clone(), value.json(self.variables, &path)?);
+                    let json = value.json(self.variables, &path)?;
+                    input.insert(name.clone(), self.listed(json, &definition.ty));
                 }
                 None if definition.ty.is_required() => {
                     return Err(GraphqlError::validation(path, format!("missing required field '{name}'")));
@@ -122,10 +124,10 @@ impl<'a> Context<'a> {
             }
         }
         let output = match action.definition.is_asynchronous() {
-            true => ActionShape { required: true, form: ActionForm::Value },
+            true => ActionShape { form: ActionForm::Value },
             false => self.action_shape(&field.ty, selected)?,
         };
-        Ok(ActionPlan { action: action.clone(), input, result: false, output })
+        Ok(ActionPlan { action: action.clone(), input, result: false, output, expected: self.expected(action) })
     }
 
     /// The result of an asynchronous action.
@@ -153,7 +155,41 @@ impl<'a> Context<'a> {
         }
         let input = Map::from_iter([("id".to_owned(), id)]);
         let output = self.action_shape(&field.ty, selected)?;
-        Ok(ActionPlan { action: action.clone(), input, result: true, output })
+        Ok(ActionPlan { action: action.clone(), input, result: true, output, expected: self.expected(action) })
+    }
+
+    fn expected(&self, action: &Action) -> Expected {
+        Expected::of(&self.model.custom_types, &action.definition.output_type)
+    }
+
+    /// An input value as the webhook receives it: one that stands where a list is declared is a list of itself.
+    fn listed(&self, value: Value, ty: &TypeRef) -> Value {
+        match (ty, value) {
+            (_, Value::Null) => Value::Null,
+            (TypeRef::List(inner, _), Value::Array(items)) => {
+                items.into_iter().map(|item| self.listed(item, inner)).collect()
+            }
+            (TypeRef::List(inner, _), one) => Value::Array(vec![self.listed(one, inner)]),
+            (TypeRef::Named(id, _), Value::Object(fields)) => match &self.schema.ty(*id).kind {
+                TypeKind::Input(known) => {
+                    let of = |name: &String, value| match known.get(name) {
+                        Some(field) => self.listed(value, &field.ty),
+                        None => value,
+                    };
+                    Value::Object(
+                        fields
+                            .into_iter()
+                            .map(|(name, value)| {
+                                let value = of(&name, value);
+                                (name, value)
+                            })
+                            .collect(),
+                    )
+                }
+                _ => Value::Object(fields),
+            },
+            (TypeRef::Named(..), other) => other,
+        }
     }
 
     /// Whether an input value has the form of its type. Values of scalars are the webhook's affair.
@@ -203,7 +239,6 @@ impl<'a> Context<'a> {
     }
 
     fn action_shape(&mut self, ty: &TypeRef, selected: &Selected<'a>) -> Result<ActionShape> {
-        let required = ty.is_required();
         let form = match ty {
             TypeRef::List(inner, _) => ActionForm::List(Box::new(self.action_shape(inner, selected)?)),
             TypeRef::Named(id, _) => match &self.schema.ty(*id).kind {
@@ -211,7 +246,7 @@ impl<'a> Context<'a> {
                 _ => ActionForm::Value,
             },
         };
-        Ok(ActionShape { required, form })
+        Ok(ActionShape { form })
     }
 
     fn action_fields(&mut self, ty: TypeId, selected: &Selected<'a>) -> Result<ActionFields> {

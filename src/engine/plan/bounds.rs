@@ -10,10 +10,14 @@ use crate::engine::error::{ErrorCode, GraphqlError, Result};
 /// What a role may ask in one document.
 #[derive(Debug, Clone, Copy)]
 pub struct Bounds {
+    /// Tokens of the document.
+    pub tokens: usize,
     /// Nesting of fields.
     pub depth: usize,
     /// Fields of the operation after fragments are spread.
     pub nodes: usize,
+    /// Rows that the operation's lists may come to (see [`super::cost`]).
+    pub rows: u64,
     /// Fields at the root.
     pub root_fields: usize,
     /// Aliases in the document.

@@ -7,8 +7,10 @@ use crate::engine::options::Limits;
 /// What of a document goes beyond.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Beyond {
-    /// More tokens or deeper brackets than the parser follows for anyone.
+    /// Deeper brackets than the parser follows for anyone.
     Parser,
+    /// More than so many tokens.
+    Tokens(usize),
     /// More than so many aliases.
     Aliases(usize),
     /// More than so many directives.
@@ -19,6 +21,7 @@ impl From<Beyond> for GraphqlError {
     fn from(beyond: Beyond) -> Self {
         let (code, what, most) = match beyond {
             Beyond::Parser => return Self::validation("$.query", "not a valid graphql query"),
+            Beyond::Tokens(most) => (ErrorCode::ExceededTokenLimit, "tokens", most),
             Beyond::Aliases(most) => (ErrorCode::ExceededAliasLimit, "aliases", most),
             Beyond::Directives(most) => (ErrorCode::ExceededDirectiveLimit, "directives", most),
         };
@@ -54,10 +57,13 @@ pub(super) fn look(text: &str, limits: &Limits, bounds: Option<&Bounds>) -> Opti
             }
         };
         seen.tokens += 1;
-        if seen.tokens > limits.tokens || seen.depth > limits.recursion {
+        if seen.depth > limits.recursion {
             return Some(Beyond::Parser);
         }
         if let Some(bounds) = bounds {
+            if seen.tokens > bounds.tokens {
+                return Some(Beyond::Tokens(bounds.tokens));
+            }
             if seen.aliases > bounds.aliases {
                 return Some(Beyond::Aliases(bounds.aliases));
             }
@@ -67,6 +73,14 @@ pub(super) fn look(text: &str, limits: &Limits, bounds: Option<&Bounds>) -> Opti
         }
     }
     None
+}
+
+/// Whether a document mentions a root field of introspection, be it only in a string or a comment.
+pub fn introspects(text: &str) -> bool {
+    let ends = |rest: &str| rest.bytes().next().is_none_or(|byte| !word(byte));
+    ["__schema", "__type"]
+        .iter()
+        .any(|name| text.match_indices(name).any(|(at, _)| ends(text.get(at + name.len()..).unwrap_or_default())))
 }
 
 /// What was seen so far.
@@ -135,10 +149,11 @@ fn word(byte: u8) -> bool {
 mod tests {
     use super::*;
 
-    const BOUNDS: Bounds = Bounds { depth: 9, nodes: 99, root_fields: 9, aliases: 2, directives: 2 };
+    const BOUNDS: Bounds =
+        Bounds { tokens: 50, depth: 9, nodes: 99, rows: u64::MAX, root_fields: 9, aliases: 2, directives: 2 };
 
     fn at(text: &str) -> Option<Beyond> {
-        look(text, &Limits { tokens: 50, recursion: 5, ..Limits::default() }, Some(&BOUNDS))
+        look(text, &Limits { recursion: 5, ..Limits::default() }, Some(&BOUNDS))
     }
 
     #[test]
@@ -148,7 +163,7 @@ mod tests {
         assert_eq!(at("{ x @skip(if: true) @skip(if: true) @skip(if: true) }"), Some(Beyond::Directives(2)));
         assert_eq!(at("{ a { b { c { d { e { f } } } } } }"), Some(Beyond::Parser));
         assert_eq!(at(&"x ".repeat(50)), None);
-        assert_eq!(at(&"x ".repeat(51)), Some(Beyond::Parser));
+        assert_eq!(at(&"x ".repeat(51)), Some(Beyond::Tokens(50)));
     }
 
     #[test]
@@ -164,6 +179,14 @@ mod tests {
     fn nobody_but_the_parser_bounds_who_has_no_bounds() {
         let limits = Limits { tokens: 50, recursion: 5, ..Limits::default() };
         assert_eq!(look("{ a: x b: y c: z d: z e: z }", &limits, None), None);
+    }
+
+    #[test]
+    fn introspection_is_told_from_type_names() {
+        for text in ["{__schema{types{name}}}", "{ a: __type(name: \"x\") { name } }", "{ __type # x\n (name: 1) }"] {
+            assert!(introspects(text), "{text}");
+        }
+        assert!(!introspects("{ __typename things { __typename __types __schemas } }"));
     }
 
     #[test]

@@ -1,164 +1,176 @@
-//! Root fields of introspection: the operation that the schema's document answers.
+//! Root fields of introspection: what is asked for, held against introspection's own types in Hasura's words.
 
-mod check;
-
-use std::collections::{BTreeMap, BTreeSet};
-
-use apollo_compiler::ast::{self, FragmentDefinition, Selection};
-use apollo_compiler::{Node, name};
-use serde_json::{Map, Value};
+use apollo_compiler::ast::{self, Argument, FieldDefinition, Selection};
+use apollo_compiler::schema::ExtendedType;
+use apollo_compiler::{Node, Schema};
+use indexmap::IndexMap;
 
 use super::collect::Selected;
 use super::document::{Operation, included};
-use crate::engine::error::Result;
+use super::input::{Input, mismatch};
+use super::usage::may_stand;
+use crate::engine::error::{GraphqlError, Result};
+use crate::engine::schema::Asked;
 
-pub use check::check;
-
-/// A query of one root field, with the variables that it uses. What directives leave out is not in it.
+/// What `__schema` or `__type` of the query root asks for: fragments are spread, directives applied, equal response keys
+/// merged.
 ///
 /// # Errors
-/// A directive's value that is no boolean.
-pub fn single_field(operation: &Operation<'_>, selected: &Selected<'_>) -> Result<(String, Map<String, Value>)> {
-    let mut uses = Uses { operation, variables: BTreeSet::new(), fragments: BTreeMap::new() };
-    for argument in selected.arguments {
-        uses.value(&argument.value);
-    }
-    let mut under = Vec::new();
-    for selections in &selected.under {
-        under.extend(uses.kept(selections)?);
-    }
-    let mut text = String::from("query");
-    let mut variables = Map::new();
-    let definitions: Vec<&ast::VariableDefinition> = operation
-        .variables
-        .definitions()
-        .filter(|definition| uses.variables.contains(definition.name.as_str()))
-        .collect();
-    if !definitions.is_empty() {
-        let list: Vec<String> =
-            definitions.iter().map(|definition| definition.serialize().no_indent().to_string()).collect();
-        text.push_str(&format!("({})", list.join(", ")));
-    }
-    for definition in definitions {
-        if let Some(value) = operation.variables.given().get(definition.name.as_str()) {
-            variables.insert(definition.name.to_string(), value.clone());
-        }
-        // What is sent depends on the value.
-        let _ = operation.variables.inspect(&definition.name, "$");
-    }
-    text.push_str(" { ");
-    if selected.key != selected.name {
-        text.push_str(&format!("{}: ", selected.key));
-    }
-    text.push_str(selected.name);
-    if !selected.arguments.is_empty() {
-        let list: Vec<String> = selected
-            .arguments
-            .iter()
-            .map(|argument| format!("{}: {}", argument.name, argument.value.serialize().no_indent()))
-            .collect();
-        text.push_str(&format!("({})", list.join(", ")));
-    }
-    if !under.is_empty() {
-        text.push_str(" { ");
-        for selection in under {
-            text.push_str(&selection.serialize().no_indent().to_string());
-            text.push(' ');
-        }
-        text.push('}');
-    }
-    text.push_str(" }");
-    for fragment in uses.fragments.values().flatten() {
-        text.push(' ');
-        text.push_str(&fragment.serialize().no_indent().to_string());
-    }
-    Ok((text, variables))
-}
-
-/// What a field uses.
-struct Uses<'a> {
+/// The first field or argument that does not fit, with its place.
+pub fn asked<'a>(
+    schema: &Schema,
+    root: &str,
     operation: &'a Operation<'a>,
-    variables: BTreeSet<String>,
-    /// Fragments with what is kept of them; nothing while that is still being found.
-    fragments: BTreeMap<String, Option<FragmentDefinition>>,
+    selected: &Selected<'a>,
+) -> Result<Asked<'a>> {
+    let reader = Reader { schema, operation };
+    let definition = reader.definition(root, selected.name, &selected.path)?;
+    let mut asked = reader.read(definition, selected.name, selected.arguments, &selected.path)?;
+    let ty = definition.ty.inner_named_type();
+    if selected.under.is_empty() {
+        return Err(missing_selection(ty, &selected.path));
+    }
+    for selections in &selected.under {
+        reader.selections(ty, selections, &selected.path, &mut asked.under)?;
+    }
+    Ok(asked)
 }
 
-impl Uses<'_> {
-    /// The selections that directives keep, without these directives; their variables and fragments are noted.
-    fn kept(&mut self, selections: &[Selection]) -> Result<Vec<Selection>> {
-        let mut kept = Vec::with_capacity(selections.len());
+struct Reader<'s, 'a> {
+    schema: &'s Schema,
+    operation: &'a Operation<'a>,
+}
+
+fn missing_selection(ty: &str, path: &str) -> GraphqlError {
+    GraphqlError::validation(path, format!("missing selection set for '{ty}'"))
+}
+
+impl<'s, 'a> Reader<'s, 'a> {
+    fn definition(&self, ty: &str, name: &str, path: &str) -> Result<&'s FieldDefinition> {
+        let found = self.schema.type_field(ty, name).ok().map(|component| &***component);
+        found.ok_or_else(|| GraphqlError::validation(path, format!("field '{name}' not found in type: '{ty}'")))
+    }
+
+    fn selections(
+        &self,
+        ty: &str,
+        selections: &'a [Selection],
+        path: &str,
+        into: &mut IndexMap<&'a str, Asked<'a>>,
+    ) -> Result<()> {
+        let inside = format!("{path}.selectionSet");
+        let variables = &self.operation.variables;
         for selection in selections {
-            let directives = match selection {
-                Selection::Field(field) => &field.directives,
-                Selection::InlineFragment(fragment) => &fragment.directives,
-                Selection::FragmentSpread(spread) => &spread.directives,
-            };
-            if !included(directives, &self.operation.variables, "$")? {
-                continue;
-            }
-            let mut selection = selection.clone();
-            match &mut selection {
+            match selection {
                 Selection::Field(field) => {
-                    let field = field.make_mut();
-                    field.directives.clear();
-                    field.arguments.iter().for_each(|argument| self.value(&argument.value));
-                    if !field.selection_set.is_empty() {
-                        field.selection_set = self.kept(&field.selection_set)?;
+                    let place = format!("{inside}.{}", field.name);
+                    if included(&field.directives, variables, &place)? {
+                        self.field(ty, field, &place, into)?;
                     }
                 }
                 Selection::InlineFragment(fragment) => {
-                    let fragment = fragment.make_mut();
-                    fragment.directives.clear();
-                    fragment.selection_set = self.kept(&fragment.selection_set)?;
+                    if included(&fragment.directives, variables, &inside)?
+                        && fragment.type_condition.as_ref().is_none_or(|on| on == ty)
+                    {
+                        self.selections(ty, &fragment.selection_set, path, into)?;
+                    }
                 }
                 Selection::FragmentSpread(spread) => {
-                    spread.make_mut().directives.clear();
-                    self.fragment(&spread.fragment_name)?;
+                    let name = spread.fragment_name.as_str();
+                    let fragment = self.operation.fragments.get(name).ok_or_else(|| {
+                        let message = format!("reference to undefined fragment \"{name}\"");
+                        GraphqlError::validation(format!("{inside}.{name}"), message)
+                    })?;
+                    if included(&spread.directives, variables, &inside)? && fragment.type_condition == ty {
+                        self.selections(ty, &fragment.selection_set, path, into)?;
+                    }
                 }
             }
-            kept.push(selection);
         }
-        if kept.is_empty() {
-            kept.push(nothing());
-        }
-        Ok(kept)
-    }
-
-    fn fragment(&mut self, name: &str) -> Result<()> {
-        let Some(fragment) = self.operation.fragments.get(name) else { return Ok(()) };
-        if self.fragments.contains_key(name) {
-            return Ok(());
-        }
-        self.fragments.insert(name.to_owned(), None);
-        let mut fragment = (*fragment).clone();
-        fragment.directives.clear();
-        fragment.selection_set = self.kept(&fragment.selection_set)?;
-        self.fragments.insert(name.to_owned(), Some(fragment));
         Ok(())
     }
 
-    fn value(&mut self, value: &ast::Value) {
-        match value {
-            ast::Value::Variable(name) => {
-                self.variables.insert(name.to_string());
-            }
-            ast::Value::List(items) => items.iter().for_each(|item| self.value(item)),
-            ast::Value::Object(fields) => fields.iter().for_each(|(_, value)| self.value(value)),
-            _ => {}
+    fn field(
+        &self,
+        ty: &str,
+        field: &'a ast::Field,
+        path: &str,
+        into: &mut IndexMap<&'a str, Asked<'a>>,
+    ) -> Result<()> {
+        let name = field.name.as_str();
+        let key = field.response_name().as_str();
+        if name == "__typename" {
+            into.insert(key, Asked { name, ..Asked::default() });
+            return Ok(());
+        }
+        let definition = self.definition(ty, name, path)?;
+        let asked = self.read(definition, name, &field.arguments, path)?;
+        let known = into.entry(key).or_insert(asked);
+        if known.name != name {
+            let message = format!("selection of both '{}' and '{name}' on the same response key '{key}'", known.name);
+            return Err(GraphqlError::validation(path, message));
+        }
+        let same = known.arguments.len() == field.arguments.len()
+            && known.arguments.iter().all(|argument| field.arguments.contains(argument));
+        if !same {
+            let message = format!("inconsistent arguments between multiple selections of field '{name}'");
+            return Err(GraphqlError::validation(path, message));
+        }
+        let ty = definition.ty.inner_named_type();
+        let composite = matches!(self.schema.types.get(ty), Some(ExtendedType::Object(_)));
+        match (composite, field.selection_set.is_empty()) {
+            (true, true) => Err(missing_selection(ty, path)),
+            (false, false) => Err(GraphqlError::validation(path, "unexpected subselection set for non-object field")),
+            (true, false) => self.selections(ty, &field.selection_set, path, &mut known.under),
+            (false, true) => Ok(()),
         }
     }
-}
 
-/// A selection that selects nothing, for where everything was left out.
-fn nothing() -> Selection {
-    let value = Node::new(ast::Value::Boolean(true));
-    let argument = Node::new(ast::Argument { name: name!("if"), value });
-    let skip = Node::new(ast::Directive { name: name!("skip"), arguments: vec![argument] });
-    Selection::Field(Node::new(ast::Field {
-        alias: None,
-        name: name!("__typename"),
-        arguments: Vec::new(),
-        directives: ast::DirectiveList(vec![skip]),
-        selection_set: Vec::new(),
-    }))
+    /// A field with its arguments, which are two in all of introspection.
+    fn read(
+        &self,
+        definition: &FieldDefinition,
+        name: &'a str,
+        arguments: &'a [Node<Argument>],
+        path: &str,
+    ) -> Result<Asked<'a>> {
+        let unknown =
+            arguments.iter().find(|given| definition.arguments.iter().all(|argument| argument.name != given.name));
+        if let Some(unknown) = unknown {
+            let message = format!("'{}' has no argument named '{}'", definition.name, unknown.name);
+            return Err(GraphqlError::validation(path, message));
+        }
+        let mut asked = Asked { name, arguments, ..Asked::default() };
+        for argument in &definition.arguments {
+            let path = format!("{path}.args.{}", argument.name);
+            let given = match arguments.iter().find(|given| given.name == argument.name) {
+                Some(given) => self.argument(&argument.ty, argument.default_value.is_some(), &given.value, &path)?,
+                None => None,
+            };
+            match (argument.name.as_str(), given) {
+                ("name", Some(name)) => asked.of = name.text(),
+                ("includeDeprecated", Some(flag)) => asked.deprecated = flag.boolean().unwrap_or_default(),
+                (_, None) if argument.ty.is_non_null() && argument.default_value.is_none() => {
+                    return Err(GraphqlError::validation(path, format!("missing required field '{}'", argument.name)));
+                }
+                _ => {}
+            }
+        }
+        Ok(asked)
+    }
+
+    fn argument(&self, ty: &ast::Type, default: bool, value: &'a ast::Value, path: &str) -> Result<Option<Input<'a>>> {
+        let variables = &self.operation.variables;
+        if let ast::Value::Variable(name) = value {
+            may_stand(variables, name, &ty.to_string(), default, path)?;
+        }
+        let Some(value) = Input::Ast(value).resolve(variables, path)? else { return Ok(None) };
+        match ty.inner_named_type().as_str() {
+            _ if value.is_null() && !ty.is_non_null() => {}
+            "String" if value.text().is_none() => return Err(mismatch(path, "a string", "String", value)),
+            "Boolean" if value.boolean().is_none() => return Err(mismatch(path, "a boolean", "Boolean", value)),
+            _ => {}
+        }
+        Ok(Some(value))
+    }
 }

@@ -10,6 +10,7 @@ mod bounds;
 mod coerce;
 mod collect;
 mod context;
+mod cost;
 pub mod document;
 mod filter;
 mod glance;
@@ -37,6 +38,7 @@ use super::schema::boolexp::Source;
 pub use action::{ActionField, ActionFields, ActionForm, ActionPlan, ActionShape, RelatedRows};
 pub use bind::{Binder, Values};
 pub use bounds::Bounds;
+pub use glance::introspects;
 pub use join::{Join, JoinTarget};
 pub use mutation::{After, Before, InsertOne, MutationPlan, Part, Response, Returning, Write, Writes};
 pub use remote::{
@@ -105,8 +107,8 @@ pub enum CompiledRoot {
     Action(Arc<ActionPlan>),
     /// A remote schema.
     Remote(Arc<RemotePlan>),
-    /// A fixed answer.
-    Constant(Arc<Value>),
+    /// A fixed answer, as JSON text.
+    Constant(Arc<str>),
 }
 
 /// An operation that is ready to run.

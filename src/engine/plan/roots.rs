@@ -1,9 +1,9 @@
 //! Root fields.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use apollo_compiler::ast::OperationType;
-use serde_json::Value;
 
 use super::bounds::{Bounds, Size};
 use super::collect::{Collector, Selected};
@@ -19,7 +19,7 @@ use crate::engine::request::Request;
 use crate::engine::schema::boolexp::{BoolExp, Comparison, Operand, Operator};
 use crate::engine::schema::model::TableId;
 use crate::engine::schema::types::{FieldKind, RootField};
-use crate::engine::schema::{Model, RemoteTypes, RoleSchema};
+use crate::engine::schema::{Ended, Grant, Model, RemoteTypes, RoleSchema};
 use crate::engine::sql::{Origin, Parameters, Select, Statement, print};
 
 /// What an operation is compiled against.
@@ -36,6 +36,8 @@ pub struct Planner<'a> {
     pub bounds: Option<Bounds>,
     /// Whether the role may introspect.
     pub introspection: bool,
+    /// Set when nobody waits for the plan any more.
+    pub stop: &'a AtomicBool,
 }
 
 /// Compiles a request's operation.
@@ -58,14 +60,22 @@ pub fn compile(planner: &Planner<'_>, request: &Request) -> Result<Compiled> {
         let what = if kind == Kind::Mutation { "mutations" } else { "subscriptions" };
         GraphqlError::validation("$", format!("no {what} exist"))
     })?;
+    if let Some(bounds) = &planner.bounds {
+        super::cost::hold(planner.schema, &operation, ty, bounds.rows)?;
+    }
     let collector = Collector::new(planner, &operation);
     let selected = collector.collect(ty, &[operation.operation.selection_set.as_slice()], "$")?;
     if kind == Kind::Subscription && selected.len() != 1 {
         return Err(GraphqlError::validation("$", "subscriptions must select one top level field"));
     }
     let mut roots = Vec::with_capacity(selected.len());
+    // All introspection of the operation together, however often and by whatever names it is asked for.
+    let mut grant = Grant { bytes: usize::MAX, stop: planner.stop };
     for field in &selected {
-        let root = planner.root(&collector, &operation, kind, field)?;
+        if planner.stop.load(Ordering::Relaxed) {
+            return Err(unwanted());
+        }
+        let root = planner.root(&collector, &operation, kind, field, &mut grant)?;
         roots.push((field.key.to_owned(), root));
     }
     if kind == Kind::Query {
@@ -82,6 +92,7 @@ impl Planner<'_> {
         operation: &'a Operation<'a>,
         kind: Kind,
         selected: &Selected<'a>,
+        grant: &mut Grant<'_>,
     ) -> Result<CompiledRoot> {
         let Some(field) = selected.field else {
             if selected.name == "__typename" {
@@ -90,12 +101,12 @@ impl Planner<'_> {
                     Kind::Mutation => "mutation_root",
                     Kind::Subscription => "subscription_root",
                 };
-                return Ok(CompiledRoot::Constant(Arc::new(Value::String(name.to_owned()))));
+                return Ok(CompiledRoot::Constant(format!("\"{name}\"").into()));
             }
-            return self.introspection(operation, selected);
+            return self.introspection(operation, selected, grant);
         };
         let FieldKind::Root(root) = &field.kind else {
-            return Ok(CompiledRoot::Constant(Arc::new(Value::Null)));
+            return Ok(CompiledRoot::Constant("null".into()));
         };
         let mut context = Context::new(self.model, collector);
         match root {
@@ -139,17 +150,44 @@ impl Planner<'_> {
         Ok(CompiledRoot::Query(Arc::new(context.query(select, answer))))
     }
 
-    fn introspection<'a>(&self, operation: &Operation<'a>, selected: &Selected<'a>) -> Result<CompiledRoot> {
+    fn introspection<'a>(
+        &self,
+        operation: &'a Operation<'a>,
+        selected: &Selected<'a>,
+        grant: &mut Grant<'_>,
+    ) -> Result<CompiledRoot> {
         if !self.introspection {
             let message = format!("field '{}' not found in type: 'query_root'", selected.name);
             return Err(GraphqlError::validation(selected.path.clone(), message));
         }
+        let document = self.schema.document();
         let root = &self.schema.ty(self.schema.query).name;
-        super::introspect::check(self.schema.document().parsed(), root, operation, selected)?;
-        let (document, variables) = super::introspect::single_field(operation, selected)?;
-        let answer = self.schema.document().introspect(&document, selected.key, &variables)?;
-        Ok(CompiledRoot::Constant(Arc::new(answer)))
+        let asked = super::introspect::asked(document.parsed(), root, operation, selected)?;
+        let most = document.usual().saturating_mul(USUAL_ANSWERS).max(SHORTEST_GRANT);
+        if self.bounds.is_some() {
+            grant.bytes = grant.bytes.min(most);
+        }
+        match document.answer(&asked, grant) {
+            Ok(answer) => Ok(CompiledRoot::Constant(answer.into())),
+            Err(Ended::Stopped) => Err(unwanted()),
+            Err(Ended::Beyond) => {
+                let message = format!(
+                    "the answer to introspection has over {most} bytes; at most {most} are allowed in one operation"
+                );
+                Err(GraphqlError::at(selected.path.clone(), ErrorCode::ExceededNodeLimit, message))
+            }
+        }
     }
+}
+
+/// What a role may be told by introspection in one operation, in answers to the query that tools usually send.
+const USUAL_ANSWERS: usize = 2;
+/// And at least, in bytes: of a small schema the usual answer is short.
+const SHORTEST_GRANT: usize = 64 * 1024;
+
+/// The error of a plan that nobody waits for, which nobody sees.
+fn unwanted() -> GraphqlError {
+    GraphqlError::new(ErrorCode::Timeout, "the request was given up")
 }
 
 impl<'a> Context<'a> {

@@ -15,7 +15,7 @@ use crate::engine::metadata::QualifiedName;
 use crate::engine::schema::boolexp::{BoolExp, Comparison, Operand, Operator, Source};
 use crate::engine::schema::model::TableId;
 use crate::engine::schema::types::InputKind;
-use crate::engine::sql::{Expr, From, Join, Origin, Parameters, Select, Statement, print};
+use crate::engine::sql::{Alias, Expr, From, Join, Order, Origin, Parameters, Select, Statement, print};
 
 /// A subscription that was compiled.
 #[derive(Debug, Clone, PartialEq)]
@@ -135,21 +135,52 @@ impl<'a> Context<'a> {
             let message = "one streaming column field is expected";
             return Err(GraphqlError::validation(format!("{}.args", selected.path), message));
         }
-        let fields = self.under(selected)?;
-        let rows = Rows { table, origin: self.read(table), tie: &untied, permitted: true };
-        let (mut select, shape) = self.rows(&rows, &args, &fields)?;
         // The cursor's column goes along with each record, at its end.
-        let Some(OrderTarget::Column(column)) = args.order.first().map(|item| &item.target) else {
+        let Some(OrderItem { target: OrderTarget::Column(column), direction }) = args.order.first() else {
             return Err(GraphqlError::unexpected("a stream without a cursor"));
         };
+        let (column, descending) = (*column, direction.starts_with("DESC"));
+        let last = self.last_of_batch(table, column, descending, &args)?;
+        args.limit = None;
+        let fields = self.under(selected)?;
+        let until = |context: &mut Context<'_>, alias: Alias| {
+            let permitted = context.rule(table).filter.clone();
+            let shown = context.shown(table, column, alias);
+            let within = shown.binary(if descending { ">=" } else { "<=" }, last.clone());
+            vec![context.condition(&permitted, table, alias, alias), within]
+        };
+        // The role's own limit was for the batch.
+        let rows = Rows { table, origin: self.read(table), tie: &until, permitted: false };
+        let (mut select, shape) = self.rows(&rows, &args, &fields)?;
         let Some(alias) = select.from.as_ref().map(|from| from.alias) else {
             return Err(GraphqlError::unexpected("a stream without rows"));
         };
-        let value = Expr::Cast(Box::new(self.shown(table, *column, alias)), "text".to_owned());
+        let value = Expr::Cast(Box::new(self.shown(table, column, alias)), "text".to_owned());
         let mut values: Vec<Expr> = std::mem::take(&mut select.outputs).into_iter().map(|(expr, _)| expr).collect();
         values.push(value);
         select.outputs = vec![(Expr::Row(values), None)];
         Ok(self.multiplexed(Expr::ArrayOf(Box::new(select)), Vec::new(), Answer::List(shape), cursor))
+    }
+
+    /// The cursor's value in the last row of a batch. Whatever has the same value belongs to the batch as well, for the
+    /// cursor moves past all of it. (`FETCH ... WITH TIES` says the same in PostgreSQL 13; YugabyteDB 2024.2 is older.)
+    fn last_of_batch(&mut self, table: TableId, column: usize, descending: bool, args: &Args) -> Result<Expr> {
+        const LAST: &str = "_last";
+        let rows = Rows { table, origin: self.read(table), tie: &untied, permitted: true };
+        let (mut batch, _) = self.rows(&rows, args, &[])?;
+        let Some(alias) = batch.from.as_ref().map(|from| from.alias) else {
+            return Err(GraphqlError::unexpected("a stream without rows"));
+        };
+        batch.outputs = vec![(self.shown(table, column, alias), Some(LAST.to_owned()))];
+        let whole = self.alias();
+        let value = Expr::Column(whole, LAST.to_owned());
+        Ok(Expr::Scalar(Box::new(Select {
+            outputs: vec![(value.clone(), None)],
+            from: Some(From { origin: Origin::Select(Box::new(batch)), alias: whole }),
+            order: vec![Order { expr: value, direction: if descending { "ASC" } else { "DESC" } }],
+            limit: Some(Expr::Number(1)),
+            ..Select::default()
+        })))
     }
 
     fn cursor(

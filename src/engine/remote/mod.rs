@@ -34,8 +34,10 @@ pub async fn call(outbound: &Outbound, context: &RequestContext, call: RemoteCal
     if let (false, Some(fields)) = (call.variables.is_empty(), body.as_object_mut()) {
         fields.insert("variables".into(), call.variables.into());
     }
-    let answer = post(outbound, &call.schema, headers, &body).await?;
-    data_of(answer)
+    let (answer, set_cookies) = post(outbound, &call.schema, headers, &body).await?;
+    let data = data_of(answer)?;
+    context.set_cookies(set_cookies);
+    Ok(data)
 }
 
 /// The value under a response key of a remote's answer.
@@ -63,10 +65,16 @@ pub async fn introspect(outbound: &Outbound, schema: &RemoteSchema) -> Result<St
 /// A remote that cannot be reached or does not answer JSON.
 pub async fn introspection(outbound: &Outbound, schema: &RemoteSchema) -> Result<Value> {
     let body = json!({"operationName": "IntrospectionQuery", "query": introspection::QUERY});
-    post(outbound, schema, HeaderMap::new(), &body).await
+    post(outbound, schema, HeaderMap::new(), &body).await.map(|(answer, _)| answer)
 }
 
-async fn post(outbound: &Outbound, schema: &RemoteSchema, mut headers: HeaderMap, body: &Value) -> Result<Value> {
+/// Posts to a remote schema; gives its answer and the cookies that it sets.
+async fn post(
+    outbound: &Outbound,
+    schema: &RemoteSchema,
+    mut headers: HeaderMap,
+    body: &Value,
+) -> Result<(Value, Vec<String>)> {
     let definition = &schema.definition;
     let refused = |error: OutboundError| GraphqlError::new(ErrorCode::RemoteSchemaError, error.to_string());
     let shown = definition.url.as_deref().or(definition.url_from_env.as_deref()).unwrap_or_default();
@@ -80,7 +88,7 @@ async fn post(outbound: &Outbound, schema: &RemoteSchema, mut headers: HeaderMap
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
     let timeout = Duration::from_secs(definition.timeout_seconds.unwrap_or(DEFAULT_TIMEOUT));
-    let request = outbound.http_without_redirects.post(url).headers(headers).body(body.to_string());
+    let request = outbound.http.post(url).headers(headers).body(body.to_string());
     let received = match tokio::time::timeout(timeout, receive(request)).await {
         Ok(received) => received,
         Err(_) => Err("Response timeout".to_owned()),
@@ -92,8 +100,9 @@ async fn post(outbound: &Outbound, schema: &RemoteSchema, mut headers: HeaderMap
         )
         .with_internal(json!({"message": message, "type": "http_exception"}))
     })?;
-    serde_json::from_slice(&received.body)
-        .map_err(|_| GraphqlError::new(ErrorCode::RemoteSchemaError, "Failed reading: not a valid json value"))
+    let answer = serde_json::from_slice(&received.body)
+        .map_err(|_| GraphqlError::new(ErrorCode::RemoteSchemaError, "Failed reading: not a valid json value"))?;
+    Ok((answer, received.set_cookies()))
 }
 
 fn data_of(mut answer: Value) -> Result<Map<String, Value>> {

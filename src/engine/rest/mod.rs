@@ -1,5 +1,6 @@
 //! RESTified endpoints: operations of query collections served under `/api/rest/`.
 
+mod outcome;
 mod swagger;
 mod template;
 mod variables;
@@ -29,7 +30,7 @@ pub(crate) async fn answer(surface: &Surface, parts: &Parts, body: &[u8]) -> Res
     };
     match run(surface, &identity, parts, body).await {
         Ok(answer) => respond::with_cookies(respond::json(200, answer.data()), &answer.set_cookies),
-        Err(error) => respond::api_error(&error, surface.shows_internals(Some(&identity.session))),
+        Err(error) => outcome::answer(error, surface.shows_internals(Some(&identity.session))),
     }
 }
 
@@ -41,12 +42,13 @@ async fn run(surface: &Surface, identity: &Identity, parts: &Parts, body: &[u8])
     }
     let path = parts.uri.path();
     let path = path.split_once("/api/rest/").map_or(path, |(_, rest)| rest);
+    let path = path.strip_suffix('/').unwrap_or(path);
     let (endpoint, bound) = find(&current.metadata, method, path)?;
     let query = query_of(&current.metadata, endpoint).ok_or_else(|| {
         GraphqlError::unexpected(format!("the operation of endpoint {:?} does not exist", endpoint.name))
     })?;
-    let given = serde_json::from_slice(body).unwrap_or_default();
-    let variables = variables::collect(query, &bound, parts.uri.query().unwrap_or_default(), given)?;
+    let body = variables::body(&parts.headers, body);
+    let variables = variables::collect(query, &bound, parts.uri.query().unwrap_or_default(), body)?;
     let request = Request { query: query.into(), operation_name: None, variables: Arc::new(variables) };
     graphql::execute(surface, identity, Arc::new(parts.headers.clone()), &request).await
 }

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 
 use apollo_compiler::ast::{Definition, Type};
+use axum::http::HeaderMap;
+use axum::http::header::CONTENT_TYPE;
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
@@ -17,15 +19,17 @@ pub(super) fn collect(
     query: &str,
     path: &[(String, String)],
     query_string: &str,
-    body: Value,
+    body: Body,
 ) -> Result<Map<String, Value>> {
     let declared: HashMap<String, Type> = declared(query).into_iter().collect();
-    let mut given: IndexMap<String, Given> = url::form_urlencoded::parse(query_string.as_bytes())
-        .map(|(name, value)| (name.into_owned(), Given::Text(value.into_owned())))
-        .collect();
-    // As in Hasura a body that is no object says nothing.
-    if let Value::Object(fields) = body {
-        given.extend(fields.into_iter().map(|(name, value)| (name, Given::Json(value))));
+    let mut given: IndexMap<String, Given> = texts(query_string.as_bytes()).collect();
+    match body {
+        // As in Hasura a body that is no object says nothing.
+        Body::Json(Value::Object(fields)) => {
+            given.extend(fields.into_iter().map(|(name, value)| (name, Given::Json(value))));
+        }
+        Body::Json(_) => {}
+        Body::Form(form) => given.extend(texts(&form)),
     }
     given.extend(path.iter().map(|(name, value)| (name.clone(), Given::Text(value.clone()))));
     let mut variables = Map::new();
@@ -45,6 +49,29 @@ pub(super) fn collect(
     }
     Ok(variables)
 }
+
+fn texts(form: &[u8]) -> impl Iterator<Item = (String, Given)> + '_ {
+    url::form_urlencoded::parse(form).map(|(name, value)| (name.into_owned(), Given::Text(value.into_owned())))
+}
+
+/// What a body says.
+pub(super) enum Body {
+    /// JSON.
+    Json(Value),
+    /// The fields of a form, which are read like those of a query string.
+    Form(Vec<u8>),
+}
+
+/// Reads a body by its type; without one it is JSON.
+pub(super) fn body(headers: &HeaderMap, body: &[u8]) -> Body {
+    let given = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    match given.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(FORM) {
+        true => Body::Form(body.to_vec()),
+        false => Body::Json(serde_json::from_slice(body).unwrap_or_default()),
+    }
+}
+
+const FORM: &str = "application/x-www-form-urlencoded";
 
 /// A value that a request gives.
 enum Given {
@@ -113,15 +140,25 @@ mod tests {
     fn texts_are_read_by_type_and_the_path_counts_before_the_body_before_the_query_string() {
         let path = [("id".to_owned(), "12".to_owned())];
         let body = json!({"ids": ["a"], "n": 9, "id": "body"});
-        let variables = collect(QUERY, &path, "n=5&on=true&name=7&1=x&name=8&doc={}", body).unwrap();
+        let variables = collect(QUERY, &path, "n=5&on=true&name=7&1=x&name=8&doc={}", Body::Json(body)).unwrap();
         assert_eq!(
             Value::Object(variables),
             json!({"id": "12", "n": 9, "on": true, "name": "8", "ids": ["a"], "doc": "{}"})
         );
-        let read = |text: &str| collect(QUERY, &[], text, Value::Null).map(Value::Object);
+        let read = |text: &str| collect(QUERY, &[], text, Body::Json(Value::Null)).map(Value::Object);
         assert_eq!(read("on&n=&name"), Ok(json!({"on": true})));
         assert_eq!(read("n=many&on=1&id="), Ok(json!({"n": "many", "on": "1", "id": ""})));
-        assert_eq!(collect(QUERY, &[], "", json!([1])), Ok(Map::new()));
+        assert_eq!(collect(QUERY, &[], "", Body::Json(json!([1]))), Ok(Map::new()));
+        let form = super::body(
+            &[(CONTENT_TYPE, "application/x-www-form-urlencoded; charset=utf-8".parse().unwrap())]
+                .into_iter()
+                .collect(),
+            b"n=5&name=a+b%20c&on",
+        );
+        assert_eq!(
+            collect(QUERY, &[], "n=7&id=q", form).map(Value::Object),
+            Ok(json!({"n": 5, "name": "a b c", "on": true, "id": "q"}))
+        );
     }
 
     #[test]
@@ -136,7 +173,7 @@ mod tests {
                  (Variable ids, with value \"[\\\"a\\\"]\")",
             ),
         ] {
-            let error = collect(QUERY, &[], text, body).unwrap_err();
+            let error = collect(QUERY, &[], text, Body::Json(body)).unwrap_err();
             assert_eq!((error.message.as_str(), error.code), (message, ErrorCode::BadRequest));
         }
     }

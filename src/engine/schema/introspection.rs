@@ -1,29 +1,34 @@
 //! A role's schema as an apollo-compiler schema, for introspection and SDL export.
 //!
 //! apollo-compiler was chosen over async-graphql's parser because it alone offers what the engine needs around the
-//! syntax tree: limits on tokens and recursion while parsing, a schema that is data rather than Rust types, and an
-//! executor of introspection over it. async-graphql's parser has a fixed recursion limit, no token limit, and no
-//! introspection apart from its own server. The engine's own validation is Hasura's (its messages, codes and paths), so
-//! neither library's validation is used on ordinary fields.
+//! syntax tree: limits on tokens and recursion while parsing, and a schema that is data rather than Rust types.
+//! async-graphql's parser has a fixed recursion limit and no token limit. The engine's own validation is Hasura's (its
+//! messages, codes and paths), so neither library's validation is used.
+
+mod answer;
 
 use std::fmt::Write as _;
+use std::sync::OnceLock;
 
 use apollo_compiler::collections::HashMap;
 use apollo_compiler::schema::Implementers;
-use apollo_compiler::validation::Valid;
-use apollo_compiler::{ExecutableDocument, Name, Schema};
-use serde_json::{Map, Value};
+use apollo_compiler::{Name, Schema};
 
 use super::RoleSchema;
 use super::types::*;
-use crate::engine::error::{GraphqlError, Result};
+
+pub use answer::{Asked, Ended, Grant};
 
 /// A role's schema as a document.
 #[derive(Debug)]
 pub struct SchemaDocument {
     text: String,
-    schema: Valid<Schema>,
+    schema: Schema,
     implementers: HashMap<Name, Implementers>,
+    /// Its types in alphabetical order, as Hasura lists them.
+    names: Vec<Name>,
+    /// How long the answer to the usual introspection query is.
+    usual: OnceLock<usize>,
 }
 
 impl SchemaDocument {
@@ -38,7 +43,9 @@ impl SchemaDocument {
             }
         };
         let implementers = parsed.implementers_map();
-        Self { text, schema: Valid::assume_valid(parsed), implementers }
+        let mut names: Vec<Name> = parsed.types.keys().filter(|name| *name != "__DirectiveLocation").cloned().collect();
+        names.sort_unstable_by(|a, b| a.as_str().cmp(b.as_str()));
+        Self { text, schema: parsed, implementers, names, usual: OnceLock::new() }
     }
 
     /// The schema definition language.
@@ -54,33 +61,6 @@ impl SchemaDocument {
     /// The fault that keeps the text from being a valid schema, if any.
     pub fn validate(&self) -> Option<String> {
         Schema::parse_and_validate(&self.text, "schema.graphql").err().map(|failed| failed.errors.to_string())
-    }
-
-    /// Answers one of `__schema` and `__type` under its response key. The document holds that field alone.
-    pub fn introspect(&self, document: &str, key: &str, variables: &Map<String, Value>) -> Result<Value> {
-        let invalid = |message: String| GraphqlError::validation("$", message);
-        let document =
-            ExecutableDocument::parse_and_validate(&self.schema, document, "query.graphql").map_err(|failed| {
-                let first = failed.errors.iter().next().map(|error| error.error.to_string());
-                invalid(first.unwrap_or_default())
-            })?;
-        let operation = document.operations.get(None).map_err(|error| invalid(error.message().to_string()))?;
-        apollo_compiler::introspection::check_max_depth(&document, operation)
-            .map_err(|error| invalid(error.message().to_string()))?;
-        let given: apollo_compiler::response::JsonMap =
-            serde_json::from_value(Value::Object(variables.clone())).map_err(|error| invalid(error.to_string()))?;
-        let values = apollo_compiler::request::coerce_variable_values(&self.schema, operation, &given)
-            .map_err(|error| invalid(error.message().to_string()))?;
-        let answer = apollo_compiler::introspection::partial_execute(
-            &self.schema,
-            &self.implementers,
-            &document,
-            operation,
-            &values,
-        )
-        .map_err(|error| invalid(error.message().to_string()))?;
-        let data = serde_json::to_value(&answer.data).unwrap_or_default();
-        Ok(data.get(key).cloned().unwrap_or_default())
     }
 }
 

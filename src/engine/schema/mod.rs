@@ -22,7 +22,7 @@ pub mod types;
 use std::sync::OnceLock;
 
 pub use enums::EnumValues;
-pub use introspection::SchemaDocument;
+pub use introspection::{Asked, Ended, Grant, SchemaDocument};
 pub use model::{Inconsistency, Model};
 pub use remote::RemoteTypes;
 pub use resolve::resolve;

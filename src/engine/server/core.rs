@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use axum::Router;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::backend::{Accept, Backend, Current, Outcome};
+use super::planning::Planning;
 use super::results;
 use super::start::SurfaceError;
 use super::surface::Surface;
@@ -52,7 +54,10 @@ impl Server {
         let engine = Engine::start(options, Arc::new(outbound.clone())).await?;
         let feed = ChangeFeed::default();
         let notifies = database_notifies(engine.pool()).await.map_err(SurfaceError::from)?;
-        let core = Core { engine: engine.clone(), feed: feed.clone(), notifies };
+        let most = options.query_pool.as_ref().unwrap_or(&options.pool).options().get_max_connections();
+        let refreshing = Arc::new(Semaphore::new(usize::try_from(most / 2).unwrap_or(1).max(1)));
+        let planning = Planning::default();
+        let core = Core { engine: engine.clone(), feed: feed.clone(), notifies, planning, refreshing };
         let surface = Surface::new(Arc::new(core), outbound, feed, options).await?;
         let stop = CancellationToken::new();
         surface.start(stop.clone()).await.map_err(SurfaceError::from)?;
@@ -102,13 +107,16 @@ struct Core {
     engine: Engine,
     feed: ChangeFeed,
     notifies: bool,
+    planning: Planning,
+    /// Statements of live queries and streams that run at a time: what is refreshed leaves connections for what is asked.
+    refreshing: Arc<Semaphore>,
 }
 
 impl Backend for Core {
     fn run<'a>(&'a self, context: &'a RequestContext, request: &'a Request) -> Pending<'a, Result<Outcome>> {
         Box::pin(async move {
             let state = self.engine.state();
-            let planned = state.plan(&context.session, request)?;
+            let planned = self.planning.plan(&state, &context.session, request).await?;
             if let Planned::Subscription(root) = &planned {
                 return self.subscription(&state, context, request, root).map(Outcome::Subscription);
             }
@@ -125,7 +133,7 @@ impl Backend for Core {
 
     fn explain<'a>(&'a self, session: &'a Session, request: &'a Request) -> Pending<'a, Result<serde_json::Value>> {
         Box::pin(async move {
-            let planned = self.engine.state().plan(session, request)?;
+            let planned = self.planning.plan(&self.engine.state(), session, request).await?;
             self.engine.executor().explain(session, &planned).await
         })
     }
@@ -231,6 +239,7 @@ impl Core {
                 plan: live.clone(),
                 key: root.key.clone(),
                 joins: root.joins.clone(),
+                refreshing: self.refreshing.clone(),
             }),
             member: Arc::new(member),
         })
@@ -257,6 +266,7 @@ struct LiveFetch {
     plan: Arc<LivePlan>,
     key: String,
     joins: Option<Joins>,
+    refreshing: Arc<Semaphore>,
 }
 
 impl Fetch for LiveFetch {
@@ -264,7 +274,9 @@ impl Fetch for LiveFetch {
         Box::pin(async move {
             let members: Vec<&LiveMember> = members.iter().filter_map(|member| member.downcast_ref()).collect();
             let values: Vec<&Values> = members.iter().map(|member| &member.values).collect();
+            let turn = self.refreshing.acquire().await;
             let mut refreshed = refresh(&self.executor, &self.plan, &values).await?;
+            drop(turn);
             if let Some(joins) = &self.joins {
                 refreshed = self.joined(joins, &members, refreshed).await?;
             }

@@ -12,6 +12,7 @@ use super::respond;
 use super::surface::Surface;
 use crate::engine::auth::Identity;
 use crate::engine::error::{ErrorCode, GraphqlError, Result};
+use crate::engine::plan::introspects;
 use crate::engine::request::Request;
 use crate::engine::session::Session;
 
@@ -39,11 +40,18 @@ pub(super) async fn post(surface: &Surface, headers: Arc<HeaderMap>, body: &[u8]
 
 async fn batch(surface: &Surface, identity: &Identity, headers: Arc<HeaderMap>, requests: &[Request]) -> Response {
     let (mut body, mut cookies) = (vec![b'['], Vec::new());
+    let mut introspected = false;
     for (index, request) in requests.iter().enumerate() {
         if index > 0 {
             body.push(b',');
         }
-        match execute(surface, identity, headers.clone(), request).await {
+        // What one operation may ask of introspection holds for the batch: one of its operations introspects.
+        let asks = !identity.session.is_admin() && introspects(&request.query);
+        let answer = match asks && std::mem::replace(&mut introspected, true) {
+            true => Err(GraphqlError::new(ErrorCode::ExceededBatchLimit, "one operation of a batch may introspect")),
+            false => execute(surface, identity, headers.clone(), request).await,
+        };
+        match answer {
             Ok(answer) => {
                 body.extend_from_slice(&answer.body);
                 cookies.extend(answer.set_cookies);
@@ -91,6 +99,7 @@ pub(crate) async fn run(
     request: &Request,
 ) -> Result<Outcome> {
     super::allow_list::check(surface, &identity.session, request)?;
+    let _turn = surface.turns.take(identity, surface.rates.address(&headers)).await?;
     let context = surface.context(identity, headers, request);
     let running = surface.backend.run(&context, request);
     let Some(limit) = time_limit(surface, &identity.session) else { return running.await };
@@ -108,7 +117,7 @@ pub(crate) async fn execute(
     headers: Arc<HeaderMap>,
     request: &Request,
 ) -> Result<Answer> {
-    surface.rates.check(&identity.session, &headers)?;
+    surface.rates.admit(identity, &headers)?;
     match run(surface, identity, headers, request).await? {
         Outcome::Answer(answer) => Ok(answer),
         Outcome::Failed(error) => Err(error),
@@ -125,6 +134,7 @@ pub(crate) fn error_body(surface: &Surface, session: Option<&Session>, error: &G
 }
 
 fn failure(surface: &Surface, session: Option<&Session>, error: &GraphqlError, statuses: bool) -> Response {
-    let status = if statuses { error.http_status() } else { 200 };
+    // Who asks too often is told so by the status as well, which clients and gateways look at.
+    let status = if statuses || error.code == ErrorCode::ExceededRateLimit { error.http_status() } else { 200 };
     respond::json(status, error_body(surface, session, error))
 }

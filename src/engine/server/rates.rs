@@ -1,14 +1,16 @@
-//! `api_limits.rate_limit`: how many operations a minute a role may ask for.
+//! How many operations callers may ask for: `api_limits.rate_limit` by role, and the service's own limits.
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use axum::http::{HeaderMap, HeaderName};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 
+use crate::engine::auth::Identity;
 use crate::engine::error::{ErrorCode, GraphqlError, Result};
 use crate::engine::metadata::{ApiLimits, RateLimit, UniqueParams};
 use crate::engine::session::Session;
@@ -22,7 +24,50 @@ pub struct Rates {
     checks: AtomicUsize,
     /// The header in which what stands before the engine tells the client's address.
     address_header: Option<HeaderName>,
+    own: Option<RateSource>,
+    counted: ArcSwapOption<Own>,
 }
+
+/// How many operations one caller may ask for within a window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OperationRates {
+    /// The window.
+    pub window: Duration,
+    /// Of a user, who is told by `x-hasura-user-id`.
+    pub per_user: u32,
+    /// Of an address without one.
+    pub per_address: u32,
+}
+
+/// Tells the limits that are in force; none for no limits.
+pub type RateSource = Arc<dyn Fn() -> Option<OperationRates> + Send + Sync>;
+
+/// What callers have used of the service's own limits.
+struct Own {
+    rates: OperationRates,
+    users: Option<DefaultKeyedRateLimiter<String>>,
+    addresses: Option<DefaultKeyedRateLimiter<String>>,
+}
+
+impl Own {
+    fn new(rates: OperationRates) -> Self {
+        let keyed = |most: u32| {
+            let most = NonZeroU32::new(most)?;
+            Some(RateLimiter::keyed(Quota::with_period(rates.window / most.get())?.allow_burst(most)))
+        };
+        Self { rates, users: keyed(rates.per_user), addresses: keyed(rates.per_address) }
+    }
+}
+
+/// What tells one caller from another: the user, else the role and the address.
+pub(super) fn caller(session: &Session, address: Option<&str>) -> String {
+    match session.variable(USER) {
+        Some(user) => user.to_owned(),
+        None => format!("{}\n{}", session.role(), address.unwrap_or_default()),
+    }
+}
+
+const USER: &str = "x-hasura-user-id";
 
 #[derive(Default)]
 struct Limits {
@@ -46,8 +91,43 @@ impl Limiter {
 
 impl Rates {
     /// No limits yet.
-    pub fn new(address_header: Option<HeaderName>) -> Self {
-        Self { limits: ArcSwap::default(), checks: AtomicUsize::new(0), address_header }
+    pub fn new(address_header: Option<HeaderName>, own: Option<RateSource>) -> Self {
+        let (limits, checks, counted) = (ArcSwap::default(), AtomicUsize::new(0), ArcSwapOption::empty());
+        Self { limits, checks, address_header, own, counted }
+    }
+
+    /// Counts an operation of who asks against all limits.
+    ///
+    /// # Errors
+    /// [`ErrorCode::ExceededRateLimit`].
+    pub fn admit(&self, identity: &Identity, headers: &HeaderMap) -> Result<()> {
+        let session = &identity.session;
+        self.check(session, headers)?;
+        let rates =
+            self.own.as_ref().filter(|_| !session.is_admin() && !identity.by_admin_secret).and_then(|own| own());
+        let Some(rates) = rates else { return Ok(()) };
+        let counted = match self.counted.load_full() {
+            Some(counted) if counted.rates == rates => counted,
+            _ => {
+                let new = Arc::new(Own::new(rates));
+                self.counted.store(Some(new.clone()));
+                new
+            }
+        };
+        let (keyed, most) = match session.variable(USER) {
+            Some(_) => (&counted.users, rates.per_user),
+            None => (&counted.addresses, rates.per_address),
+        };
+        if let Some(keyed) = keyed {
+            if self.checks.fetch_add(1, Ordering::Relaxed) % FORGET_AFTER == FORGET_AFTER - 1 {
+                keyed.retain_recent();
+            }
+            if keyed.check_key(&caller(session, self.address(headers))).is_ok() {
+                return Ok(());
+            }
+        }
+        let message = format!("rate limit exceeded: at most {most} operations in {} s", rates.window.as_secs_f64());
+        Err(GraphqlError::new(ErrorCode::ExceededRateLimit, message))
     }
 
     /// Holds callers to these limits from now on. What was used of a limit that stays the same counts on.
@@ -109,7 +189,7 @@ impl Rates {
     }
 
     /// The client's address: as the service tells it, else as Hasura finds it.
-    fn address<'h>(&self, headers: &'h HeaderMap) -> Option<&'h str> {
+    pub fn address<'h>(&self, headers: &'h HeaderMap) -> Option<&'h str> {
         let text = |name: &HeaderName| headers.get(name)?.to_str().ok();
         match &self.address_header {
             Some(name) => text(name),
@@ -127,7 +207,7 @@ mod tests {
     use super::*;
 
     fn rates(limit: Value) -> Rates {
-        let rates = Rates::new(None);
+        let rates = Rates::new(None, None);
         rates.follow(&serde_json::from_value(json!({"rate_limit": limit})).unwrap());
         rates
     }
@@ -171,12 +251,40 @@ mod tests {
     }
 
     #[test]
+    fn the_services_own_limits_are_by_user_and_by_address_and_may_change() {
+        let most = Arc::new(AtomicUsize::new(3));
+        let told = most.clone();
+        let source: RateSource = Arc::new(move || {
+            let per_user = u32::try_from(told.load(Ordering::Relaxed)).ok().filter(|most| *most > 0)?;
+            Some(OperationRates { window: Duration::from_secs(60), per_user, per_address: 2 })
+        });
+        let rates = Rates::new(None, Some(source));
+        let count = |user: Option<&str>, address: &'static str, by_admin_secret: bool| {
+            let session = Session::new("user", user.map(|user| ("x-hasura-user-id", user)));
+            let identity = Identity { session, expires_at: None, by_admin_secret };
+            let headers: HeaderMap =
+                [(HeaderName::from_static("x-real-ip"), HeaderValue::from_static(address))].into_iter().collect();
+            (0..20).filter(|_| rates.admit(&identity, &headers).is_ok()).count()
+        };
+        assert_eq!(
+            (count(Some("1"), "a", false), count(Some("1"), "b", false), count(Some("2"), "a", false)),
+            (3, 0, 3)
+        );
+        assert_eq!((count(None, "a", false), count(None, "a", false), count(None, "b", false)), (2, 0, 2));
+        assert_eq!(count(Some("1"), "a", true), 20, "who shows the admin secret");
+        most.store(5, Ordering::Relaxed);
+        assert_eq!(count(Some("1"), "a", false), 5);
+        most.store(0, Ordering::Relaxed);
+        assert_eq!(count(Some("1"), "a", false), 20, "no limits");
+    }
+
+    #[test]
     fn a_limit_that_stays_counts_on_and_one_that_changes_begins_anew() {
         let limits = |most: u32, disabled: bool| {
             serde_json::from_value(json!({"disabled": disabled, "rate_limit": {"global": {"max_reqs_per_min": most}}}))
                 .unwrap()
         };
-        let rates = Rates::new(None);
+        let rates = Rates::new(None, None);
         rates.follow(&limits(2, false));
         assert_eq!(count(&rates, "user", "1", "a"), 2);
         rates.follow(&limits(2, false));

@@ -81,7 +81,7 @@ async fn graphql_at(surface: Arc<Surface>, request: Request, statuses: bool) -> 
         Method::GET => {
             let (mut parts, _) = request.into_parts();
             match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
-                Ok(upgrade) => socket::upgrade(surface, upgrade, parts.headers),
+                Ok(upgrade) => socket::upgrade(surface, upgrade, parts),
                 Err(_) => {
                     let error = request::persisted_query();
                     let status = if statuses { error.http_status() } else { 200 };

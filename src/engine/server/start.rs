@@ -8,6 +8,7 @@ use arc_swap::ArcSwap;
 use super::backend::Backend;
 use super::rates::Rates;
 use super::surface::{Surface, SurfaceLimits};
+use super::turns::Turns;
 use crate::engine::actions::Worker;
 use crate::engine::auth::{Authenticator, JwtConfig, JwtConfigError, JwtVerifier};
 use crate::engine::options::EngineOptions;
@@ -70,7 +71,8 @@ impl Surface {
             schedules,
             changes: tokio::sync::Mutex::new(()),
             faults: ArcSwap::from_pointee(Vec::new()),
-            rates: Rates::new(options.client_address_header.clone()),
+            rates: Rates::new(options.client_address_header.clone(), options.operation_rates.clone()),
+            turns: Turns::new(options.turns),
             callers: Arc::new(outbound.clone()),
             outbound,
             dev_mode: options.dev_mode,
@@ -85,5 +87,5 @@ impl Surface {
 fn verifier(config: &serde_json::Value, outbound: &Outbound) -> Result<JwtVerifier, SurfaceError> {
     let config: JwtConfig = serde_path_to_error::deserialize(config)
         .map_err(|error| SurfaceError::JwtSecret(format!("{} is missing or malformed", error.path())))?;
-    Ok(JwtVerifier::new(config, outbound.http.clone())?)
+    Ok(JwtVerifier::new(config, outbound.following.clone())?)
 }

@@ -9,6 +9,7 @@ use axum::http::HeaderMap;
 
 use super::backend::Backend;
 use super::rates::Rates;
+use super::turns::Turns;
 use crate::engine::actions::Worker;
 use crate::engine::auth::{Authenticator, Identity};
 use crate::engine::callers::{Callers, RequestContext};
@@ -87,6 +88,8 @@ pub struct Surface {
     pub outbound: Outbound,
     /// How many operations a minute roles may ask for.
     pub rates: Rates,
+    /// How many operations of a caller run at a time.
+    pub turns: Turns,
     /// The same, as requests carry it.
     pub callers: Arc<dyn Callers>,
     /// Whether everyone sees the details of internal errors.
@@ -142,6 +145,7 @@ impl Surface {
             variables: Some(request.variables.clone()),
             query: request.query.clone(),
             callers: self.callers.clone(),
+            cookies: Arc::default(),
         }
     }
 

@@ -2,9 +2,11 @@
 
 mod request;
 mod response;
+mod send;
 
 pub use request::{Outgoing, RequestTransformer};
 pub use response::ResponseTransformer;
+pub use send::Unsent;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value, json};

@@ -42,15 +42,6 @@ impl Outgoing {
             .or_else(|_| RawValue::from_string(quoted(&text)))
             .unwrap_or_else(|_| RawValue::NULL.to_owned())
     }
-
-    /// The request for a client.
-    pub fn into_request(self, http: &reqwest::Client) -> reqwest::RequestBuilder {
-        let request = http.request(self.method, self.url).headers(self.headers);
-        match self.body {
-            Some(body) => request.body(body),
-            None => request,
-        }
-    }
 }
 
 /// A compiled request transform.

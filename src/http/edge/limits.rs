@@ -1,37 +1,67 @@
-//! How many requests one caller may send to one REST route: a sliding window by user, or by address for others.
+//! How many requests one caller may send to one route: a sliding window by user, or by address for others, those whose
+//! credentials are wrong among them.
 //!
 //! Open when the cache does not answer: reading goes on without it. Signing in has a limit of its own, which is closed.
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 
-use super::ClientAddress;
+use super::{ClientAddress, refusal};
 use crate::cache::RateDecision;
 use crate::domain::{Code, Error};
-use crate::http::{AppState, RestError, SignedIn};
+use crate::http::{AppState, SignedIn};
+
+/// Marks a request that is not counted.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::http) struct Unlimited;
 
 /// Counts the request and lets it pass or answers 429; both tell what is left (`X-RateLimit-*`).
 pub(in crate::http) async fn limit(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    let config = state.settings.live.get();
-    let limits = &config.rate_limits;
-    if !limits.enabled {
-        return next.run(request).await;
+    let counting = decide(&state, &request);
+    let Some(decision) = counting.await else { return next.run(request).await };
+    if !decision.allowed {
+        return refuse(&decision, request.uri().path());
     }
-    let (caller, most) = caller(&request, limits.per_user, limits.per_address);
-    let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str);
-    let counter = format!("{caller}:{}:{route}", request.method());
-    let decision = match state.app.cache.rate_limiter("http").check(&counter, most, limits.window).await {
-        Ok(decision) => decision,
-        Err(error) => {
-            tracing::warn!(cause = %error, "rate_limit_not_counted");
-            return next.run(request).await;
-        }
-    };
-    let mut response = if decision.allowed { next.run(request).await } else { refuse(&decision) };
+    let mut response = next.run(request).await;
     tell(&decision, response.headers_mut());
     response
+}
+
+/// Counts a request whose credentials are wrong; answers 429 when there were too many from its address.
+pub(in crate::http) fn unwelcome(
+    state: &AppState,
+    request: &Request,
+) -> impl Future<Output = Option<Response>> + use<> {
+    let (counting, path) = (decide(state, request), request.uri().path().to_owned());
+    async move {
+        let decision = counting.await.filter(|decision| !decision.allowed)?;
+        Some(refuse(&decision, &path))
+    }
+}
+
+/// Counts the request; nothing where nothing is counted. (What is awaited holds nothing of the request, whose body is
+/// for one thread.)
+fn decide(state: &AppState, request: &Request) -> impl Future<Output = Option<RateDecision>> + use<> {
+    let limits = state.settings.live.get().rate_limits.clone();
+    let counted = limits.enabled && request.extensions().get::<Unlimited>().is_none();
+    let (caller, most) = caller(request, limits.per_user, limits.per_address);
+    let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str);
+    let counter = format!("{caller}:{}:{route}", request.method());
+    let limiter = state.app.cache.rate_limiter("http");
+    async move {
+        if !counted {
+            return None;
+        }
+        match limiter.check(&counter, most, limits.window).await {
+            Ok(decision) => Some(decision),
+            Err(error) => {
+                tracing::warn!(cause = %error, "rate_limit_not_counted");
+                None
+            }
+        }
+    }
 }
 
 fn caller(request: &Request, per_user: u32, per_address: u32) -> (String, u32) {
@@ -45,11 +75,12 @@ fn caller(request: &Request, per_user: u32, per_address: u32) -> (String, u32) {
     }
 }
 
-fn refuse(decision: &RateDecision) -> Response {
+fn refuse(decision: &RateDecision, path: &str) -> Response {
     let seconds = seconds(decision);
     let message = format!("too many requests; try again in {seconds} seconds");
-    let mut response = RestError::from(Error::new(Code::RateLimited, message)).into_response();
+    let mut response = refusal::at(path, Error::new(Code::RateLimited, message), StatusCode::TOO_MANY_REQUESTS);
     response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    tell(decision, response.headers_mut());
     response
 }
 

@@ -10,6 +10,7 @@ pub(super) mod limits;
 mod origin;
 mod panic;
 mod proxy;
+pub(super) mod refusal;
 mod timeout;
 
 use axum::Router;
@@ -31,6 +32,7 @@ pub(super) fn around(router: Router, state: &AppState) -> Router {
     router
         .layer(DefaultBodyLimit::disable())
         .layer(RequestBodyLimitLayer::new(settings.body_limit))
+        .layer(middleware::from_fn(refusal::too_large))
         .layer(CatchPanicLayer::custom(panic::answer))
         .layer(middleware::from_fn_with_state(state.clone(), timeout::limit))
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))

@@ -68,7 +68,10 @@ impl Proxy {
             if let Some(client_side) = on_upgrade {
                 tokio::spawn(tunnel(client_side, answer));
             }
-            return Ok(with(status, headers, Body::empty()));
+            let mut response = with(status, headers, Body::empty());
+            // With them the headers are written in the letters that the client used (see the engine's own sockets).
+            response.extensions_mut().extend(parts.extensions);
+            return Ok(response);
         }
         strip(&mut headers);
         Ok(with(status, headers, Body::from_stream(answer.bytes_stream())))

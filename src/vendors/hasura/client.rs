@@ -140,11 +140,16 @@ impl Client {
     }
 
     pub(super) fn request(&self, method: reqwest::Method, path: &str) -> Result<reqwest::RequestBuilder> {
-        let url = self.endpoint.join(path).map_err(|error| self.protocol(error.to_string()))?;
-        Ok(self.http.request(method, url).headers(self.headers.clone()))
+        Ok(self.bare(method, path)?.headers(self.headers.clone()))
     }
 
-    /// The credentials as the `headers` of a WebSocket's `connection_init`.
+    /// A request without credentials, as a WebSocket begins: Hasura refuses a token that comes twice.
+    pub(super) fn bare(&self, method: reqwest::Method, path: &str) -> Result<reqwest::RequestBuilder> {
+        let url = self.endpoint.join(path).map_err(|error| self.protocol(error.to_string()))?;
+        Ok(self.http.request(method, url))
+    }
+
+    /// The credentials as the `headers` of a WebSocket's `connection_init`, the one place where a socket shows them.
     pub(super) fn socket_headers(&self) -> Value {
         let pairs = self.headers.iter().filter_map(|(name, value)| {
             value.to_str().ok().map(|value| (name.as_str().to_owned(), Value::from(value)))

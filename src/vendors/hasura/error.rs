@@ -112,6 +112,7 @@ fn code(text: Option<&str>) -> Code {
         | "invalid-configuration" => Code::InvalidInput,
         "postgres-max-connections-error" | "busy" => Code::Unavailable,
         "timeout" => Code::Timeout,
+        "rate-limit-exceeded" => Code::RateLimited,
         _ => Code::VendorRejected,
     }
 }

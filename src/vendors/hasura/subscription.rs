@@ -82,7 +82,7 @@ impl Client {
     async fn connect(&self) -> Result<WebSocketStream<Upgraded>> {
         let key = generate_key();
         let request = self
-            .request(Method::GET, "v1/graphql")?
+            .bare(Method::GET, "v1/graphql")?
             .header(CONNECTION, "Upgrade")
             .header(UPGRADE, "websocket")
             .header(SEC_WEBSOCKET_VERSION, "13")

@@ -1,7 +1,9 @@
 //! The engine behind its routes: real sockets, a real database, a webhook service.
 
 mod actions;
+mod answers;
 mod batches;
+mod bounds;
 mod conformance;
 mod console;
 mod events;
@@ -16,6 +18,7 @@ mod rest;
 mod schedules;
 mod service;
 mod settings;
+mod sockets;
 mod transforms;
 
 use std::collections::HashMap;

@@ -60,6 +60,9 @@ pub fn entries(file: &str) -> Vec<Value> {
 const LEFT_OUT: [&str; 5] =
     ["remote", "path /v1alpha1/graphql", "refresh (division by zero)", "first query after", "batch_size 0"];
 
+/// An entry of the newer protocol alone where the engine goes by the protocol, and Hasura does not.
+const PROTOCOL: &str = "init twice";
+
 async fn replay_sockets(file: &str) {
     let service = Service::start().await;
     let Some(rig) = rig(&service).await else { return };
@@ -69,6 +72,9 @@ async fn replay_sockets(file: &str) {
         let name = entry["name"].as_str().unwrap();
         let frames = entry["frames"].as_array().unwrap();
         let with_steps_outside = frames.iter().any(|frame| frame["dir"] == "other");
+        if file.contains("transport") && name == PROTOCOL {
+            continue;
+        }
         if with_steps_outside || LEFT_OUT.iter().any(|left_out| name.contains(left_out)) {
             continue;
         }

@@ -78,6 +78,28 @@ async fn arguments_of_every_kind_come_from_path_query_string_and_body() {
 }
 
 #[tokio::test]
+async fn a_trailing_slash_and_a_form_are_as_good() {
+    let rig = rig().await;
+    let (status, answer) = rig.send("GET", "/api/rest/thing/1/", ADMIN, None).await;
+    assert_eq!((status, answer), (200, json!({"things_by_pk": {"id": 1, "name": "one"}})));
+    let (status, answer) = rig.send("GET", "/api/rest/list/?limit=1", ADMIN, None).await;
+    assert_eq!((status, answer), (200, json!({"things": [{"id": 1}]})));
+    let form = [("x-hasura-admin-secret", SECRET), ("content-type", "application/x-www-form-urlencoded")];
+    let body = Some("id=6&name=a+b%26c&fine=true&ratio=0.5".to_owned());
+    let (status, answer) = rig.send("POST", "/api/rest/add?name=other&id=1", &form, body).await;
+    assert_eq!(status, 200, "{answer}");
+    let row = &answer["insert_things_one"];
+    assert_eq!(
+        (&row["id"], &row["name"], &row["fine"], &row["ratio"]),
+        (&json!(6), &json!("a b&c"), &json!(true), &json!(0.5))
+    );
+    let (status, answer) = rig.send("POST", "/api/rest/add", &form, Some("nothing=1".to_owned())).await;
+    assert_eq!((status, answer["error"].as_str()), (400, Some("Unexpected variable nothing")), "{answer}");
+    let (status, answer) = rig.send("POST", "/api/rest/add", &form, None).await;
+    assert_eq!((status, answer["code"].as_str()), (400, Some("validation-failed")), "`id` is required: {answer}");
+}
+
+#[tokio::test]
 async fn what_does_not_fit_is_refused_with_a_status() {
     let rig = rig().await;
     let body = |value: Value| Some(value.to_string());

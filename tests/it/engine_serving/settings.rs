@@ -10,15 +10,15 @@ use super::live::{Client, Heard};
 use super::{Rig, SECRET, Setup, empty_metadata};
 use crate::support::Service;
 
-const ADMIN: &[(&str, &str)] = &[("x-hasura-admin-secret", SECRET)];
-const USER: &[(&str, &str)] = &[
+pub const ADMIN: &[(&str, &str)] = &[("x-hasura-admin-secret", SECRET)];
+pub const USER: &[(&str, &str)] = &[
     ("x-hasura-admin-secret", SECRET),
     ("x-hasura-role", "user"),
     ("x-hasura-user-id", "20000000-0000-4000-8000-000000000001"),
 ];
 
 /// The product's engine under a configuration; the service beside it must live as long.
-async fn product(change: impl FnOnce(&mut Engine)) -> (Rig, Service) {
+pub async fn product(change: impl FnOnce(&mut Engine)) -> (Rig, Service) {
     let service = Service::with(|config: &mut Config| {
         config.hasura.metadata_dir = concat!(env!("CARGO_MANIFEST_DIR"), "/hasura/metadata").into();
         config.hasura.admin_secret = Some(SECRET.into());
@@ -30,11 +30,11 @@ async fn product(change: impl FnOnce(&mut Engine)) -> (Rig, Service) {
     (Rig::serve(service.app.db.pool().clone(), server).await, service)
 }
 
-fn query(text: &str) -> Value {
+pub fn query(text: &str) -> Value {
     json!({"query": text})
 }
 
-fn code(answer: &Value) -> &str {
+pub fn code(answer: &Value) -> &str {
     answer["errors"][0]["extensions"]["code"].as_str().unwrap_or("none")
 }
 

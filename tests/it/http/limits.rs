@@ -61,3 +61,94 @@ async fn without_the_cache_reading_goes_on_and_signing_in_does_not() {
         .collect();
     assert_eq!(down, ["cache"]);
 }
+
+/// Asks so often; gives how many were refused by 429, and the last refusal.
+async fn flood(
+    service: &Service,
+    times: usize,
+    path: &str,
+    headers: &[(&str, &str)],
+) -> (usize, Option<crate::support::Answer>) {
+    let (mut refused, mut last) = (0, None);
+    for _ in 0..times {
+        let answer = service.post(path, headers, &json!({ "query": "{ me { id } }" })).await;
+        if answer.status == StatusCode::TOO_MANY_REQUESTS {
+            refused += 1;
+            last = Some(answer);
+        }
+    }
+    (refused, last)
+}
+
+#[tokio::test]
+async fn the_engines_routes_are_limited_by_user_and_by_address_and_the_administrator_is_not() {
+    let service = Service::with(|config| {
+        config.rate_limits.per_user = 5;
+        config.rate_limits.per_address = 3;
+        config.hasura.admin_secret = Some("the secret of the administrator".into());
+    })
+    .await;
+    let bearer = |user: uuid::Uuid| {
+        let token =
+            service.app.tokens.issue(user, "a@example.com", false, Vec::new(), Duration::from_secs(60)).unwrap();
+        format!("Bearer {}", token.token.expose())
+    };
+    let (ada, bob) = (bearer(uuid::Uuid::new_v4()), bearer(uuid::Uuid::new_v4()));
+    for (path, kept) in [
+        ("/v1/graphql", "/errors/0/extensions/code"),
+        ("/api/rest/v1/projects", "/code"),
+        ("/api/v1/projects", "/error/code"),
+    ] {
+        let (refused, answer) = flood(&service, 8, path, &[("authorization", &ada)]).await;
+        assert_eq!(refused, 3, "{path}");
+        let answer = answer.unwrap();
+        assert_eq!(answer.json().pointer(kept), Some(&json!("rate-limited")), "{}", answer.text);
+        assert!((1..=60).contains(&answer.header("retry-after").parse::<u64>().unwrap()));
+        assert_eq!(flood(&service, 5, path, &[("authorization", &bob)]).await.0, 0, "{path}: another user");
+        assert_eq!(flood(&service, 5, path, &[]).await.0, 2, "{path}: nobody");
+        // Wrong credentials count by the address, with nobody's.
+        assert_eq!(flood(&service, 2, path, &[("authorization", "Bearer x")]).await.0, 2, "{path}");
+        assert_eq!(flood(&service, 2, path, &[("x-hasura-admin-secret", "guessed")]).await.0, 2, "{path}");
+        let admin = [("x-hasura-admin-secret", "the secret of the administrator")];
+        assert_eq!(flood(&service, 20, path, &admin).await.0, 0, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn attempts_with_wrong_credentials_are_limited_too() {
+    let service = Service::with(|config| config.rate_limits.per_address = 3).await;
+    let mut statuses = Vec::new();
+    for _ in 0..5 {
+        statuses.push(service.get("/api/v1/auth/me", &[("authorization", "Bearer x")]).await.status.as_u16());
+    }
+    assert_eq!(statuses, [401, 401, 401, 429, 429]);
+    let wrong = [("x-northstack-action-secret", "wrong")];
+    assert_eq!(flood(&service, 5, "/actions/login", &wrong).await.0, 2);
+    let right = [("x-northstack-action-secret", crate::support::ACTION_SECRET)];
+    assert_eq!(flood(&service, 10, "/actions/nothing", &right).await.0, 0);
+    service.configure(|config| config.rate_limits.enabled = false);
+    assert_eq!(flood(&service, 5, "/actions/login", &wrong).await.0, 0);
+}
+
+#[tokio::test]
+async fn what_the_edge_refuses_has_the_form_of_what_stands_behind_it() {
+    let slow = axum::Router::new().fallback(async || std::future::pending::<&str>().await);
+    let change = |config: &mut northstack::config::Config| {
+        config.server.request_timeout = Duration::from_millis(100);
+        config.server.body_limit = 1024;
+    };
+    let service = Service::with_backend(change, |_| northstack::http::Backend::Embedded(slow)).await;
+    for (path, code) in [
+        ("/v1/graphql", "/errors/0/extensions/code"),
+        ("/v1/metadata", "/code"),
+        ("/api/rest/v1/projects", "/code"),
+        ("/api/v1/projects", "/error/code"),
+    ] {
+        let answer = service.post(path, &[], &json!({})).await;
+        assert_eq!(answer.status, StatusCode::GATEWAY_TIMEOUT, "{path}: {}", answer.text);
+        assert_eq!(answer.json().pointer(code), Some(&json!("timeout")), "{}", answer.text);
+        let answer = service.post(path, &[("content-length", "2000")], &json!({ "x": "y".repeat(1_988) })).await;
+        assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE, "{path}: {}", answer.text);
+        assert_eq!(answer.json().pointer(code), Some(&json!("invalid-input")), "{}", answer.text);
+    }
+}

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
-use axum::http::HeaderMap;
+use axum::http::header::AUTHORIZATION;
+use axum::http::{HeaderMap, HeaderValue};
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::operations::{Caller, Operations};
@@ -38,7 +39,7 @@ struct Connection {
 impl Connection {
     async fn run(mut self) {
         let limits = self.surface.limits.clone();
-        let mut keep_alive = tokio::time::interval(limits.keep_alive);
+        let mut keep_alive = tokio::time::interval_at(Instant::now() + limits.keep_alive, limits.keep_alive);
         keep_alive.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut versions = self.surface.versions.subscribe();
         let mut caller: Option<Caller> = None;
@@ -53,7 +54,8 @@ impl Connection {
                     None => Outgoing::Close(self.protocol.init_timeout()),
                     Some(_) => Outgoing::Drop,
                 },
-                _ = keep_alive.tick() => Outgoing::Frame(self.protocol.keep_alive()),
+                // Clients that wait for `connection_ack` take anything before it for a refusal.
+                _ = keep_alive.tick(), if caller.is_some() => Outgoing::Frame(self.protocol.keep_alive()),
                 changed = versions.changed() => {
                     if let (Ok(()), Some(caller)) = (changed, &caller) {
                         self.operations.replan(caller);
@@ -71,6 +73,10 @@ impl Connection {
                         Some(Ok(Message::Close(_)) | Err(_)) | None => return,
                     };
                     match ClientMessage::read(&text, self.protocol) {
+                        // The older protocol says nothing of a second one, and Hasura takes it.
+                        Ok(ClientMessage::Init(_)) if caller.is_some() && self.protocol == Protocol::TransportWs => {
+                            self.close(close(4429, "4429: Too many initialisation requests"));
+                        }
                         Ok(ClientMessage::Init(headers)) => match self.initialise(headers).await {
                             Some(accepted) => {
                                 ends_at = end_of(&accepted);
@@ -111,10 +117,17 @@ impl Connection {
         self.outbox.push(Outgoing::Close(frame));
     }
 
-    /// Decides who asks; headers of `connection_init` count before those of the handshake.
+    /// Decides who asks; headers of `connection_init` count before those of the handshake, but for tokens: of two it is
+    /// not known whose socket it is.
     async fn initialise(&mut self, given: HeaderMap) -> Option<Caller> {
         let mut headers = self.handshake.clone();
+        let tokens = given.get_all(AUTHORIZATION).iter().chain(self.handshake.get_all(AUTHORIZATION));
+        let tokens: Vec<HeaderValue> = tokens.cloned().collect();
         headers.extend(given);
+        headers.remove(AUTHORIZATION);
+        for token in tokens {
+            headers.append(AUTHORIZATION, token);
+        }
         match self.surface.authenticator.authenticate(&headers).await {
             Ok(identity) => {
                 self.frame(self.protocol.ack());

@@ -8,7 +8,8 @@ mod protocol;
 use std::sync::Arc;
 
 use axum::extract::ws::WebSocketUpgrade;
-use axum::http::HeaderMap;
+use axum::http::header::SEC_WEBSOCKET_PROTOCOL;
+use axum::http::request::Parts;
 use axum::response::Response;
 
 use self::protocol::Protocol;
@@ -18,15 +19,20 @@ use super::surface::Surface;
 const READ_BUFFER: usize = 4 * 1024;
 
 /// Answers the handshake and serves the socket.
-pub(super) fn upgrade(surface: Arc<Surface>, upgrade: WebSocketUpgrade, handshake: HeaderMap) -> Response {
+pub(super) fn upgrade(surface: Arc<Surface>, upgrade: WebSocketUpgrade, handshake: Parts) -> Response {
+    let offered = handshake.headers.get(SEC_WEBSOCKET_PROTOCOL).and_then(|value| value.to_str().ok());
+    let protocol = Protocol::of(offered);
     let upgrade = upgrade
-        .protocols(Protocol::NAMES)
+        .protocols([protocol.name()])
         .max_message_size(surface.limits.message)
         .max_frame_size(surface.limits.message)
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(0);
-    upgrade.on_upgrade(move |socket| async move {
-        let agreed = socket.protocol().and_then(|name| name.to_str().ok()).map(str::to_owned);
-        connection::serve(surface, socket, Protocol::of(agreed.as_deref()), handshake).await;
-    })
+    let headers = handshake.headers;
+    let mut response =
+        upgrade.on_upgrade(move |socket| async move { connection::serve(surface, socket, protocol, headers).await });
+    // Among them is how the client wrote its headers, where the server keeps that: the answer's are written alike then,
+    // for clients that find `Sec-WebSocket-Protocol` by these letters alone.
+    response.extensions_mut().extend(handshake.extensions);
+    response
 }

@@ -83,7 +83,7 @@ impl Operations {
     /// Starts an operation.
     pub fn start(self: &Arc<Self>, caller: Caller, id: String, payload: Value) {
         // What is planned again because the metadata has changed does not count again.
-        let allowed = self.surface.rates.check(&caller.identity.session, &caller.headers);
+        let allowed = self.surface.rates.admit(&caller.identity, &caller.headers);
         let request = allowed.and_then(|()| request::one(payload, "$").map(Arc::new));
         self.spawn(caller, id, request, None);
     }

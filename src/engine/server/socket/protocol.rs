@@ -17,12 +17,18 @@ pub(crate) enum Protocol {
 }
 
 impl Protocol {
-    /// The names, most wanted first.
-    pub const NAMES: [&'static str; 2] = ["graphql-transport-ws", "graphql-ws"];
+    /// The protocol for what a handshake offers. As in Hasura the header counts as a whole: the newer protocol is for
+    /// who offers nothing else, and clients that offer both (Python's `gql`) go by that.
+    pub fn of(offered: Option<&str>) -> Self {
+        if offered == Some(Self::TransportWs.name()) { Self::TransportWs } else { Self::Legacy }
+    }
 
-    /// The protocol that was agreed on.
-    pub fn of(agreed: Option<&str>) -> Self {
-        if agreed == Some("graphql-transport-ws") { Self::TransportWs } else { Self::Legacy }
+    /// Its name in the handshake.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::TransportWs => "graphql-transport-ws",
+            Self::Legacy => "graphql-ws",
+        }
     }
 }
 

@@ -12,7 +12,9 @@ use super::requests::{self, Asked, Key};
 use super::stores::audit_of;
 use super::{App, Caller, Provisioning};
 use crate::db::applications::{self, Application};
-use crate::db::{PgTx, deployments, event_effects, operations, variables};
+use crate::db::deployments::{self, Past};
+use crate::db::operations::{self, Operation};
+use crate::db::{PgTx, event_effects, variables};
 use crate::domain::workload::{
     Difference, Image, Resources, SecretVersion, Settings, Strategy, Workload, check_commit, check_replicas,
     check_variables, compare, not_restored,
@@ -42,6 +44,8 @@ pub struct DeploymentOperation {
     pub deployment: Uuid,
     /// The operation.
     pub operation: Uuid,
+    /// The revision whose unfinished deployment is ended and taken back for this one.
+    pub supersedes: Option<i32>,
 }
 
 /// A rollback, and what it does not bring back.
@@ -74,7 +78,7 @@ impl App {
         let (made, kind) = self
             .db
             .transaction(&audit_of(caller), async |mut tx| {
-                operations::lock_open(&mut tx, SUBJECT, id).await?;
+                let open = operations::lock_open(&mut tx, SUBJECT, id).await?;
                 let row = applications::lock(&mut tx, id).await?.ok_or_else(missing)?;
                 if let Some(first) = first_of(&mut tx, id, &key).await? {
                     return Ok((first, application::ROLLING));
@@ -87,7 +91,8 @@ impl App {
                 let workload = workload(&mut tx, &row, new).await?;
                 let kind = kind_of(workload.strategy);
                 let wanted = Wanted { kind, restored: None, build: new.build, progress: json!({}) };
-                Ok((begin(&mut tx, provisioning, caller, &row, workload, &wanted, &key).await?, kind))
+                let begun = begin(&mut tx, provisioning, caller, (&row, &open), workload, wanted, &key).await?;
+                Ok((begun, kind))
             })
             .await?;
         provisioning.nudge.send(kind);
@@ -112,7 +117,7 @@ impl App {
         let made = self
             .db
             .transaction(&audit_of(caller), async |mut tx| {
-                operations::lock_open(&mut tx, SUBJECT, id).await?;
+                let open = operations::lock_open(&mut tx, SUBJECT, id).await?;
                 let row = applications::lock(&mut tx, id).await?.ok_or_else(missing)?;
                 if let Some(first) = first_of(&mut tx, id, &key).await? {
                     return repeated(&mut tx, first).await;
@@ -137,7 +142,7 @@ impl App {
                 workload.revision = deployments::next_revision(&mut tx, id).await?;
                 let progress = json!({ "restores": number, "notRestored": not_restored });
                 let wanted = Wanted { kind: application::ROLLBACK, restored: Some(number), build: None, progress };
-                let deployment = begin(&mut tx, provisioning, caller, &row, workload, &wanted, &key).await?;
+                let deployment = begin(&mut tx, provisioning, caller, (&row, &open), workload, wanted, &key).await?;
                 Ok(Rollback { deployment, revision: number, not_restored })
             })
             .await?;
@@ -178,7 +183,8 @@ async fn first_of(tx: &mut PgTx, id: Uuid, key: &Key<'_>) -> Result<Option<Deplo
     let Some(first) = key.first(&mut **tx).await? else { return Ok(None) };
     let deployment = deployments::of_operation(&mut **tx, first.operation).await?;
     let deployment = deployment.ok_or_else(|| Error::internal("read an operation's deployment", "there is none"))?;
-    Ok(Some(DeploymentOperation { application: id, deployment: deployment.id, operation: first.operation }))
+    let (deployment, supersedes) = (deployment.id, superseded(&deployment.progress));
+    Ok(Some(DeploymentOperation { application: id, deployment, operation: first.operation, supersedes }))
 }
 
 /// The answer that the first request with the same key got.
@@ -190,15 +196,33 @@ async fn repeated(tx: &mut PgTx, first: DeploymentOperation) -> Result<Rollback>
     Ok(Rollback { deployment: first, revision: row.restored_revision.unwrap_or_default(), not_restored })
 }
 
-/// The revision before the one that serves; before any that failed since, that one itself.
+/// The revision that served before the one that serves now: another one, also where that one was itself brought back. While
+/// a newer one waits, is at work or has failed, the one that serves is what is gone back to.
 async fn earlier(tx: &mut PgTx, application: Uuid, running: Option<i32>) -> Result<i32> {
-    let newest = deployments::next_revision(tx, application).await? - 1;
+    let history = deployments::history(&mut **tx, application).await?;
+    let before = |number: i32| {
+        let current = origin(&history, number);
+        let mut past = history.iter().filter(|past| past.served && past.revision < number);
+        past.find(|past| origin(&history, past.revision) != current).map(|past| past.revision)
+    };
     let number = match running {
-        Some(running) if running < newest => Some(running),
-        Some(running) => deployments::served_before(&mut **tx, application, running).await?,
-        None => deployments::served_before(&mut **tx, application, newest).await?,
+        Some(running) if history.iter().any(|past| past.revision > running && past.unsettled) => Some(running),
+        Some(running) => before(running),
+        None => history.iter().find(|past| past.served).map(|past| past.revision),
     };
     number.ok_or_else(|| Error::invalid("revision", "revision: there is no earlier revision that has served"))
+}
+
+/// The revision that a revision is a copy of: itself, unless it restored another.
+fn origin(history: &[Past], mut number: i32) -> i32 {
+    // A rollback restores one with a lower number.
+    while let Some(restored) = history.iter().find(|past| past.revision == number).and_then(|past| past.restored) {
+        if restored >= number {
+            break;
+        }
+        number = restored;
+    }
+    number
 }
 
 /// The versions that the secrets which an application may have are at now.
@@ -279,18 +303,16 @@ async fn begin(
     tx: &mut PgTx,
     provisioning: &Provisioning,
     caller: &Caller,
-    row: &Application,
+    (row, open): (&Application, &[Operation]),
     workload: Workload,
-    wanted: &Wanted,
+    mut wanted: Wanted,
     key: &Key<'_>,
 ) -> Result<DeploymentOperation> {
     if row.cluster_id.is_some() {
         let message = "cluster_id: only the platform's own cluster can be deployed to; set it to null";
         return Err(Error::invalid("cluster_id", message));
     }
-    if row.status.parse().is_ok_and(|it| matches!(it, ApplicationStatus::Deleting | ApplicationStatus::Deleted)) {
-        return Err(Error::new(Code::IllegalTransition, format!("the application is {}", row.status)));
-    }
+    require_staying(row)?;
     require_keys(provisioning, &workload)?;
     require_foreign_host(provisioning, workload.settings.host.as_deref())?;
     let target = match placed(row) {
@@ -301,6 +323,10 @@ async fn begin(
         let host = workload.settings.host.as_deref();
         applications::hold_address(tx, &url).await?;
         require_free_address(applications::url_taken(&mut **tx, &url, host, row.id).await?)?;
+    }
+    let ended = give_way(tx, open, wanted.kind).await?;
+    if let Some(ended) = ended.last() {
+        wanted.progress["supersedes"] = json!(ended.revision);
     }
     let insert = deployments::Insert {
         application_id: row.id,
@@ -322,5 +348,50 @@ async fn begin(
     };
     let operation = requests::start(tx, provisioning, caller, asked, &input, key).await?;
     deployments::set_operation(tx, deployment, operation).await?;
-    Ok(DeploymentOperation { application: row.id, deployment, operation })
+    for older in &ended {
+        operations::set_successor(tx, older.operation, operation).await?;
+    }
+    let supersedes = ended.last().map(|ended| ended.revision);
+    Ok(DeploymentOperation { application: row.id, deployment, operation, supersedes })
+}
+
+/// A deployment that is ended for a newer one.
+struct Ended {
+    operation: Uuid,
+    revision: i32,
+}
+
+/// Asks for the end of the deployments that a newer one does not wait for: a canary or two colours, which may wait for a
+/// person for days, and for a rollback everything that is being rolled out. The lane keeps the order: what they did is
+/// taken back before the newer one begins. A deployment pod by pod comes to its end by itself, and is left to it, so that
+/// frequent deployments do not keep each other from ever being done.
+async fn give_way(tx: &mut PgTx, open: &[Operation], kind: &str) -> Result<Vec<Ended>> {
+    let mut ended = Vec::new();
+    for older in open.iter().filter(|older| DEPLOYING.contains(&older.kind.as_str())) {
+        let waits = matches!(older.kind.as_str(), application::CANARY | application::BLUE_GREEN);
+        if !waits && kind != application::ROLLBACK {
+            continue;
+        }
+        let Some(deployment) = deployments::of_operation(&mut **tx, older.id).await? else { continue };
+        // One that nobody has begun is superseded in its lane.
+        if !matches!(deployment.status.as_str(), "deploying" | "paused") || older.cancel_requested_at.is_some() {
+            continue;
+        }
+        operations::request_cancel(tx, older.id).await?;
+        ended.push(Ended { operation: older.id, revision: deployment.revision });
+    }
+    Ok(ended)
+}
+
+/// Refuses to begin something on an application that is going.
+pub(super) fn require_staying(row: &Application) -> Result<()> {
+    if row.status.parse().is_ok_and(|it| matches!(it, ApplicationStatus::Deleting | ApplicationStatus::Deleted)) {
+        return Err(Error::new(Code::IllegalTransition, format!("the application is {}", row.status)));
+    }
+    Ok(())
+}
+
+/// The revision whose deployment was ended for one, as its row says.
+fn superseded(progress: &Value) -> Option<i32> {
+    progress.get("supersedes")?.as_i64()?.try_into().ok()
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::deployments::{NewDeployment, workload};
+use super::deployments::{NewDeployment, require_staying, workload};
 use super::operations::superseded;
 use super::requests::{self, Asked, Key};
 use super::stores::{audit_of, open};
@@ -84,6 +84,7 @@ impl App {
                 if let Some(first) = key.first(&mut *tx).await? {
                     return Ok(PreviewOperation { preview: first.subject, operation: first.operation });
                 }
+                require_staying(&row)?;
                 let deployment = NewDeployment { image: new.image.clone(), ..NewDeployment::default() };
                 let mut workload = workload(&mut tx, &row, &deployment).await?;
                 workload.revision = 1;
@@ -137,26 +138,7 @@ impl App {
         let key = Key::of(caller, key, "deletePreviewEnvironment", &json!({ "id": id }))?;
         let operation = self
             .db
-            .transaction(&audit_of(caller), async |mut tx| {
-                operations::lock_open(&mut tx, SUBJECT, id).await?;
-                let row = previews::lock(&mut tx, id).await?.ok_or_else(missing)?;
-                let running = operations::lock_open(&mut tx, SUBJECT, id).await?;
-                if let Some(first) = key.first(&mut *tx).await? {
-                    return Ok(first.operation);
-                }
-                if let Some(deletion) = running.iter().find(|operation| operation.kind == preview::DELETE) {
-                    key.stands_for(&mut tx, deletion.id).await?;
-                    return Ok(deletion.id);
-                }
-                if !previews::move_to(&mut tx, id, PreviewStatus::Deleting, None).await? {
-                    let message = format!("the preview environment is {} and cannot be deleted", row.status);
-                    return Err(Error::new(Code::IllegalTransition, message));
-                }
-                for operation in &running {
-                    operations::request_cancel(&mut tx, operation.id).await?;
-                }
-                begin_deletion(&mut tx, provisioning, caller, &row, &key).await
-            })
+            .transaction(&audit_of(caller), async |mut tx| remove(&mut tx, provisioning, caller, id, &key).await)
             .await?;
         provisioning.nudge.send(preview::DELETE);
         Ok(PreviewOperation { preview: id, operation })
@@ -219,6 +201,35 @@ impl App {
             .map_err(|error| if error.code() == Code::NotFound { missing() } else { error })?;
         Ok(row)
     }
+}
+
+/// Starts the removal of a preview, or answers the one that is under way.
+pub(super) async fn remove(
+    tx: &mut PgTx,
+    provisioning: &Provisioning,
+    caller: &Caller,
+    id: Uuid,
+    key: &Key<'_>,
+) -> Result<Uuid> {
+    operations::lock_open(tx, SUBJECT, id).await?;
+    let row = previews::lock(tx, id).await?.ok_or_else(missing)?;
+    if let Some(first) = key.first(&mut **tx).await? {
+        return Ok(first.operation);
+    }
+    // Once more, under the row's lock: of two removals at once, the second sees the first.
+    let open = operations::list_open(&mut **tx, SUBJECT, id).await?;
+    if let Some(deletion) = open.iter().find(|operation| operation.kind == preview::DELETE) {
+        key.stands_for(tx, deletion.id).await?;
+        return Ok(deletion.id);
+    }
+    if !previews::move_to(tx, id, PreviewStatus::Deleting, None).await? {
+        let message = format!("the preview environment is {} and cannot be deleted", row.status);
+        return Err(Error::new(Code::IllegalTransition, message));
+    }
+    for operation in &open {
+        operations::request_cancel(tx, operation.id).await?;
+    }
+    begin_deletion(tx, provisioning, caller, &row, key).await
 }
 
 async fn newest(tx: &mut PgTx, operation: &Operation) -> Result<Operation> {

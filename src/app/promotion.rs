@@ -40,8 +40,7 @@ impl App {
                 }
                 let now = deployments::find(&mut *tx, id).await?.ok_or_else(missing)?;
                 if now.status != DeploymentStatus::Paused.as_str() {
-                    let message = format!("the deployment is {}; only a paused one can be promoted", now.status);
-                    return Err(Error::new(Code::IllegalTransition, message));
+                    return Err(not_paused(&now, &operation));
                 }
                 let name = awaited(&now, full)?;
                 let payload = json!({ "full": full });
@@ -84,8 +83,29 @@ fn missing() -> Error {
     Error::not_found("deployment")
 }
 
+/// Why a deployment cannot be promoted, and what can be done with it instead.
+fn not_paused(now: &Deployment, operation: &Operation) -> Error {
+    let Deployment { revision, status, .. } = now;
+    let what_then = match status.as_str() {
+        "failed" => format!(
+            ": go on with it by retryOperation (northstack operations retry {}), or take it back by abortDeployment \
+             (northstack abort)",
+            operation.id
+        ),
+        "queued" => ": it has not begun yet".to_owned(),
+        _ => String::new(),
+    };
+    let message = format!("revision {revision} is {status}; only a paused one can be promoted{what_then}");
+    Error::new(Code::IllegalTransition, message)
+}
+
 fn made(deployment: &Deployment, operation: &Operation) -> DeploymentOperation {
-    DeploymentOperation { application: deployment.application_id, deployment: deployment.id, operation: operation.id }
+    DeploymentOperation {
+        application: deployment.application_id,
+        deployment: deployment.id,
+        operation: operation.id,
+        supersedes: None,
+    }
 }
 
 /// The signal that a paused deployment waits for.

@@ -3,13 +3,15 @@
 use uuid::Uuid;
 
 use super::operations::superseded;
+use super::removal::remove_copies;
 use super::requests::Key;
 use super::stores::{audit_of, open};
 use super::{App, Caller};
 use crate::db::operations::{self, Operation};
 use crate::db::{PgTx, applications, deployments, steps};
 use crate::domain::{ApplicationStatus, Code, DeploymentStatus, Error, Result};
-use crate::workflow::flows::application::SUBJECT;
+use crate::workflow::flows::application::delete::DELETE;
+use crate::workflow::flows::application::{SUBJECT, preview};
 
 impl App {
     /// Goes on with a failed operation on an application at the step that failed.
@@ -27,10 +29,15 @@ impl App {
                 if key.repeats(&mut tx, current.id).await? || open(&current) {
                     return Ok(());
                 }
-                resume(&mut tx, &current, &current.direction).await
+                resume(&mut tx, &current, &current.direction).await?;
+                if current.kind == DELETE {
+                    remove_copies(&mut tx, provisioning, caller, current.subject_id).await?;
+                }
+                Ok(())
             })
             .await?;
         provisioning.nudge.send(&operation.kind);
+        provisioning.nudge.send(preview::DELETE);
         Ok(operation.id)
     }
 
@@ -77,6 +84,9 @@ async fn resume(tx: &mut PgTx, failed: &Operation, direction: &str) -> Result<()
     }
     if !operations::requeue(tx, failed.id, direction).await? {
         return Err(refused());
+    }
+    if failed.kind == DELETE {
+        return applications::move_to(tx, failed.subject_id, ApplicationStatus::Deleting).await.map(drop);
     }
     // One that had not begun finds the application as it is.
     let begun = steps::list(&mut **tx, failed.id).await?.iter().any(|step| step.status == "succeeded");

@@ -73,3 +73,17 @@ pub async fn resolve(db: &mut PgConnection, subject_type: &str, subject: Uuid, t
     .map_err(while_doing("resolve an alert"))
     .map(|done| done.rows_affected() > 0)
 }
+
+/// Resolves every alert about a subject that is no more.
+pub async fn resolve_all(db: &mut PgConnection, subject_type: &str, subject: Uuid) -> Result<()> {
+    sqlx::query!(
+        "update alerts set resolved_at = now()
+         where subject_type = $1 and subject_id = $2 and resolved_at is null and deleted_at is null",
+        subject_type,
+        subject
+    )
+    .execute(db)
+    .await
+    .map_err(while_doing("resolve the alerts about a subject"))
+    .map(drop)
+}

@@ -44,16 +44,28 @@ pub struct Application {
     pub url: Option<String>,
     /// The branch that it is made from.
     pub branch: String,
+    /// Whether it or its project is deleted.
+    pub deleted: bool,
 }
 
 /// An application by its id, unless it or its project is deleted.
 pub async fn find(db: impl PgExecutor<'_>, id: Uuid) -> Result<Option<Application>> {
+    Ok(find_any(db, id).await?.filter(|application| !application.deleted))
+}
+
+/// The same, locked until the transaction ends.
+pub async fn lock(db: &mut PgConnection, id: Uuid) -> Result<Option<Application>> {
+    Ok(lock_any(db, id).await?.filter(|application| !application.deleted))
+}
+
+/// An application by its id, deleted or not.
+pub async fn find_any(db: impl PgExecutor<'_>, id: Uuid) -> Result<Option<Application>> {
     sqlx::query_as!(
         Application,
-        "select a.id, p.team_id, a.project_id, a.cluster_id, a.name, a.environment, a.image, a.port, a.replicas,
-                a.resources, a.strategy, a.settings, a.status, a.namespace, a.workload, a.url, a.branch
-         from applications a join projects p on p.id = a.project_id
-         where a.id = $1 and a.deleted_at is null and p.deleted_at is null",
+        r#"select a.id, p.team_id, a.project_id, a.cluster_id, a.name, a.environment, a.image, a.port, a.replicas,
+                  a.resources, a.strategy, a.settings, a.status, a.namespace, a.workload, a.url, a.branch,
+                  (a.deleted_at is not null or p.deleted_at is not null) as "deleted!"
+           from applications a join projects p on p.id = a.project_id where a.id = $1"#,
         id
     )
     .fetch_optional(db)
@@ -62,13 +74,13 @@ pub async fn find(db: impl PgExecutor<'_>, id: Uuid) -> Result<Option<Applicatio
 }
 
 /// The same, locked until the transaction ends.
-pub async fn lock(db: &mut PgConnection, id: Uuid) -> Result<Option<Application>> {
+pub async fn lock_any(db: &mut PgConnection, id: Uuid) -> Result<Option<Application>> {
     sqlx::query_as!(
         Application,
-        "select a.id, p.team_id, a.project_id, a.cluster_id, a.name, a.environment, a.image, a.port, a.replicas,
-                a.resources, a.strategy, a.settings, a.status, a.namespace, a.workload, a.url, a.branch
-         from applications a join projects p on p.id = a.project_id
-         where a.id = $1 and a.deleted_at is null and p.deleted_at is null for update of a",
+        r#"select a.id, p.team_id, a.project_id, a.cluster_id, a.name, a.environment, a.image, a.port, a.replicas,
+                  a.resources, a.strategy, a.settings, a.status, a.namespace, a.workload, a.url, a.branch,
+                  (a.deleted_at is not null or p.deleted_at is not null) as "deleted!"
+           from applications a join projects p on p.id = a.project_id where a.id = $1 for update of a"#,
         id
     )
     .fetch_optional(db)
@@ -83,7 +95,7 @@ pub async fn place(db: &mut PgConnection, id: Uuid, namespace: &str, workload: &
         "update applications set namespace = $2, workload = $3
          where id = $1 and not exists (
            select 1 from applications o, (values (''), ('-green'), ('-canary'), ('-preview')) as own (suffix)
-           where o.namespace = $2 and o.id <> $1
+           where o.namespace = $2 and o.id <> $1 and o.status <> 'deleted'
              and (o.workload = $3 || own.suffix or o.workload || own.suffix = $3))",
         id,
         namespace,
@@ -93,6 +105,44 @@ pub async fn place(db: &mut PgConnection, id: Uuid, namespace: &str, workload: &
     .await
     .map_err(while_doing("place an application"))
     .map(|done| done.rows_affected() == 1)
+}
+
+/// Whether no other application or preview environment lives in the namespace of an application that is being deleted.
+/// Others that are being deleted do not count: what they have left there does.
+pub async fn alone_in(db: impl PgExecutor<'_>, id: Uuid, namespace: &str) -> Result<bool> {
+    sqlx::query_scalar!(
+        r#"select not exists (
+             select 1 from applications a join projects p on p.id = a.project_id
+             where a.namespace = $2 and a.id <> $1 and a.deleted_at is null and p.deleted_at is null
+               and a.status not in ('deleting', 'deleted'))
+           and not exists (select 1 from preview_environments v where v.namespace = $2 and v.deleted_at is null)
+           as "alone!""#,
+        id,
+        namespace
+    )
+    .fetch_one(db)
+    .await
+    .map_err(while_doing("look who lives in a namespace"))
+}
+
+/// Says that nothing of an application is left: neither its address, nor its variables, nor the values of its secrets.
+pub async fn forget(db: &mut PgConnection, id: Uuid) -> Result<()> {
+    sqlx::query!(
+        "update environment_variables set deleted_at = now() where application_id = $1 and deleted_at is null",
+        id
+    )
+    .execute(&mut *db)
+    .await
+    .map_err(while_doing("delete an application's variables"))?;
+    super::secrets::delete_of(&mut *db, id).await?;
+    sqlx::query!(
+        "update applications set status = 'deleted', url = null, deleted_at = coalesce(deleted_at, now()) where id = $1",
+        id
+    )
+    .execute(db)
+    .await
+    .map_err(while_doing("delete an application"))
+    .map(drop)
 }
 
 /// Moves an application to a status if it is in one from which that is legal. False when it is not.

@@ -205,19 +205,33 @@ pub async fn running(db: impl PgExecutor<'_>, application: Uuid, except: Option<
     .map_err(while_doing("find the running revision"))
 }
 
-/// The number of the newest revision before another that once served an application's traffic.
-pub async fn served_before(db: impl PgExecutor<'_>, application: Uuid, number: i32) -> Result<Option<i32>> {
-    sqlx::query_scalar!(
-        "select revision from deployments
-         where application_id = $1 and revision < $2 and status in ('running', 'superseded', 'rolled_back')
-           and finished_at is not null and started_at is not null
-         order by revision desc limit 1",
-        application,
-        number
+/// A deployment in the history of an application.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Past {
+    /// Its revision.
+    pub revision: i32,
+    /// The revision that it restored, if it was a rollback.
+    pub restored: Option<i32>,
+    /// Whether it has served the application's traffic.
+    pub served: bool,
+    /// Whether it has neither taken its place nor been taken back: it waits, is at work, or has failed.
+    pub unsettled: bool,
+}
+
+/// All deployments of an application, newest first.
+pub async fn history(db: impl PgExecutor<'_>, application: Uuid) -> Result<Vec<Past>> {
+    sqlx::query_as!(
+        Past,
+        r#"select revision, restored_revision as restored,
+                  (status in ('running', 'superseded', 'rolled_back') and started_at is not null
+                    and finished_at is not null) as "served!",
+                  (status in ('queued', 'building', 'deploying', 'paused', 'failed')) as "unsettled!"
+           from deployments where application_id = $1 order by revision desc"#,
+        application
     )
-    .fetch_optional(db)
+    .fetch_all(db)
     .await
-    .map_err(while_doing("find the revision before"))
+    .map_err(while_doing("read an application's deployments"))
 }
 
 fn before(to: DeploymentStatus) -> Vec<String> {

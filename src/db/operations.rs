@@ -217,6 +217,25 @@ pub async fn count_open_of_others(
     .map_err(while_doing("count a subject's open operations of other kinds"))
 }
 
+/// The open operations about a subject as they are now, oldest first. For those that hold the subject's row: what began
+/// between [`lock_open`] and that lock is among them.
+pub async fn list_open(db: impl PgExecutor<'_>, subject_type: &str, subject: Uuid) -> Result<Vec<Operation>> {
+    sqlx::query_as!(
+        Operation,
+        "select id, kind, flow_version, status, team_id, subject_type, subject_id, requested_by, input, correlation_id,
+                direction, generation, cancel_requested_at, error_message, idempotency_digest,
+                lane, lane_blocked
+         from operations
+         where subject_type = $1 and subject_id = $2 and status in ('queued', 'running', 'waiting')
+         order by created_at, id",
+        subject_type,
+        subject
+    )
+    .fetch_all(db)
+    .await
+    .map_err(while_doing("list a subject's open operations"))
+}
+
 /// How many other operations about a subject are not finished.
 pub async fn count_other_open(db: impl PgExecutor<'_>, subject_type: &str, subject: Uuid, except: Uuid) -> Result<i64> {
     sqlx::query_scalar!(
@@ -391,6 +410,15 @@ pub async fn requeue(db: &mut PgConnection, id: Uuid, direction: &str) -> Result
         lanes::pass_on(db, lane).await?;
     }
     Ok(true)
+}
+
+/// Says which operation takes the place of one whose end was asked for.
+pub async fn set_successor(db: &mut PgConnection, id: Uuid, by: Uuid) -> Result<()> {
+    sqlx::query!("update operations set superseded_by = $2 where id = $1", id, by)
+        .execute(db)
+        .await
+        .map_err(while_doing("say what took an operation's place"))
+        .map(drop)
 }
 
 /// Asks for the end of one open operation. False when it is not open (any more).

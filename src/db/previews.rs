@@ -119,6 +119,32 @@ pub async fn expired(db: impl PgExecutor<'_>) -> Result<Vec<Uuid>> {
     .map_err(while_doing("find expired preview environments"))
 }
 
+/// A preview environment of which something may be in the cluster.
+#[derive(Debug)]
+pub struct Left {
+    /// Its id.
+    pub id: Uuid,
+    /// Its name.
+    pub name: String,
+    /// Its status word.
+    pub status: String,
+    /// Why it failed.
+    pub error: Option<String>,
+}
+
+/// The preview environments of an application that are not gone.
+pub async fn of_application(db: impl PgExecutor<'_>, application: Uuid) -> Result<Vec<Left>> {
+    sqlx::query_as!(
+        Left,
+        "select id, name, status, error from preview_environments
+         where application_id = $1 and deleted_at is null order by name",
+        application
+    )
+    .fetch_all(db)
+    .await
+    .map_err(while_doing("list an application's preview environments"))
+}
+
 /// Says which operation works on a preview environment.
 pub async fn set_operation(db: &mut PgConnection, id: Uuid, operation: Uuid) -> Result<()> {
     sqlx::query!("update preview_environments set operation_id = $2 where id = $1", id, operation)

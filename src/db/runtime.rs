@@ -92,6 +92,8 @@ pub struct Operation {
     pub stuck_reason: Option<String>,
     /// Whether it waits for another operation on the same subject.
     pub lane_blocked: bool,
+    /// For whom or for what it waits, and what ends that.
+    pub waits_for: Option<String>,
     /// When the row was last changed.
     pub updated_at: OffsetDateTime,
 }
@@ -100,7 +102,8 @@ pub struct Operation {
 pub async fn newest_operation(db: impl PgExecutor<'_>, subject_type: &str, id: Uuid) -> Result<Option<Operation>> {
     sqlx::query_as!(
         Operation,
-        "select id, kind, status, direction, error_message, stuck_reason, lane_blocked, updated_at
+        "select id, kind, status, direction, error_message, stuck_reason, lane_blocked,
+                northstack_operation_waits_for(operations) as waits_for, updated_at
          from operations where subject_type = $1 and subject_id = $2 order by created_at desc, id desc limit 1",
         subject_type,
         id

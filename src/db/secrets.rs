@@ -179,6 +179,19 @@ pub async fn delete(db: &mut PgConnection, id: Uuid) -> Result<()> {
     .map(drop)
 }
 
+/// Deletes the secrets that are an application's own, with their values.
+pub async fn delete_of(db: &mut PgConnection, application: Uuid) -> Result<()> {
+    sqlx::query!(
+        "update secrets set deleted_at = now(), ciphertext = '', nonce = '', wrapped_key = ''
+         where application_id = $1 and deleted_at is null",
+        application
+    )
+    .execute(db)
+    .await
+    .map_err(while_doing("delete an application's secrets"))
+    .map(drop)
+}
+
 /// The variables of its team that get a secret's value: (application, variable).
 pub async fn used_by(db: impl PgExecutor<'_>, id: Uuid) -> Result<Vec<(String, String)>> {
     let rows = sqlx::query!(

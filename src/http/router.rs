@@ -82,6 +82,7 @@ pub fn routes() -> Vec<Route> {
         post("/actions/restartApplication", Hasura, applications::restart),
         post("/actions/startApplication", Hasura, applications::start),
         post("/actions/stopApplication", Hasura, applications::stop),
+        post("/actions/deleteApplication", Hasura, applications::delete),
         post("/actions/createPreviewEnvironment", Hasura, previews::create),
         post("/actions/deletePreviewEnvironment", Hasura, previews::delete),
         post("/actions/setEnvironmentVariables", Hasura, variables::set),

@@ -1,6 +1,7 @@
 //! Handlers of events: durable consumers that carry what happened further. Each may get an event twice, and late; what
 //! the tables say counts, the event only says where to look.
 
+mod applications;
 mod audit;
 mod builds;
 mod clusters;
@@ -24,6 +25,8 @@ use crate::domain::Result;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::EnumIter, strum::IntoStaticStr)]
 #[strum(serialize_all = "kebab-case")]
 pub enum Handler {
+    /// Removes what there is of applications whose rows were marked as deleted.
+    Applications,
     /// Keeps what the cache says of deployments true, and tells who listens.
     Deployments,
     /// Shows builds in the deployments that wait for them, and deploys what was built.
@@ -42,6 +45,7 @@ impl Handler {
 
     fn subscription(self) -> Subscription {
         let (filter, concurrency) = match self {
+            Self::Applications => ("application.>", 4),
             Self::Deployments => ("deployment.>", 8),
             Self::Builds => ("build.>", 4),
             // In their order: the newest word counts.
@@ -57,6 +61,7 @@ impl Handler {
     /// Any; the bus delivers it again, and in the end puts it to the dead letters.
     pub fn handle<'a>(self, app: &'a App, event: &'a Event) -> BoxFuture<'a, Result<()>> {
         match self {
+            Self::Applications => applications::handle(app, event).boxed(),
             Self::Deployments => deployments::handle(app, event).boxed(),
             Self::Builds => builds::handle(app, event).boxed(),
             Self::Clusters => clusters::handle(app, event).boxed(),

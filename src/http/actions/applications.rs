@@ -1,4 +1,4 @@
-//! scaleApplication, restartApplication, startApplication, stopApplication.
+//! scaleApplication, restartApplication, startApplication, stopApplication, deleteApplication.
 
 use axum::Json;
 use axum::extract::State;
@@ -69,4 +69,13 @@ pub async fn start(State(state): State<AppState>, action: Action<ApplicationInpu
 pub async fn stop(State(state): State<AppState>, action: Action<ApplicationInput>) -> ActionResult<ApplicationOutput> {
     let ApplicationInput { id, idempotency_key } = action.input;
     Ok(state.app.stop_application(&action.caller, id, idempotency_key.as_deref()).await?.into())
+}
+
+/// `deleteApplication`
+pub async fn delete(
+    State(state): State<AppState>,
+    action: Action<ApplicationInput>,
+) -> ActionResult<ApplicationOutput> {
+    let ApplicationInput { id, idempotency_key } = action.input;
+    Ok(state.app.delete_application(&action.caller, id, idempotency_key.as_deref()).await?.into())
 }

@@ -62,11 +62,13 @@ pub struct DeploymentOutput {
     application_id: Uuid,
     deployment_id: Uuid,
     operation_id: Uuid,
+    supersedes: Option<i32>,
 }
 
 impl From<DeploymentOperation> for DeploymentOutput {
     fn from(made: DeploymentOperation) -> Self {
-        Self { application_id: made.application, deployment_id: made.deployment, operation_id: made.operation }
+        let DeploymentOperation { application, deployment, operation, supersedes } = made;
+        Self { application_id: application, deployment_id: deployment, operation_id: operation, supersedes }
     }
 }
 

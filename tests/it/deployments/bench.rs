@@ -12,6 +12,7 @@ use northstack::config::{Config, Live};
 use northstack::domain::Actor;
 use northstack::sim::kubernetes::{Simulator, SimulatorOptions, SimulatorTiming};
 use northstack::vendors::kubernetes::{Client, Source};
+use northstack::workflow::flows::application::delete::DELETE;
 use northstack::workflow::flows::application::{self, preview};
 use northstack::workflow::testing::{Bench, Worker, ended};
 use northstack::workflow::{Faults, Flow, Registry};
@@ -159,6 +160,19 @@ impl Town {
         self.text("applications", "namespace", application).await.unwrap_or_default()
     }
 
+    /// Orders a fault of the cluster.
+    pub async fn fault(&self, fault: Value) {
+        let url = format!("{}/simulator/faults", self.simulator.url());
+        let request = reqwest::Client::new().post(url).bearer_auth(self.simulator.token()).json(&fault);
+        assert_eq!(request.send().await.unwrap().status(), 200);
+    }
+
+    /// Ends all faults.
+    pub async fn well(&self) {
+        let url = format!("{}/simulator/faults", self.simulator.url());
+        reqwest::Client::new().delete(url).bearer_auth(self.simulator.token()).send().await.unwrap();
+    }
+
     /// The revisions that an application's pods show, and how many pods are ready.
     pub async fn pods(&self, application: Uuid) -> Vec<String> {
         let selector = format!("northstack.dev/application={application}");
@@ -225,6 +239,7 @@ impl Bench for Town {
                 assert_eq!(self.finish(stop).await, "succeeded");
                 app.start_application(&self.caller, one, None).await.unwrap().operation
             }
+            DELETE => app.delete_application(&self.caller, one, None).await.unwrap().operation,
             application::CANARY => by("canary").await,
             application::BLUE_GREEN => by("blue_green").await,
             _ => by("rolling").await,

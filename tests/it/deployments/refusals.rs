@@ -84,6 +84,7 @@ async fn a_viewer_is_refused_and_to_a_stranger_nothing_is_there() {
             ("restartApplication", json!({ "id": application })),
             ("startApplication", json!({ "id": application })),
             ("stopApplication", json!({ "id": application })),
+            ("deleteApplication", json!({ "id": application })),
             ("promoteDeployment", json!({ "id": deployment })),
             ("abortDeployment", json!({ "id": deployment })),
         ]

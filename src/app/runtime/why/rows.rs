@@ -66,7 +66,8 @@ fn operation(observed: &Observed) -> Option<Fact> {
         evidence.push_str(" while it is taken back");
     }
     if row.lane_blocked && row.status == "queued" {
-        evidence.push_str("; it waits for another operation on the application");
+        let what = row.waits_for.as_deref().unwrap_or("another operation on the application");
+        evidence.push_str(&format!("; it waits for {what}"));
     }
     for text in [&row.error_message, &row.stuck_reason].into_iter().flatten() {
         evidence.push_str(&format!(": {text}"));
@@ -74,8 +75,10 @@ fn operation(observed: &Observed) -> Option<Fact> {
     let ok = row.status == "succeeded" || serves_another(observed, &row.status);
     let fact = Fact::new("operations", row.id.to_string(), ok, evidence, row.updated_at);
     Some(match row.status.as_str() {
-        "queued" if row.lane_blocked => fact
-            .advising(Cause::Effect, "An earlier operation on the application has to end first. Wait, or cancel it."),
+        "queued" if row.lane_blocked => {
+            let what = row.waits_for.as_deref().unwrap_or("an earlier operation on the application");
+            fact.advising(Cause::Effect, format!("{} waits for {what}.", row.kind))
+        }
         "queued" => fact.advising(
             Cause::Operation,
             format!("The operation {} waits for a worker. If it stays so, see whether a worker runs.", row.kind),

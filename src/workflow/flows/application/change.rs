@@ -164,6 +164,7 @@ pub(super) async fn settled(needs: Arc<Needs>, context: StepContext) -> Result<P
     // What somebody else did to it meanwhile does not stay.
     view.put(&workload).await?;
     let pods: Vec<Pod> = view.needs.kubernetes.list(&target.namespace, &slot.selector(target, None)).await?;
+    let pods = objects::that_run(pods);
     if pods.is_empty() {
         return Ok(Progress::done());
     }

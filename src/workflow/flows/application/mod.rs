@@ -8,6 +8,7 @@
 mod canary;
 mod change;
 mod colours;
+pub mod delete;
 pub mod desired;
 mod judge;
 mod live;
@@ -21,6 +22,7 @@ mod prepare;
 pub mod preview;
 pub mod secrets;
 mod tidy;
+mod vacancy;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,7 +41,7 @@ pub use canary::Stand;
 pub use change::{Change, Size};
 pub use colours::PROMOTE;
 pub use names::Target;
-use ours::patient;
+use ours::{back, patient};
 
 /// The subject type of operations on applications.
 pub const SUBJECT: &str = "application";
@@ -140,15 +142,15 @@ fn in_place(needs: &Arc<Needs>) -> Vec<Step> {
         Step::new("prepare", "Look at what is running", needs, patient(prepare::look)),
         Step::new("namespace", "Create the namespace", needs, patient(objects::namespace)),
         Step::new("configuration", "Write the configuration", needs, patient(objects::configuration))
-            .undo(needs, patient(objects::no_configuration)),
+            .undo(needs, back(objects::no_configuration)),
         Step::new("network", "Publish the address", needs, patient(network::network))
-            .undo(needs, patient(network::earlier_network)),
+            .undo(needs, back(network::earlier_network)),
         Step::new("workload", "Roll out the revision", needs, patient(objects::workload))
-            .undo(needs, patient(objects::earlier_workload))
+            .undo(needs, back(objects::earlier_workload))
             .deadline(LONGEST),
         Step::new("ready", "Wait until it is ready", needs, patient(judge::ready)).deadline(LONGEST),
         Step::new("scaling", "Set up scaling and disruption limits", needs, patient(objects::scaling))
-            .undo(needs, patient(objects::earlier_scaling)),
+            .undo(needs, back(objects::earlier_scaling)),
         Step::new("tidy", "Remove what earlier revisions left", needs, patient(tidy::leftovers)).deadline(LONGEST),
     ]
 }
@@ -157,7 +159,7 @@ fn in_place(needs: &Arc<Needs>) -> Vec<Step> {
 pub fn by_canary(needs: &Arc<Needs>) -> Flow {
     let mut steps = in_place(needs);
     let canary = Step::new("canary", "Try the revision on a share of the pods", needs, patient(canary::walk))
-        .undo(needs, patient(canary::give_up))
+        .undo(needs, back(canary::give_up))
         .deadline(LONGEST);
     let retire = Step::new("retire", "Remove the canary", needs, patient(canary::retire)).deadline(LONGEST);
     insert_after(&mut steps, "configuration", canary);
@@ -176,18 +178,18 @@ pub fn blue_green(needs: &Arc<Needs>) -> Flow {
         Step::new("prepare", "Look at what is running", needs, patient(prepare::look)),
         Step::new("namespace", "Create the namespace", needs, patient(objects::namespace)),
         Step::new("configuration", "Write the configuration", needs, patient(objects::configuration))
-            .undo(needs, patient(objects::no_configuration)),
+            .undo(needs, back(objects::no_configuration)),
         Step::new("candidate", "Start the new colour beside the old one", needs, patient(colours::candidate))
-            .undo(needs, patient(colours::no_candidate))
+            .undo(needs, back(colours::no_candidate))
             .deadline(LONGEST),
         Step::new("ready", "Wait until it is ready", needs, patient(colours::ready)).deadline(LONGEST),
         Step::new("promotion", "Wait for the promotion", needs, patient(colours::promotion)),
         Step::new("network", "Switch the traffic", needs, patient(colours::switch))
-            .undo(needs, patient(network::earlier_network)),
+            .undo(needs, back(network::earlier_network)),
         Step::new("scaling", "Set up scaling and disruption limits", needs, patient(colours::scaling))
-            .undo(needs, patient(objects::earlier_scaling)),
+            .undo(needs, back(objects::earlier_scaling)),
         Step::new("retire", "Remove the earlier colour", needs, patient(colours::retire))
-            .undo(needs, patient(colours::bring_back))
+            .undo(needs, back(colours::bring_back))
             .deadline(LONGEST),
         Step::new("tidy", "Remove what earlier revisions left", needs, patient(tidy::leftovers)).deadline(LONGEST),
     ];
@@ -199,9 +201,7 @@ pub fn changes(needs: &Arc<Needs>) -> [Flow; 4] {
     let change = |kind, title: &str, wait: &str| {
         let steps = vec![
             Step::new("prepare", "Look at what is running", needs, patient(change::look)),
-            Step::new("change", title, needs, patient(change::apply))
-                .undo(needs, patient(change::back))
-                .deadline(LONGEST),
+            Step::new("change", title, needs, patient(change::apply)).undo(needs, back(change::back)).deadline(LONGEST),
             Step::new("ready", wait, needs, patient(change::settled)).deadline(LONGEST),
         ];
         Flow::new(kind, 1, steps).observed_by(observe::change())
@@ -218,6 +218,6 @@ pub fn changes(needs: &Arc<Needs>) -> [Flow; 4] {
 pub fn flows(needs: &Arc<Needs>) -> Vec<Flow> {
     let mut flows = vec![rolling(needs), by_canary(needs), blue_green(needs), rollback(needs)];
     flows.extend(changes(needs));
-    flows.extend([preview::create(needs), preview::delete(needs)]);
+    flows.extend([delete::flow(needs), preview::create(needs), preview::delete(needs)]);
     flows
 }

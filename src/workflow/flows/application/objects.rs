@@ -99,7 +99,7 @@ pub(super) async fn remove(needs: &Needs, target: &Target, slot: Slot) -> Result
         ours::delete::<Service>(needs, target, &name).await?;
     }
     ours::delete::<Deployment>(needs, target, &name).await?;
-    let pods: Vec<Pod> = kubernetes.list(&target.namespace, &slot.selector(target, None)).await?;
+    let pods = that_run(kubernetes.list(&target.namespace, &slot.selector(target, None)).await?);
     let deployment: Option<Deployment> = kubernetes.get(&target.namespace, &name).await?;
     let deployment = deployment.filter(|it| ours::is_ours(target, &it.metadata));
     let deployment = deployment.and_then(|it| Some(format!("the deployment {name} {}", ending(&it.metadata)?)));
@@ -107,6 +107,15 @@ pub(super) async fn remove(needs: &Needs, target: &Target, slot: Slot) -> Result
         return Ok(Progress::done());
     }
     Ok(Progress::Wait { detail: deployment.unwrap_or_else(|| stopping(&pods)), poll: needs.poll })
+}
+
+/// The pods that run or may yet: one that was evicted or has completed stands in the list until somebody removes it.
+pub(super) fn that_run(pods: Vec<Pod>) -> Vec<Pod> {
+    let over = |pod: &Pod| {
+        let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+        matches!(phase, Some("Succeeded" | "Failed"))
+    };
+    pods.into_iter().filter(|pod| !over(pod)).collect()
 }
 
 /// What pods that are to go are at: how many they are, or what holds one of them.

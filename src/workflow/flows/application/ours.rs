@@ -12,7 +12,8 @@ use uuid::Uuid;
 use super::super::super::flow::{Progress, StepContext};
 use super::names::{APPLICATION, MANAGED_BY, PROJECT, REVISION, Target};
 use super::{Needs, manifests};
-use crate::domain::{Code, Error, Result};
+use crate::db::applications;
+use crate::domain::{ApplicationStatus, Code, Error, Result};
 use crate::vendors;
 use crate::vendors::kubernetes::{Client, FIELD_MANAGER, Object, namespace_ending};
 
@@ -115,6 +116,31 @@ where
                 Err(error) if error.code() == Code::Conflict => waits(&needs, &context, error).await,
                 other => other,
             }
+        })
+    }
+}
+
+/// The same for work that takes something back. Of an application that is being deleted nothing is brought back: its
+/// deletion waits for this operation's end.
+pub(super) fn back<F, R>(
+    work: F,
+) -> impl Fn(Arc<Needs>, StepContext) -> BoxFuture<'static, Result<Progress>> + Send + Sync + 'static
+where
+    F: Fn(Arc<Needs>, StepContext) -> R + Send + Sync + 'static,
+    R: Future<Output = Result<Progress>> + Send + 'static,
+{
+    let work = Arc::new(patient(work));
+    move |needs, context| {
+        let work = Arc::clone(&work);
+        Box::pin(async move {
+            let mut tx = context.transaction().await?;
+            let row = applications::find_any(&mut *tx, context.operation().subject_id).await?;
+            tx.commit().await?;
+            let leaving = [ApplicationStatus::Deleting.as_str(), ApplicationStatus::Deleted.as_str()];
+            if row.is_none_or(|row| row.deleted || leaving.contains(&row.status.as_str())) {
+                return Ok(Progress::done());
+            }
+            work(needs, context).await
         })
     }
 }

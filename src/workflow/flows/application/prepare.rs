@@ -92,19 +92,21 @@ pub(super) async fn look(needs: Arc<Needs>, context: StepContext) -> Result<Prog
     Ok(Progress::Done(before))
 }
 
-/// The revision that a Deployment shows: as it says, if there is one of that number, and else the one that serves.
+/// The revision that serves by a Deployment that stands: what it shows may be one that failed, while the pods of the one
+/// before go on. To that one leads what is taken back.
 pub(super) async fn shown(
     tx: &mut PgConnection,
     application: Uuid,
     standing: &Standing,
     except: Option<Uuid>,
 ) -> Result<Option<i32>> {
-    if let Some(number) = standing.revision
-        && deployments::revision(&mut *tx, application, number).await?.is_some()
-    {
-        return Ok(Some(number));
+    let running = deployments::running(&mut *tx, application, except).await?;
+    if running.is_some() {
+        return Ok(running);
     }
-    deployments::running(&mut *tx, application, except).await
+    let Some(number) = standing.revision else { return Ok(None) };
+    let past = deployments::history(&mut *tx, application).await?;
+    Ok(past.into_iter().find(|past| past.revision == number && past.served).map(|past| past.revision))
 }
 
 /// What a deployment found, from its row: for observers, who see no step's result.

@@ -1,0 +1,1 @@
+drop function if exists northstack_operation_waits_for(operations);

@@ -1,0 +1,1 @@
+drop index if exists applications_place_key;

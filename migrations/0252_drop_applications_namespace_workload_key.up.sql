@@ -1,0 +1,1 @@
+drop index if exists applications_namespace_workload_key;

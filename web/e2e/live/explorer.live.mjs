@@ -52,7 +52,7 @@ try {
   await pane.getByLabel("E-mail").fill(email)
   await pane.getByLabel("Password").fill(password)
   await pane.getByRole("button", { name: "Sign in" }).click()
-  await pane.getByText(/Signed in until/).waitFor()
+  await pane.getByText(/Signed in, and renewed/).waitFor()
   say(`signed in as ${email}`)
 
   await run.click()

@@ -1,7 +1,23 @@
+/** What can be seen to change while mutations run. */
+export const liveExample = `subscription Live {
+  stores(order_by: { created_at: desc }) {
+    name
+    status
+    operations(limit: 1, order_by: { created_at: desc }) {
+      status
+      steps(order_by: { ordinal: asc }) {
+        title
+        status
+      }
+    }
+  }
+}
+`
+
 /** The first tabs of somebody who comes for the first time. */
 export const examples = [
   {
-    query: `# Sign in by the key on the left, then run this.
+    query: `# Sign in by the key on the left, then run this (Ctrl-Enter).
 query Stores {
   me {
     name
@@ -17,21 +33,9 @@ query Stores {
 `,
   },
   {
-    query: `# Stays open, and answers again at each change.
-subscription Live {
-  stores(order_by: { created_at: desc }) {
-    name
-    status
-    operations(limit: 1, order_by: { created_at: desc }) {
-      status
-      steps(order_by: { ordinal: asc }) {
-        title
-        status
-      }
-    }
-  }
-}
-`,
+    query: `# Answers again at each change. To see it while you run Create in the next tab,
+# press "Keep it running" in the pane Live on the left.
+${liveExample}`,
   },
   {
     query: `mutation Create($name: String!) {

@@ -1,6 +1,7 @@
 import { GraphiQL } from "graphiql"
 import { HISTORY_PLUGIN } from "@graphiql/plugin-history"
 import { fetcher } from "@/explorer/fetcher"
+import { livePlugin } from "@/explorer/live-plugin"
 import { signInPlugin } from "@/explorer/sign-in-plugin"
 import { examples } from "@/explorer/examples"
 import { storage } from "@/explorer/storage"
@@ -12,7 +13,7 @@ import "graphiql/graphiql.css"
 
 /** A phone has no room for a pane beside the editor. */
 const wide = matchMedia("(min-width: 800px)").matches
-const plugins = [HISTORY_PLUGIN, signInPlugin]
+const plugins = [HISTORY_PLUGIN, signInPlugin, livePlugin]
 
 /** GraphiQL over this host's GraphQL endpoint. Tokens in the headers editor are not kept. */
 export function Explorer() {
@@ -22,7 +23,7 @@ export function Explorer() {
       plugins={plugins}
       visiblePlugin={wide ? signInPlugin : undefined}
       defaultTabs={examples}
-      defaultEditorToolsVisibility="headers"
+      defaultEditorToolsVisibility="variables"
       storage={storage}
       shouldPersistHeaders={false}
       showPersistHeadersSettings={false}

@@ -1,23 +1,30 @@
 import { expect, test } from "vitest"
-import { withSession, withoutSession } from "@/explorer/headers"
+import { type Headers, namesCaller, rolesOf, withSession } from "@/explorer/headers"
 
-test("a session replaces a former one, however it was written, and leaves other headers", () => {
-  const before = `{ "authorization": "Bearer old", "X-Hasura-Role": "admin", "x-request-id": "7" }`
-  expect(JSON.parse(withSession(before, "new", ""))).toEqual({
+test("the session is in every request, whatever the tab's own headers are", () => {
+  expect(withSession({}, "token", "")).toEqual({ Authorization: "Bearer token" })
+  expect(withSession({ "x-request-id": "7" }, "token", "user")).toEqual({
     "x-request-id": "7",
-    Authorization: "Bearer new",
+    Authorization: "Bearer token",
+    "x-hasura-role": "user",
   })
-  expect(JSON.parse(withSession(before, "new", "user"))).toMatchObject({ "x-hasura-role": "user" })
+  expect(withSession({ "X-Hasura-Role": "viewer" }, "token", "user")).not.toHaveProperty("x-hasura-role")
+  expect(withSession({ a: "b" }, null, "user")).toEqual({ a: "b" })
 })
 
-test("what is no object of headers is replaced", () => {
-  for (const text of ["", "{", "[]", "null", "7", `"text"`]) {
-    expect(JSON.parse(withSession(text, "new", ""))).toEqual({ Authorization: "Bearer new" })
-    expect(withoutSession(text)).toBe("")
+test("headers that say who asks are left alone", () => {
+  const own: Headers[] = [{ authorization: "Bearer other" }, { "X-Hasura-Admin-Secret": "secret" }]
+  for (const headers of own) {
+    expect(withSession(headers, "token", "user")).toEqual(headers)
+    expect(namesCaller(headers)).toBe(true)
   }
 })
 
-test("forgetting takes the session alone away", () => {
-  expect(withoutSession(withSession("", "token", "user"))).toBe("")
-  expect(JSON.parse(withoutSession(`{ "a": "b", "Authorization": "Bearer x" }`))).toEqual({ a: "b" })
+test("the roles are those of the token", () => {
+  const token = (claims: unknown) => `x.${btoa(JSON.stringify(claims)).replaceAll("=", "")}.x`
+  const roles = { "x-hasura-allowed-roles": ["user"] }
+  expect(rolesOf(token({ "https://hasura.io/jwt/claims": roles }))).toEqual(["user"])
+  for (const other of ["", "x.y", token({}), token(null), token({ "https://hasura.io/jwt/claims": {} })]) {
+    expect(rolesOf(other)).toEqual([])
+  }
 })

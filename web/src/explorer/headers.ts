@@ -1,27 +1,33 @@
-/** What the headers editor holds as an object; anything else is given up, as it could not be sent either. */
-function read(text: string): Record<string, unknown> {
-  try {
-    const headers: unknown = JSON.parse(text)
-    return headers !== null && typeof headers === "object" && !Array.isArray(headers) ? { ...headers } : {}
-  } catch {
-    return {}
+export type Headers = Record<string, string>
+
+/** What somebody types to be somebody else than the session: then the session is left out. */
+const identities = new Set(["authorization", "x-hasura-admin-secret"])
+
+/** Whether the headers say themselves who asks. */
+export function namesCaller(headers: Headers): boolean {
+  return Object.keys(headers).some((name) => identities.has(name.toLowerCase()))
+}
+
+/** The headers with the session's token and the chosen role, unless they say themselves who asks. */
+export function withSession(headers: Headers, accessToken: string | null, role: string): Headers {
+  if (accessToken === null || namesCaller(headers)) return headers
+  const named = Object.keys(headers).some((name) => name.toLowerCase() === "x-hasura-role")
+  return {
+    ...headers,
+    Authorization: `Bearer ${accessToken}`,
+    ...(role !== "" && !named ? { "x-hasura-role": role } : {}),
   }
 }
 
-const ours = new Set(["authorization", "x-hasura-role"])
-
-function others(text: string): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(read(text)).filter(([name]) => !ours.has(name.toLowerCase())))
-}
-
-/** The editor's text with this token, and this role unless it is empty; other headers stay. */
-export function withSession(text: string, accessToken: string, role: string): string {
-  const session = { Authorization: `Bearer ${accessToken}`, ...(role ? { "x-hasura-role": role } : {}) }
-  return JSON.stringify({ ...others(text), ...session }, null, 2)
-}
-
-/** The editor's text without token and role. */
-export function withoutSession(text: string): string {
-  const rest = others(text)
-  return Object.keys(rest).length > 0 ? JSON.stringify(rest, null, 2) : ""
+/** The roles that an access token allows; none for a token that cannot be read. */
+export function rolesOf(accessToken: string): string[] {
+  try {
+    const payload = accessToken.split(".")[1] ?? ""
+    const text = atob(payload.replaceAll("-", "+").replaceAll("_", "/"))
+    const claims = JSON.parse(text) as Record<string, { "x-hasura-allowed-roles"?: unknown } | undefined>
+    const roles = claims["https://hasura.io/jwt/claims"]?.["x-hasura-allowed-roles"]
+    return Array.isArray(roles) ? roles.filter((role) => typeof role === "string") : []
+  } catch {
+    return []
+  }
 }

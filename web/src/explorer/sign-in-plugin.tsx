@@ -1,94 +1,127 @@
-import { type GraphiQLPlugin, useGraphiQL, useGraphiQLActions } from "@graphiql/react"
+import { type GraphiQLPlugin, useGraphiQLActions } from "@graphiql/react"
 import { KeyRound } from "lucide-react"
 import { useId, useState, type FormEvent } from "react"
 import { post } from "@/explorer/fetcher"
-import { withSession, withoutSession } from "@/explorer/headers"
+import { rolesOf } from "@/explorer/headers"
+import { stopLive } from "@/explorer/live"
+import { useRole } from "@/explorer/role"
+import { acceptGrant, endSession, type Grant, useSession } from "@/lib/session"
 
 const login = `mutation SignIn($email: String!, $password: String!) {
-  login(email: $email, password: $password) { accessToken expiresIn }
+  login(email: $email, password: $password) { accessToken expiresIn userId }
 }`
+const logout = `mutation SignOut { logout { success } }`
 
 interface LoginAnswer {
-  data?: { login?: { accessToken: string; expiresIn: number } | null } | null
+  data?: { login?: Grant | null } | null
   errors?: { message: string }[]
 }
 
-type State = { kind: "out" | "asking" } | { kind: "in"; until: Date } | { kind: "failed"; message: string }
+function text(form: FormData, name: string): string {
+  const entry = form.get(name)
+  return typeof entry === "string" ? entry : ""
+}
 
-/** Writes a person's token, and a role if wanted, into the headers of the present tab. */
-function SignIn() {
-  const titleId = useId()
-  const editor = useGraphiQL((state) => state.headerEditor)
-  const actions = useGraphiQLActions()
-  const [state, setState] = useState<State>({ kind: "out" })
+/** Asks for e-mail address and password. */
+function Form({ done }: { done: () => void }) {
+  const [state, setState] = useState<{ asking: boolean; problem: string }>({ asking: false, problem: "" })
+  const expired = useSession((session) => session.status === "signed-out" && session.expired)
 
-  const write = (change: (headers: string) => string) => {
-    editor?.setValue(change(editor.getValue()))
-    // Another role sees another schema.
-    void actions.introspect()
-  }
   const submit = async (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault()
     const form = new FormData(event.currentTarget)
-    const value = (name: string) => {
-      const entry = form.get(name)
-      return typeof entry === "string" ? entry : ""
-    }
-    setState({ kind: "asking" })
+    setState({ asking: true, problem: "" })
     try {
-      const variables = { email: value("email"), password: value("password") }
-      const { data, errors } = (await post({ query: login, variables })) as LoginAnswer
-      const grant = data?.login
-      if (!grant) throw new Error(errors?.[0]?.message ?? "The service gave no token.")
-      write((headers) => withSession(headers, grant.accessToken, value("role")))
-      setState({ kind: "in", until: new Date(Date.now() + grant.expiresIn * 1000) })
+      const variables = { email: text(form, "email"), password: text(form, "password") }
+      // With the cookie, by which the session is renewed, and which the portal on this host shares.
+      const { data, errors } = (await post({ query: login, variables }, {}, "same-origin")) as LoginAnswer
+      if (!data?.login) throw new Error(errors?.[0]?.message ?? "The service gave no token.")
+      acceptGrant(data.login)
+      done()
     } catch (error) {
-      setState({ kind: "failed", message: error instanceof Error ? error.message : String(error) })
+      setState({ asking: false, problem: error instanceof Error ? error.message : String(error) })
     }
   }
 
   return (
+    <form onSubmit={(event) => void submit(event)}>
+      <label>
+        E-mail
+        <input name="email" type="email" autoComplete="username" required />
+      </label>
+      <label>
+        Password
+        <input name="password" type="password" autoComplete="current-password" required />
+      </label>
+      <div className="explorer-actions">
+        <button type="submit" className="graphiql-button" disabled={state.asking}>
+          {state.asking ? "Signing in…" : "Sign in"}
+        </button>
+      </div>
+      <p role="status">
+        {state.problem ? <strong>{state.problem}</strong> : null}
+        {!state.problem && expired ? "Your session has ended." : null}
+        {!state.problem && !expired ? "You are not signed in." : null}
+      </p>
+    </form>
+  )
+}
+
+/** Signs a person in for all tabs, and chooses the role in which they ask. */
+function SignIn() {
+  const titleId = useId()
+  const actions = useGraphiQLActions()
+  const session = useSession()
+  const { role } = useRole()
+  // Another person or role sees another schema.
+  const look = () => void actions.introspect()
+
+  const leave = async () => {
+    stopLive()
+    useRole.setState({ role: "" })
+    await post({ query: logout }, {}, "same-origin").catch(() => undefined)
+    endSession()
+    look()
+  }
+
+  const roles = session.status === "signed-in" ? rolesOf(session.accessToken) : []
+  return (
     <section className="explorer-sign-in" aria-labelledby={titleId}>
       <h2 id={titleId}>Sign in</h2>
-      <p>Puts an access token into this tab&apos;s headers. It is not kept.</p>
-      <form onSubmit={(event) => void submit(event)}>
-        <label>
-          E-mail
-          <input name="email" type="email" autoComplete="username" required />
-        </label>
-        <label>
-          Password
-          <input name="password" type="password" autoComplete="current-password" required />
-        </label>
-        <label>
-          Role
-          <select name="role" defaultValue="">
-            <option value="">The token&apos;s own</option>
-            <option value="user">user</option>
-            <option value="admin">admin</option>
-          </select>
-        </label>
-        <div className="explorer-actions">
-          <button type="submit" className="graphiql-button" disabled={!editor || state.kind === "asking"}>
-            {state.kind === "asking" ? "Signing in…" : "Sign in"}
-          </button>
-          <button
-            type="button"
-            className="graphiql-button"
-            disabled={!editor}
-            onClick={() => {
-              write(withoutSession)
-              setState({ kind: "out" })
-            }}
-          >
-            Forget
-          </button>
-        </div>
-      </form>
-      <p role="status">
-        {state.kind === "in" ? `Signed in until ${state.until.toLocaleTimeString()}.` : null}
-        {state.kind === "failed" ? <strong>{state.message}</strong> : null}
+      <p>
+        One session for all tabs, and for the portal on this host. Headers that you write yourself come first.
       </p>
+      {session.status === "signed-in" ? (
+        <>
+          {roles.length > 1 ? (
+            <label>
+              Role
+              <select
+                value={role}
+                onChange={(event) => {
+                  useRole.setState({ role: event.target.value })
+                  look()
+                }}
+              >
+                <option value="">The session&apos;s own</option>
+                {roles.map((each) => (
+                  <option key={each}>{each}</option>
+                ))}
+              </select>
+            </label>
+          ) : null}
+          <p role="status">Signed in, and renewed by itself.</p>
+          <div className="explorer-actions">
+            <button type="button" className="graphiql-button" onClick={() => void leave()}>
+              Sign out
+            </button>
+          </div>
+        </>
+      ) : null}
+      {session.status === "signed-out" ? <Form done={look} /> : null}
+      {session.status === "restoring" || session.status === "unreachable" ? (
+        <p role="status">{session.status === "restoring" ? "One moment…" : "The service does not answer."}</p>
+      ) : null}
     </section>
   )
 }

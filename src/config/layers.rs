@@ -43,6 +43,21 @@ pub struct Loaded {
     pub(super) given: BTreeMap<String, Value>,
 }
 
+impl Loaded {
+    /// What was set, without the defaults, as a configuration file says it. Holds secrets.
+    pub fn explicit(&self) -> serde_json::Value {
+        let mut document = serde_json::Map::new();
+        for path in self.origins.keys() {
+            let (Some((section, field)), Some(value)) = (path.split_once('.'), self.given.get(path)) else { continue };
+            // A value that was read as one can be written as one.
+            let Ok(value) = serde_json::to_value(value) else { continue };
+            let section = document.entry(section).or_insert_with(|| serde_json::json!({}));
+            section[field] = value;
+        }
+        document.into()
+    }
+}
+
 impl Loader {
     /// Nothing but the defaults.
     pub fn new() -> Self {

@@ -33,7 +33,7 @@ pub struct Server {
     pub shutdown_timeout: Duration,
     /// Largest request body, in bytes.
     pub body_limit: usize,
-    /// Origins of browsers that may call the API, such as `https://portal.example.com`; `*` for all.
+    /// Origins of browsers that may call the API, such as `https://portal.example.com`, or `http://localhost:*` for every port; `*` for all.
     #[schemars(extend("x-live" = true))]
     pub cors_origins: Vec<String>,
     /// Whether a proxy in front sets `X-Forwarded-For`; otherwise the header is ignored.
@@ -69,7 +69,28 @@ impl Default for Server {
     }
 }
 
+/// The end of an entry that stands for every port of its host.
+const ANY_PORT: &str = ":*";
+
 impl Server {
+    /// Whether pages of an origin may call the API because a list entry names it; one entry, `*`, names all.
+    pub fn lists_origin(&self, origin: &str) -> bool {
+        self.cors_origins.iter().any(|entry| match entry.strip_suffix(ANY_PORT) {
+            Some(host) => {
+                origin.get(..host.len()).is_some_and(|start| start.eq_ignore_ascii_case(host)) && {
+                    let rest = &origin[host.len()..];
+                    rest.is_empty() || rest.strip_prefix(':').is_some_and(|port| port.parse::<u16>().is_ok())
+                }
+            }
+            None => entry == "*" || entry.eq_ignore_ascii_case(origin),
+        })
+    }
+
+    /// Whether every origin is listed.
+    pub fn lists_every_origin(&self) -> bool {
+        self.cors_origins.iter().any(|entry| entry == "*")
+    }
+
     pub(super) fn check(&self, problems: &mut Problems) {
         problems.positive("server.request_timeout", self.request_timeout);
         problems.positive("server.shutdown_timeout", self.shutdown_timeout);
@@ -91,7 +112,8 @@ impl Server {
             }
         }
         for origin in &self.cors_origins {
-            let origin_only = url::Url::parse(origin).is_ok_and(|url| url.origin().ascii_serialization() == *origin);
+            let one = origin.strip_suffix(ANY_PORT).unwrap_or(origin);
+            let origin_only = url::Url::parse(one).is_ok_and(|url| url.origin().ascii_serialization() == one);
             if origin != "*" && !origin_only {
                 problems.add(
                     "server.cors_origins",
@@ -150,5 +172,26 @@ mod tests {
         assert!(server.answers_to("anything.example"));
         server.hosts.push("api.example.com".into());
         assert!(!server.answers_to("anything.example"));
+    }
+
+    #[test]
+    fn a_listed_host_admits_each_of_its_ports_and_nobody_elses() {
+        let cors_origins = vec!["http://localhost:*".to_owned(), "https://portal.example.com".to_owned()];
+        let server = Server { cors_origins, ..Server::default() };
+        for origin in ["http://localhost:5173", "http://localhost", "https://portal.example.com"] {
+            assert!(server.lists_origin(origin), "{origin}");
+        }
+        for origin in [
+            "http://localhost:5173.evil.example",
+            "http://localhost.evil.example",
+            "https://localhost:5173",
+            "null",
+            "*",
+        ] {
+            assert!(!server.lists_origin(origin), "{origin}");
+        }
+        let mut problems = Problems::default();
+        server.check(&mut problems);
+        assert!(problems.0.is_empty(), "{:?}", problems.0);
     }
 }

@@ -16,6 +16,9 @@ use crate::domain::{Actor, Code, Error, Result};
 
 /// Reads JSON text; an error names the field at fault by its path, such as `items[0].name`.
 pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
+    if bytes.iter().all(u8::is_ascii_whitespace) {
+        return Err(Error::invalid("body", "body: is empty; send a JSON object"));
+    }
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let path = error.path().to_string();
@@ -45,6 +48,11 @@ fn wrong_field(path: &str, error: serde_json::Error) -> Error {
         ("body".to_owned(), format!("is not the expected JSON: {problem}"))
     } else {
         (path.to_owned(), problem)
+    };
+    // serde_path_to_error's own words for a place without a name.
+    let (field, message) = match field.contains('?') {
+        true => ("body".to_owned(), format!("is not the expected JSON: {message}")),
+        false => (field, message),
     };
     let message = format!("{field}: {message}");
     Error::invalid(field, message)
@@ -167,9 +175,14 @@ mod tests {
             "[]",
             r#"{"name":"a","lines":[]} x"#,
             r#"{"name":"a","name":"b","lines":[]}"#,
+            r#"{"name""#,
+            r#"{"lines":["#,
         ] {
-            assert!(field(broken).is_some(), "{broken:?}");
+            let named = field(broken);
+            assert!(named.as_ref().is_some_and(|name| !name.contains('?')), "{broken:?}: {named:?}");
         }
+        let broken = parse_json::<Order>(b"{\"name\": ").unwrap_err();
+        assert!(!broken.message().contains('?') && broken.message().contains("JSON"), "{}", broken.message());
         assert_eq!(parse_json::<Order>(b"{\"name\":\"\xff\"}").unwrap_err().code(), Code::InvalidInput);
     }
 }

@@ -11,6 +11,7 @@ pub mod events;
 mod extract;
 mod health;
 mod metrics;
+mod openapi;
 mod pages;
 pub mod remote_schema;
 pub mod router;

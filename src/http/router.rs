@@ -14,10 +14,11 @@ use axum::routing::{MethodFilter, MethodRouter, any, on};
 use super::actions::{
     applications, deployments, identity, operations, previews, secrets, stores as store_actions, variables,
 };
-use super::edge::{self, backend};
+use super::edge::{self, alias, backend};
 use super::state::Face;
 use super::{
-    ActionError, AppState, RestError, auth, event_stream, events, extract, health, pages, remote_schema, stores,
+    ActionError, AppState, RestError, auth, event_stream, events, extract, health, openapi, pages, remote_schema,
+    stores,
 };
 use crate::auth::same_secret;
 use crate::domain::{Code, Error};
@@ -115,7 +116,8 @@ pub fn routes() -> Vec<Route> {
         all("/healthz", Engine, backend::forward),
         all("/api/swagger/json", Engine, backend::forward),
         all("/api/rest/{*endpoint}", Engine, backend::forward),
-        all("/api/v1/{*endpoint}", Engine, backend::forward_rest_alias),
+        all("/api/v1/{*endpoint}", Engine, alias::forward),
+        get("/api/openapi.json", SignedIn, openapi::document),
         // Pages: the API explorer, and what it and the portal are made of.
         get("/", Public, pages::home),
         get("/explorer", Public, pages::explorer),

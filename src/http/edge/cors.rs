@@ -5,23 +5,17 @@ use tower_http::cors::{AllowCredentials, AllowOrigin, CorsLayer};
 
 use crate::config::Live;
 
-/// The entry that admits every origin.
-const ALL: &[u8] = b"*";
-
 /// A layer for the listed origins (`server.cors_origins`); `*` admits all, without credentials.
 pub(super) fn layer(live: &Live) -> CorsLayer {
     let (origins, credentials) = (live.clone(), live.clone());
     CorsLayer::new()
         .allow_origin(AllowOrigin::predicate(move |origin, _| {
-            let config = origins.get();
-            let listed = &config.server.cors_origins;
-            names(listed, ALL) || names(listed, origin.as_bytes())
+            origin.to_str().is_ok_and(|origin| origins.get().server.lists_origin(origin))
         }))
         // Judged by the origin too: the list may change between the two questions.
         .allow_credentials(AllowCredentials::predicate(move |origin, _| {
-            let config = credentials.get();
-            let listed = &config.server.cors_origins;
-            !names(listed, ALL) && names(listed, origin.as_bytes())
+            let server = &credentials.get().server;
+            !server.lists_every_origin() && origin.to_str().is_ok_and(|origin| server.lists_origin(origin))
         }))
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
         .allow_headers(
@@ -43,8 +37,4 @@ pub(super) fn layer(live: &Live) -> CorsLayer {
             header::RETRY_AFTER,
         ])
         .max_age(std::time::Duration::from_secs(600))
-}
-
-fn names(listed: &[String], origin: &[u8]) -> bool {
-    listed.iter().any(|entry| entry.as_bytes() == origin)
 }

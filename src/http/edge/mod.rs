@@ -1,6 +1,7 @@
 //! What surrounds every route: correlation, panics, limits, CORS, security headers, compression, and the way to GraphQL.
 
 mod address;
+pub mod alias;
 pub mod backend;
 mod correlation;
 mod cors;

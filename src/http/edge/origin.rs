@@ -8,21 +8,22 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use url::{Position, Url};
 
+use crate::config::Server;
 use crate::domain::{Code, Error};
 use crate::http::{AppState, RestError};
 
 pub(super) async fn guard(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let harmless = request.method().is_safe() && !request.headers().contains_key(UPGRADE);
-    if harmless || admitted(&request, &state.settings.live.get().server.cors_origins) {
+    if harmless || admitted(&request, &state.settings.live.get().server) {
         return next.run(request).await;
     }
     RestError::from(Error::new(Code::Forbidden, "pages of that origin may not call this API")).into_response()
 }
 
-fn admitted(request: &Request, listed: &[String]) -> bool {
+fn admitted(request: &Request, server: &Server) -> bool {
     let Some(origin) = request.headers().get(ORIGIN) else { return true };
     let Ok(origin) = origin.to_str() else { return false };
-    if listed.iter().any(|entry| entry == "*" || entry.eq_ignore_ascii_case(origin)) {
+    if server.lists_origin(origin) {
         return true;
     }
     // HTTP/2 has the host in the URI instead of a header.
@@ -49,7 +50,7 @@ mod tests {
 
     #[test]
     fn the_services_own_pages_and_listed_ones_are_admitted() {
-        let listed = ["https://portal.example.com".to_owned()];
+        let listed = Server { cors_origins: vec!["https://portal.example.com".to_owned()], ..Server::default() };
         let from = |origin: Option<&str>, host: &str| {
             let mut request = Request::builder().header(HOST, host);
             if let Some(origin) = origin {

@@ -239,7 +239,12 @@ pub(super) async fn workload(tx: &mut PgTx, row: &Application, new: &NewDeployme
             return Err(Error::invalid("commit", message));
         }
         (None, None, Some(image)) => image,
-        (None, None, None) => return Err(Error::invalid("image", "image: is required, here or of the application")),
+        (None, None, None) => {
+            return Err(Error::invalid(
+                "image",
+                "image: name the image to deploy; the application has none of its own yet",
+            ));
+        }
     };
     if let Some(commit) = &new.commit {
         check_commit(commit)?;

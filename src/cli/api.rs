@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use clap::Args;
 use futures::StreamExt;
 use graphql_client::{GraphQLQuery, QueryBody};
 use serde::Serialize;
@@ -11,6 +10,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 use url::Url;
 
+use super::Context;
 use super::credentials::Store;
 use crate::domain::{Code, Error, Redacted, Result};
 use crate::vendors::hasura::{Client, Credentials, Request};
@@ -19,21 +19,6 @@ use crate::vendors::hasura::{Client, Credentials, Request};
 const PATIENCE: Duration = Duration::from_secs(120);
 const RECONNECT: Duration = Duration::from_millis(500);
 const RECONNECT_LONGEST: Duration = Duration::from_secs(5);
-
-/// Where the API is, and as whom to call it.
-#[derive(Debug, Clone, Args)]
-pub struct Connection {
-    /// The API's address
-    #[arg(long, env = "NORTHSTACK_ENDPOINT", default_value = "http://127.0.0.1:8080", value_name = "URL")]
-    pub endpoint: Url,
-    /// An access token; without it, the login of `northstack login` is used
-    #[arg(long, env = "NORTHSTACK_TOKEN", hide_env_values = true, value_parser = token)]
-    pub token: Option<Redacted>,
-}
-
-fn token(text: &str) -> Result<Redacted, std::convert::Infallible> {
-    Ok(Redacted::from(text))
-}
 
 /// The API, signed in.
 #[derive(Debug)]
@@ -53,14 +38,19 @@ impl Api {
     }
 
     /// Calls the API with the given token or the stored login, renewing the latter when it has expired.
-    pub async fn connect(connection: &Connection) -> Result<Self> {
-        let token = match &connection.token {
+    pub async fn connect(context: &Context) -> Result<Self> {
+        let endpoint = context.endpoint()?;
+        let token = match &context.token {
             Some(token) => token.clone(),
-            None => Store::open()?.token(&connection.endpoint).await?,
+            None => Store::open()?.token(&endpoint).await?,
         };
-        let client = Client::new(&connection.endpoint, &Credentials::Bearer(token.clone()))?;
-        let (endpoint, stored) = (connection.endpoint.clone(), connection.token.is_none());
-        Ok(Self { endpoint, stored, signed_in: Mutex::new((Some(token), client)) })
+        let client = Client::new(&endpoint, &Credentials::Bearer(token.clone()))?;
+        Ok(Self { endpoint, stored: context.token.is_none(), signed_in: Mutex::new((Some(token), client)) })
+    }
+
+    /// Its address.
+    pub fn endpoint(&self) -> &Url {
+        &self.endpoint
     }
 
     /// A client whose token has not ended: a command that follows something may outlive its first one.

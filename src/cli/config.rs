@@ -46,14 +46,14 @@ impl ConfigArgs {
     pub fn run(self, context: &Context) -> Result<Exit> {
         match self.command {
             ConfigCommand::Check => check(context),
-            ConfigCommand::Show => show(&context.loader().load(Purpose::Tool)?, context),
+            ConfigCommand::Show => show(&context.loader()?.load(Purpose::Tool)?, context),
             ConfigCommand::Example { form } => example(form),
         }
     }
 }
 
 fn check(context: &Context) -> Result<Exit> {
-    let problems = match context.loader().load(Purpose::Service) {
+    let problems = match context.loader()?.load(Purpose::Service) {
         Ok(_) => Vec::new(),
         Err(problems) => problems.0,
     };
@@ -65,7 +65,11 @@ fn check(context: &Context) -> Result<Exit> {
         true => "The configuration is right.".to_owned(),
         false => problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"),
     })?;
-    Ok(if problems.is_empty() { Exit::Done } else { Exit::Usage })
+    if problems.is_empty() {
+        return Ok(Exit::Done);
+    }
+    context.hint();
+    Ok(Exit::Usage)
 }
 
 fn show(loaded: &Loaded, context: &Context) -> Result<Exit> {

@@ -70,11 +70,29 @@ impl Store {
         self.write(&mut file, &logins)
     }
 
+    /// Takes the login for a server out of the file, if there is one.
+    pub fn forget(&self, endpoint: &Url) -> Result<Option<Login>> {
+        if !self.path.exists() {
+            return Ok(None);
+        }
+        let mut file = self.lock()?;
+        let mut logins = self.read(&mut file)?;
+        let login = logins.remove(&key(endpoint));
+        if login.is_some() {
+            self.write(&mut file, &logins)?;
+        }
+        Ok(login)
+    }
+
     /// The access token for a server, renewed first if it has ended or is about to.
     ///
     /// The file stays locked meanwhile: a refresh token may be used only once.
     pub async fn token(&self, endpoint: &Url) -> Result<Redacted> {
-        let nobody = || Error::new(Code::Unauthenticated, "not signed in; run `northstack login` or give --token");
+        let nobody = || {
+            let server = key(endpoint);
+            let message = format!("not signed in at {server}; run `northstack login` or give --token");
+            Error::new(Code::Unauthenticated, message)
+        };
         if !self.path.exists() {
             return Err(nobody());
         }
@@ -165,6 +183,9 @@ mod tests {
         assert_eq!(store.token(&endpoint()).await.expect("a token").expose(), "access");
         let other = Url::parse("https://other.example.com/").expect("an address");
         assert_eq!(store.token(&other).await.expect_err("nobody").code(), Code::Unauthenticated);
+        assert!(store.forget(&other).expect("read").is_none());
+        assert!(store.forget(&endpoint()).expect("forgotten").is_some());
+        assert_eq!(store.token(&endpoint()).await.expect_err("nobody").code(), Code::Unauthenticated);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 
 use super::service::{Failpoints, Roles, Service};
 use super::{Context, Exit, graphql_engine};
-use crate::config::Loader;
+use crate::config::{Loader, Purpose};
 use crate::dev::{self, Progress, Stack, StackOptions, State};
 use crate::domain::Result;
 use crate::sim::kubernetes::SimulatorTiming;
@@ -57,18 +57,28 @@ impl Dev {
                 Timing::Fast => SimulatorTiming::fast(),
             },
         };
-        let (mut stack, loader) = Stack::start(context.loader(), &mut state, &options, &progress).await?;
-        let outcome = self.serve(&mut stack, loader, &progress, begun).await;
+        let (mut stack, loader) = Stack::start(context.loader()?, &mut state, &options, &progress).await?;
+        let outcome = self.serve(&mut stack, loader, &state, &progress, begun).await;
+        state.withdraw();
         println!("\n  Stopping");
         stack.stop().await;
         outcome
     }
 
-    async fn serve(&self, stack: &mut Stack, loader: Loader, progress: &Progress, begun: Instant) -> Result<Exit> {
+    async fn serve(
+        &self,
+        stack: &mut Stack,
+        loader: Loader,
+        state: &State,
+        progress: &Progress,
+        begun: Instant,
+    ) -> Result<Exit> {
+        let settings = loader.load(Purpose::Service)?.explicit();
         let connecting = Service::connect(loader, Roles::ALL, Failpoints::Obeyed);
         let service = progress.phase("Database", connecting).await?;
-        progress.phase("Demo data", dev::seed(service.app())).await?;
+        progress.phase("Demo data", dev::seed(service.app(), stack.cluster())).await?;
         let service = progress.phase("Service", service.start()).await?;
+        state.publish(&settings)?;
         self.greet(&service, begun);
         tokio::select! {
             outcome = service.run() => outcome.map(|()| Exit::Done),
@@ -86,8 +96,23 @@ impl Dev {
             println!("  Explorer   http://{host}:{port}/explorer");
         }
         println!("  GraphQL    http://{host}:{port}/v1/graphql");
-        let port = config.stores.public_port.map(|port| format!(":{port}")).unwrap_or_default();
-        println!("  Stores     {}://<store>.{}{port}", config.stores.scheme, config.stores.base_domain);
+        println!("  OpenAPI    http://{host}:{port}/api/openapi.json");
+        let stores = config.stores.public_port.map(|port| format!(":{port}")).unwrap_or_default();
+        println!("  Stores     {}://<store>.{}{stores}", config.stores.scheme, config.stores.base_domain);
+        if let Some(directory) = off_the_path() {
+            println!("\nThe command line is {}/northstack. To call it by its name:", directory.display());
+            println!("  export PATH=\"{}:$PATH\"", directory.display());
+        }
         println!("\nCtrl-C stops everything.");
     }
+}
+
+/// Where this program is, unless a shell finds it by its name.
+fn off_the_path() -> Option<PathBuf> {
+    let program = std::env::current_exe().ok()?.canonicalize().ok()?;
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path).find(|directory| directory.join("northstack").is_file());
+    let same =
+        found.and_then(|directory| directory.join("northstack").canonicalize().ok()).is_some_and(|it| it == program);
+    (!same).then(|| program.parent().map(PathBuf::from)).flatten()
 }

@@ -21,6 +21,8 @@ pub enum Exit {
     Unavailable = 5,
     /// Two things that were compared differ, or metadata is inconsistent.
     Different = 6,
+    /// Interrupted while it followed something, which goes on.
+    Interrupted = 130,
 }
 
 /// The exit codes in words, printed at the end of `northstack --help`.
@@ -31,7 +33,8 @@ pub const HELP: &str = "Exit codes:
   3  not signed in, or not allowed
   4  no such object
   5  a system that is needed does not answer; try again later
-  6  differences were found, or metadata is inconsistent";
+  6  differences were found, or metadata is inconsistent
+  130  interrupted while it followed something, which goes on";
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {

@@ -3,6 +3,7 @@
 mod admin;
 mod api;
 mod apps;
+mod ask;
 mod audit;
 mod completion;
 mod config;
@@ -12,16 +13,21 @@ mod events;
 mod exit;
 mod graphql;
 pub mod graphql_engine;
+mod help;
+mod id;
 mod login;
 mod metadata;
 mod migrate;
+mod open;
 mod operations;
 mod output;
+mod projects;
 mod schema;
 mod secrets;
 mod serve;
 mod service;
 mod stores;
+mod teams;
 mod telemetry;
 mod watch;
 mod worker;
@@ -29,11 +35,13 @@ mod worker;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, FromArgMatches, Parser, Subcommand};
 use telemetry::Telemetry;
+use url::Url;
 
 use crate::config::{Config, Loader, Purpose};
-use crate::domain::{Error, Result};
+use crate::dev::{directory, running};
+use crate::domain::{Code, Error, Redacted, Result};
 
 pub use exit::Exit;
 pub use output::Output;
@@ -59,21 +67,75 @@ pub struct Context {
     /// Print the result as text or as JSON
     #[arg(long, short, global = true, value_enum, default_value_t)]
     pub output: Output,
+    /// The API's address, also by NORTHSTACK_ENDPOINT [default: http://127.0.0.1:8080]
+    #[arg(long, global = true, value_name = "URL")]
+    pub endpoint: Option<Url>,
+    /// An access token; without it, the login of `northstack login` is used
+    #[arg(long, global = true, env = "NORTHSTACK_TOKEN", hide_env_values = true, value_parser = token)]
+    pub token: Option<Redacted>,
+    /// Use the platform that `northstack dev` runs on this machine, with its state in .northstack or DIRECTORY
+    #[arg(long, global = true, value_name = "DIRECTORY", num_args = 0..=1, require_equals = true,
+          conflicts_with = "config")]
+    pub dev: Option<Option<PathBuf>>,
+}
+
+/// The variable that names the API.
+const ENDPOINT: &str = "NORTHSTACK_ENDPOINT";
+/// Where the API is when nobody says.
+const HERE: &str = "http://127.0.0.1:8080";
+/// How long a command that does one thing looks for a system before it says that it is not there.
+const PATIENCE: &str = "3s";
+
+fn token(text: &str) -> Result<Redacted, std::convert::Infallible> {
+    Ok(Redacted::from(text))
 }
 
 impl Context {
     /// Where the settings are read from.
-    pub fn loader(&self) -> Loader {
+    ///
+    /// # Errors
+    /// `unavailable` when those of `northstack dev` are wanted and it does not run.
+    pub fn loader(&self) -> Result<Loader> {
         let loader = Loader::from_process();
-        match &self.config {
-            Some(file) => loader.file(file),
-            None => loader,
-        }
+        Ok(match (&self.dev, &self.config) {
+            (Some(state), _) => loader.file(running(&directory(state.as_deref()))?),
+            (None, Some(file)) => loader.file(file),
+            (None, None) => loader,
+        })
     }
 
     /// The settings for a tool: what is given has to be right, but not everything has to be given.
     pub fn settings(&self) -> Result<Config> {
-        Ok(self.loader().load(Purpose::Tool)?.config)
+        let loader = self.loader()?;
+        let given = loader.load(Purpose::Tool)?;
+        let hasty = ["database.connect_timeout", "nats.connect_timeout"];
+        let hasty = hasty.into_iter().filter(|setting| !given.origins.contains_key(*setting));
+        Ok(hasty.fold(loader, |loader, setting| loader.set(setting, PATIENCE)).load(Purpose::Tool)?.config)
+    }
+
+    /// The API's address.
+    pub fn endpoint(&self) -> Result<Url> {
+        if let Some(endpoint) = &self.endpoint {
+            return Ok(endpoint.clone());
+        }
+        let address = match (&self.dev, std::env::var(ENDPOINT)) {
+            (Some(_), _) => {
+                let server = self.settings()?.server;
+                format!("http://{}", std::net::SocketAddr::new(server.host, server.port))
+            }
+            (None, Ok(address)) if !address.is_empty() => address,
+            (None, _) => HERE.to_owned(),
+        };
+        let wrong =
+            |source| Error::invalid(ENDPOINT, "must be an address such as https://api.example.com").caused_by(source);
+        Url::parse(&address).map_err(wrong)
+    }
+
+    /// Says how a command for operators finds the platform that runs here, when it was not told where one is.
+    pub fn hint(&self) {
+        if self.dev.is_none() && self.config.is_none() && running(&directory(None)).is_ok() {
+            output::note(self.output, "`northstack dev` runs on this machine: add --dev to use it.");
+        }
     }
 }
 
@@ -94,41 +156,53 @@ pub enum Command {
     Config(config::ConfigArgs),
     /// Print the GraphQL schema of a role
     Schema(schema::SchemaArgs),
-    /// Sign in, for the commands below
+    /// Sign in
     Login(login::Login),
-    /// Create, list, show, delete and retry stores
+    /// Sign out
+    Logout(login::Logout),
+    /// Say who is signed in, where, and in which teams
+    Whoami(login::Whoami),
+    /// Open an app or a store in the browser
+    Open(open::Open),
+    /// List and create teams
+    Teams(teams::Teams),
+    /// List and create projects, which hold apps
+    Projects(projects::Projects),
+    /// Create, list, show, delete and retry stores, and show their logins
     Stores(stores::Stores),
-    /// List, show and create applications
+    /// List, show, create and delete apps
     Apps(apps::Apps),
-    /// Deploy an application
+    /// Deploy an app
     Deploy(apps::Deploy),
-    /// Bring an earlier revision of an application back
+    /// List an app's revisions and what became of them
+    Deployments(apps::Deployments),
+    /// Bring an earlier revision of an app back
     Rollback(apps::Rollback),
     /// Let a deployment that waits go on: a canary's next share, or green in place of blue
     Promote(apps::Promote),
     /// End a deployment and take it back
     Abort(apps::Abort),
-    /// Change an application's number of pods, or the bounds between which it scales itself
+    /// Change an app's number of pods, or let it scale itself between two
     Scale(apps::Scale),
-    /// Replace an application's pods
+    /// Replace an app's pods
     Restart(apps::Restart),
-    /// Give a stopped application its pods back
+    /// Give a stopped app its pods back
     Start(apps::Start),
-    /// Take an application's pods away; all else stays
+    /// Take an app's pods away; all else stays
     Stop(apps::Stop),
-    /// List, set and remove an application's variables
+    /// List, set and remove an app's variables
     Env(apps::Env),
     /// List, set, reveal and delete secrets
     Secrets(secrets::Secrets),
     /// List, make and remove preview environments
     Preview(apps::Preview),
-    /// Print what an application writes
+    /// Print what an app writes
     Logs(apps::Logs),
-    /// Say why an application is not live
+    /// Say why an app is not live
     Why(apps::Why),
     /// List, show, watch, cancel and retry operations
     Operations(operations::Operations),
-    /// Read events again, follow them, and drive those again that no handler could handle
+    /// Show and follow what happens to your apps and stores; for operators, also on the event bus
     Events(events::Events),
     /// Prove that the audit trail is whole
     Audit(audit::AuditArgs),
@@ -144,6 +218,20 @@ impl Command {
         matches!(self, Command::Serve(_) | Command::Worker(_) | Command::Dev(_))
     }
 
+    /// Whether the command works on the platform's own systems, beside the API.
+    fn operates(&self) -> bool {
+        match self {
+            Command::Migrate(_)
+            | Command::Metadata(_)
+            | Command::Config(_)
+            | Command::Schema(_)
+            | Command::Audit(_) => true,
+            Command::Admin(_) => true,
+            Command::Events(events) => events.command.is_some(),
+            _ => false,
+        }
+    }
+
     async fn run(self, context: &Context) -> Result<Exit> {
         match self {
             Command::Serve(command) => command.run(context).await,
@@ -154,9 +242,15 @@ impl Command {
             Command::Config(command) => command.run(context),
             Command::Schema(command) => command.run(context).await,
             Command::Login(command) => command.run(context).await,
+            Command::Logout(command) => command.run(context).await,
+            Command::Whoami(command) => command.run(context).await,
+            Command::Open(command) => command.run(context).await,
+            Command::Teams(command) => command.run(context).await,
+            Command::Projects(command) => command.run(context).await,
             Command::Stores(command) => command.run(context).await,
             Command::Apps(command) => command.run(context).await,
             Command::Deploy(command) => command.run(context).await,
+            Command::Deployments(command) => command.run(context).await,
             Command::Rollback(command) => command.run(context).await,
             Command::Promote(command) => command.run(context).await,
             Command::Abort(command) => command.run(context).await,
@@ -182,7 +276,9 @@ impl Command {
 ///
 /// The process-wide pieces are set up here and nowhere else: TLS provider, log subscriber, runtime.
 pub fn main() -> ExitCode {
-    let Cli { context, command } = Cli::parse();
+    let arguments = help::command().get_matches();
+    let Cli { context, command } = Cli::from_arg_matches(&arguments).unwrap_or_else(|error| error.exit());
+    let operates = command.operates();
     // The only other provider that could be installed is this one.
     let _ = rustls::crypto::ring::default_provider().install_default();
     // A configuration that cannot be read is the command's to refuse, in its own words.
@@ -193,6 +289,9 @@ pub fn main() -> ExitCode {
         Ok(exit) => exit.into(),
         Err(error) => {
             context.output.error(&error);
+            if operates && matches!(error.code(), Code::Unavailable | Code::InvalidInput) {
+                context.hint();
+            }
             Exit::from(&error).into()
         }
     }
@@ -215,5 +314,6 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
         Cli::command().debug_assert();
+        help::command().debug_assert();
     }
 }

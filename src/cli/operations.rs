@@ -3,17 +3,14 @@
 use clap::{Args, Subcommand};
 use uuid::Uuid;
 
-use super::api::{Api, Connection};
+use super::api::Api;
 use super::graphql::{self, Operation, cancel_operation, operation_by_id, operations, retry_operation};
-use super::{Context, Exit, api, output, watch};
+use super::{Context, Exit, api, id, output, watch};
 use crate::domain::{Error, Result};
 
 /// Arguments of `northstack operations`.
 #[derive(Debug, Args)]
 pub struct Operations {
-    /// Where the API is.
-    #[command(flatten)]
-    pub connection: Connection,
     /// What to do.
     #[command(subcommand)]
     pub command: OperationsCommand,
@@ -31,16 +28,19 @@ pub enum OperationsCommand {
     /// Show an operation with its steps
     Show {
         /// Its id
+        #[arg(value_parser = id::uuid)]
         id: Uuid,
     },
     /// Follow an operation to its end; the exit code tells the outcome
     Watch {
         /// Its id
+        #[arg(value_parser = id::uuid)]
         id: Uuid,
     },
     /// End an operation between two of its steps and take back what it did
     Cancel {
         /// Its id
+        #[arg(value_parser = id::uuid)]
         id: Uuid,
         /// Follow it until that is done
         #[arg(long, short)]
@@ -49,6 +49,7 @@ pub enum OperationsCommand {
     /// Go on with a failed operation at the step that failed
     Retry {
         /// Its id
+        #[arg(value_parser = id::uuid)]
         id: Uuid,
         /// Follow it to its end; the exit code tells the outcome
         #[arg(long, short)]
@@ -59,7 +60,7 @@ pub enum OperationsCommand {
 impl Operations {
     /// Does what was asked.
     pub async fn run(self, context: &Context) -> Result<Exit> {
-        let api = Api::connect(&self.connection).await?;
+        let api = Api::connect(context).await?;
         match self.command {
             OperationsCommand::List { limit } => list(&api, limit, context).await,
             OperationsCommand::Show { id } => show(&api, id, context).await,
@@ -100,15 +101,18 @@ async fn list(api: &Api, limit: u32, context: &Context) -> Result<Exit> {
             let done =
                 operation.steps.iter().filter(|step| matches!(step.status.as_str(), "succeeded" | "skipped")).count();
             let steps = format!("{done}/{}", operation.steps.len());
+            let store = operation.store.as_ref().map(|store| store.name.clone());
+            let name = store.or_else(|| operation.application.as_ref().map(|application| application.name.clone()));
             [
                 operation.id.to_string(),
-                operation.kind.clone(),
+                watch::kind(&operation.kind).to_owned(),
+                name.unwrap_or_default(),
                 operation.status.clone(),
                 steps,
-                operation.created_at.clone(),
+                output::ago(&operation.created_at),
             ]
         });
-        output::table(["OPERATION", "KIND", "STATUS", "STEPS", "CREATED"], rows)
+        output::table(["OPERATION", "WHAT", "NAME", "STATUS", "STEPS", "CREATED"], rows)
     })?;
     Ok(Exit::Done)
 }
@@ -118,8 +122,10 @@ async fn show(api: &Api, id: Uuid, context: &Context) -> Result<Exit> {
     let operation = found.map(Operation::from).ok_or_else(|| Error::not_found("operation"))?;
     context.output.print(&operation, |operation| {
         let Operation { id, kind, status, error_message, stuck_reason, created_at, .. } = operation;
-        let mut text =
-            format!("Operation:  {id}\nKind:       {kind}\nStatus:     {status}\nCreated:    {created_at}\n");
+        let mut text = format!(
+            "Operation:  {id}\nKind:       {kind}\nStatus:     {status}\nCreated:    {}\n",
+            output::when(created_at)
+        );
         for (label, value) in [("Error:      ", error_message), ("Waits for:  ", stuck_reason)] {
             text.extend(value.iter().flat_map(|value| [label, value, "\n"]));
         }

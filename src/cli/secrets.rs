@@ -4,35 +4,31 @@
 use std::io::{self, IsTerminal, Read};
 
 use clap::{Args, Subcommand};
-use console::Term;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::api::{Api, Connection, nothing};
+use super::api::{Api, nothing};
 use super::graphql::{
     self, Secret, delete_secret, reveal_secret, secret_by_id, secrets, secrets_named, secrets_of_application,
     set_secret,
 };
-use super::{Context, Exit, apps, output};
+use super::{Context, Exit, apps, ask, id, output};
 use crate::domain::{Code, Error, Redacted, Result};
 
 /// Arguments of `northstack secrets`.
 #[derive(Debug, Args)]
 pub struct Secrets {
-    /// Where the API is.
-    #[command(flatten)]
-    pub connection: Connection,
     /// What to do.
     #[command(subcommand)]
     pub command: SecretsCommand,
 }
 
-/// What `northstack secrets` can do. SECRET is a name or a primary key; with --app, of the application's own.
+/// What `northstack secrets` can do. SECRET is a name or an id; with --app, of the application's own.
 #[derive(Debug, Subcommand)]
 pub enum SecretsCommand {
     /// List the secrets that you may see, without their values
     List {
-        /// Those of this application alone, by its name or primary key
+        /// Those of this application alone, by its name or id
         #[arg(long)]
         app: Option<String>,
         /// At most so many
@@ -47,7 +43,7 @@ pub enum SecretsCommand {
         #[arg(long)]
         app: Option<String>,
         /// The team that owns it; needed when you belong to several and name no application
-        #[arg(long, value_name = "UUID", conflicts_with = "app")]
+        #[arg(long, value_name = "ID", value_parser = id::uuid, conflicts_with = "app")]
         team: Option<Uuid>,
         /// Keep the line end at the end of standard input
         #[arg(long)]
@@ -89,7 +85,7 @@ struct Revealed {
 impl Secrets {
     /// Does what was asked.
     pub async fn run(self, context: &Context) -> Result<Exit> {
-        let api = Api::connect(&self.connection).await?;
+        let api = Api::connect(context).await?;
         match self.command {
             SecretsCommand::List { app, limit } => list(&api, app.as_deref(), limit.into(), context).await?,
             SecretsCommand::Set { name, app, team, exact, idempotency_key } => {
@@ -109,9 +105,7 @@ impl Secrets {
             }
             SecretsCommand::Delete { secret, app, yes } => {
                 let secret = find(&api, &secret, app.as_deref()).await?;
-                if !yes && !confirmed(&secret)? {
-                    return Ok(Exit::Failed);
-                }
+                ask::confirm(yes, &secret.name, &format!("This deletes {} with its value.", secret.name))?;
                 let variables = delete_secret::Variables { id: secret.id };
                 api.run::<graphql::DeleteSecret>(variables).await?.delete_secret.ok_or_else(nothing)?;
                 context.output.print(&secret, |secret| format!("{} is deleted.", secret.name))?;
@@ -143,7 +137,7 @@ async fn list(api: &Api, app: Option<&str>, limit: i64, context: &Context) -> Re
     context.output.print(&found, |found| {
         let rows = found.iter().map(|one| {
             let of = one.application.clone().unwrap_or_else(|| "(team)".to_owned());
-            [one.name.clone(), of, one.version.to_string(), one.updated_at.clone(), one.used_by.join(", ")]
+            [one.name.clone(), of, one.version.to_string(), output::ago(&one.updated_at), one.used_by.join(", ")]
         });
         output::table(["SECRET", "APP", "VERSION", "UPDATED", "USED BY"], rows)
     })
@@ -175,12 +169,7 @@ async fn find(api: &Api, text: &str, app: Option<&str>) -> Result<Secret> {
 /// The value: asked for on a terminal, without showing it, and otherwise all of standard input.
 fn read_value(exact: bool) -> Result<Redacted> {
     if io::stdin().is_terminal() {
-        let ask = || {
-            let term = Term::stderr();
-            term.write_str("Value: ")?;
-            term.read_secure_line()
-        };
-        return ask().map(Redacted::new).map_err(|source| Error::internal("reading from the terminal", source));
+        return ask::secret("it on standard input", "Value: ").map(Redacted::new);
     }
     let mut text = String::new();
     io::stdin().lock().read_to_string(&mut text).map_err(|source| match source.kind() {
@@ -194,18 +183,4 @@ fn read_value(exact: bool) -> Result<Redacted> {
         }
     }
     Ok(Redacted::new(text))
-}
-
-fn confirmed(secret: &Secret) -> Result<bool> {
-    if !io::stdin().is_terminal() {
-        return Err(Error::invalid("--yes", "give it: there is no terminal to ask on"));
-    }
-    let ask = || {
-        let term = Term::stderr();
-        term.write_line(&format!("This deletes {} with its value. It cannot be undone.", secret.name))?;
-        term.write_str("Type its name to go on: ")?;
-        term.read_line()
-    };
-    let typed = ask().map_err(|source| Error::internal("reading from the terminal", source))?;
-    Ok(typed.trim() == secret.name)
 }

@@ -18,7 +18,7 @@ impl Serve {
     /// Runs until it is told to stop.
     pub async fn run(self, context: &Context) -> Result<Exit> {
         let roles = Roles { api: true, worker: self.worker };
-        let service = Service::connect(context.loader(), roles, Failpoints::Refused).await?.start().await?;
+        let service = Service::connect(context.loader()?, roles, Failpoints::Refused).await?.start().await?;
         service.run().await?;
         Ok(Exit::Done)
     }

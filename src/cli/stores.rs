@@ -1,29 +1,30 @@
 //! `northstack stores`: WooCommerce stores, by the same GraphQL that the portal uses.
 
-use std::io::{self, IsTerminal};
-
 use clap::{Args, Subcommand, ValueEnum};
-use console::Term;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::api::{Api, Connection, nothing};
-use super::graphql::{self, Store, create_store, delete_store, retry_store, store_by_id, store_events, stores_named};
-use super::{Context, Exit, output, watch};
-use crate::domain::{Error, Result};
+use super::api::{Api, nothing};
+use super::graphql::{
+    self, Store, create_store, delete_store, retry_store, reveal_store_credentials, store_by_id, store_events,
+    stores_named,
+};
+use super::{Context, Exit, ask, id, output, watch};
+use crate::domain::{Code, Error, Result};
 
 /// Arguments of `northstack stores`.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  northstack stores create \"My Shop\" --watch
+  northstack stores credentials \"My Shop\"
+  northstack open \"My Shop\"")]
 pub struct Stores {
-    /// Where the API is.
-    #[command(flatten)]
-    pub connection: Connection,
     /// What to do.
     #[command(subcommand)]
     pub command: StoresCommand,
 }
 
-/// What `northstack stores` can do. STORE is a store id, a name or a primary key.
+/// What `northstack stores` can do. STORE is a name or an id.
 #[derive(Debug, Subcommand)]
 pub enum StoresCommand {
     /// Create a store
@@ -33,8 +34,8 @@ pub enum StoresCommand {
         /// Its kind
         #[arg(long = "type", value_enum, default_value_t)]
         kind: StoreKind,
-        /// The team that owns it; needed when you belong to several
-        #[arg(long, value_name = "UUID")]
+        /// The team that owns it, by its id; needed when you belong to several
+        #[arg(long, value_name = "ID", value_parser = id::uuid)]
         team: Option<Uuid>,
         /// How the request is begun and followed.
         #[command(flatten)]
@@ -48,6 +49,11 @@ pub enum StoresCommand {
     },
     /// Show a store and what happened to it
     Show {
+        /// Which store
+        store: String,
+    },
+    /// Print the login of a store's administration; the reading is audited
+    Credentials {
         /// Which store
         store: String,
     },
@@ -102,7 +108,7 @@ struct Begun {
 impl Stores {
     /// Does what was asked.
     pub async fn run(self, context: &Context) -> Result<Exit> {
-        let api = Api::connect(&self.connection).await?;
+        let api = Api::connect(context).await?;
         match self.command {
             StoresCommand::Create { name, kind, team, start } => {
                 let StoreKind::Woocommerce = kind;
@@ -118,11 +124,27 @@ impl Stores {
             }
             StoresCommand::List { limit } => list(&api, limit, context).await,
             StoresCommand::Show { store } => show(&api, &store, context).await,
+            StoresCommand::Credentials { store } => {
+                let id = find(&api, &store).await?.id;
+                let answer = api.run::<graphql::RevealStoreCredentials>(reveal_store_credentials::Variables { id });
+                let found = answer.await?.reveal_store_credentials.ok_or_else(nothing)?;
+                context.output.print(&found, |found| {
+                    let reveal_store_credentials::RevealStoreCredentialsRevealStoreCredentials {
+                        admin_url,
+                        username,
+                        password,
+                    } = found;
+                    format!("Address:   {admin_url}\nUser:      {username}\nPassword:  {password}")
+                })?;
+                Ok(Exit::Done)
+            }
             StoresCommand::Delete { store, yes, start } => {
                 let store = find(&api, &store).await?;
-                if !yes && !confirmed(&store)? {
-                    return Ok(Exit::Failed);
-                }
+                let lost = format!(
+                    "This deletes {} ({}): its namespace, database, uploads and storefront.",
+                    store.name, store.store_id
+                );
+                ask::confirm(yes, &store.name, &lost)?;
                 let variables = delete_store::Variables { id: store.id, idempotency_key: start.idempotency_key };
                 let begun = api.run::<graphql::DeleteStore>(variables).await?.delete_store.ok_or_else(nothing)?;
                 let begun = Begun { operation: begun.operation_id, store: begun.store.map(Store::from) };
@@ -159,6 +181,9 @@ async fn list(api: &Api, limit: u32, context: &Context) -> Result<Exit> {
             stores.iter().map(|store| [&store.store_id, &store.name, &store.status, &store.url].map(String::clone));
         output::table(["STORE", "NAME", "STATUS", "URL"], rows)
     })?;
+    if stores.is_empty() {
+        output::note(context.output, "No store yet. Create one: northstack stores create \"My Shop\" --watch");
+    }
     Ok(Exit::Done)
 }
 
@@ -179,18 +204,17 @@ async fn show(api: &Api, store: &str, context: &Context) -> Result<Exit> {
         for (label, value) in [("Admin:    ", admin_url), ("Error:    ", error)] {
             text.extend(value.iter().flat_map(|value| [label, value, "\n"]));
         }
-        text.push_str(&format!("Created:  {created_at}\n\n"));
-        let rows = shown
-            .events
-            .iter()
-            .map(|event| [&event.created_at, &event.severity, &event.event_type, &event.message].map(String::clone));
+        text.push_str(&format!("Created:  {}\n\n", output::when(created_at)));
+        let rows = shown.events.iter().map(|event| {
+            [output::ago(&event.created_at), event.severity.clone(), event.event_type.clone(), event.message.clone()]
+        });
         text + &output::table(["TIME", "SEVERITY", "EVENT", "MESSAGE"], rows)
     })?;
     Ok(Exit::Done)
 }
 
 /// The store with that primary key, store id or name.
-async fn find(api: &Api, text: &str) -> Result<Store> {
+pub(super) async fn find(api: &Api, text: &str) -> Result<Store> {
     if let Ok(id) = text.parse::<Uuid>() {
         let found = api.run::<graphql::StoreById>(store_by_id::Variables { id }).await?.stores_by_pk;
         return found.map(Store::from).ok_or_else(|| Error::not_found("store"));
@@ -199,26 +223,12 @@ async fn find(api: &Api, text: &str) -> Result<Store> {
     let mut found: Vec<Store> = found.into_iter().map(Store::from).collect();
     match (found.pop(), found.is_empty()) {
         (Some(store), true) => Ok(store),
-        (None, _) => Err(Error::not_found("store")),
+        (None, _) => {
+            let message = format!("no store is called {text:?}; `northstack stores list` shows yours");
+            Err(Error::new(Code::NotFound, message))
+        }
         (Some(_), false) => {
             Err(Error::invalid("store", "several of your teams have a store of that name; give its id"))
         }
     }
-}
-
-fn confirmed(store: &Store) -> Result<bool> {
-    if !io::stdin().is_terminal() {
-        return Err(Error::invalid("--yes", "give it: there is no terminal to ask on"));
-    }
-    let ask = || {
-        let term = Term::stderr();
-        term.write_line(&format!(
-            "This deletes {} ({}): its namespace, database, uploads and storefront. It cannot be undone.",
-            store.name, store.store_id
-        ))?;
-        term.write_str("Type the store's name to go on: ")?;
-        term.read_line()
-    };
-    let typed = ask().map_err(|source| Error::internal("reading from the terminal", source))?;
-    Ok(typed.trim() == store.name)
 }

@@ -16,8 +16,8 @@ use tracing_subscriber::{EnvFilter, Layer, Registry, fmt, reload};
 use crate::config::{Live, LogFormat, Observability};
 use crate::domain::{Error, Result};
 
-/// What commands that do one thing and end log.
-const QUIET: &str = "warn";
+/// What commands that do one thing and end log: what goes wrong they say themselves.
+const QUIET: &str = "error";
 
 static FILTER: OnceLock<reload::Handle<EnvFilter, Registry>> = OnceLock::new();
 

@@ -14,7 +14,7 @@ impl Worker {
     /// Runs until it is told to stop.
     pub async fn run(self, context: &Context) -> Result<Exit> {
         let roles = Roles { api: false, worker: true };
-        let service = Service::connect(context.loader(), roles, Failpoints::Refused).await?.start().await?;
+        let service = Service::connect(context.loader()?, roles, Failpoints::Refused).await?.start().await?;
         service.run().await?;
         Ok(Exit::Done)
     }

@@ -48,6 +48,36 @@ pub struct Application {
     pub deleted: bool,
 }
 
+/// An application that is to be: everything else has its default.
+#[derive(Debug, Clone, Copy)]
+pub struct New<'a> {
+    /// Its project.
+    pub project: Uuid,
+    /// Its name.
+    pub name: &'a str,
+    /// The image that a deployment without one takes.
+    pub image: &'a str,
+    /// The port on which it serves HTTP.
+    pub port: u16,
+    /// How many pods it is to have.
+    pub replicas: u16,
+}
+
+/// Inserts an application.
+pub async fn insert(db: &mut PgConnection, new: New<'_>) -> Result<Uuid> {
+    sqlx::query_scalar!(
+        "insert into applications (project_id, name, image, port, replicas) values ($1, $2, $3, $4, $5) returning id",
+        new.project,
+        new.name,
+        new.image,
+        i32::from(new.port),
+        i32::from(new.replicas)
+    )
+    .fetch_one(db)
+    .await
+    .map_err(while_doing("insert an application"))
+}
+
 /// An application by its id, unless it or its project is deleted.
 pub async fn find(db: impl PgExecutor<'_>, id: Uuid) -> Result<Option<Application>> {
     Ok(find_any(db, id).await?.filter(|application| !application.deleted))

@@ -18,6 +18,7 @@ pub mod migrate;
 pub mod operations;
 pub mod operators;
 pub mod previews;
+pub mod projects;
 pub mod restored;
 pub mod runtime;
 pub mod secrets;

@@ -10,6 +10,6 @@ mod stack;
 mod state;
 
 pub use progress::Progress;
-pub use seed::{DEMO_EMAIL, DEMO_PASSWORD, seed};
+pub use seed::{Cluster, DEMO_APPLICATION, DEMO_EMAIL, DEMO_PASSWORD, seed};
 pub use stack::{Stack, StackOptions};
-pub use state::State;
+pub use state::{DIRECTORY_VARIABLE, State, directory, running};

@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::servers::{Durability, Nats, Postgres, Redis, missing_programs, require_free};
-use super::{Progress, State};
+use super::{Cluster, Progress, State};
 use crate::auth::SigningKey;
 use crate::config::{Loader, Purpose};
 use crate::domain::{Code, Error, Result};
@@ -116,6 +116,11 @@ impl Stack {
         Ok((stack, loader))
     }
 
+    /// Where applications run.
+    pub fn cluster(&self) -> Cluster {
+        if self.kubernetes.is_some() { Cluster::Simulated } else { Cluster::Named }
+    }
+
     /// Resolves when one of the private systems ends by itself, with what to tell the person.
     pub async fn failed(&mut self) -> Error {
         let postgres = watched(self.postgres.as_mut().map(Postgres::process));
@@ -208,6 +213,9 @@ fn local_defaults(
     loader = default(loader, "auth.signing_key", key.into());
     loader = default(loader, "auth.cookie_secure", false.into());
     loader = default(loader, "server.explorer", true.into());
+    // A page that somebody is writing is served on a port of its own.
+    let pages = ["http://localhost:*", "http://127.0.0.1:*"];
+    loader = default(loader, "server.cors_origins", pages.to_vec().into());
     loader = default(loader, "server.portal_port", options.portal_port.into());
     loader = default(loader, "hasura.service_url", format!("http://127.0.0.1:{port}").into());
     // A killed platform goes on where it was within two seconds of its next start.

@@ -11,6 +11,37 @@ use nix::fcntl::{Flock, FlockArg};
 use super::servers::{ensure_directory, outside_home};
 use crate::domain::{Code, Error, Redacted, Result};
 
+/// The settings of the platform that runs, for the other commands.
+const SETTINGS: &str = "config.json";
+/// Where the state is unless somebody says otherwise.
+const DIRECTORY: &str = ".northstack";
+/// The variable that says otherwise.
+pub const DIRECTORY_VARIABLE: &str = "NORTHSTACK_DEV_STATE";
+
+/// The state directory: the given one, if it has a name, else that of the environment, else the usual one.
+pub fn directory(given: Option<&Path>) -> PathBuf {
+    let given = given.filter(|path| !path.as_os_str().is_empty()).map(Path::to_owned);
+    let named = || std::env::var_os(DIRECTORY_VARIABLE).filter(|path| !path.is_empty()).map(PathBuf::from);
+    given.or_else(named).unwrap_or_else(|| DIRECTORY.into())
+}
+
+/// The settings file of the `northstack dev` that runs on a state directory.
+///
+/// # Errors
+/// `unavailable` when none does.
+pub fn running(directory: &Path) -> Result<PathBuf> {
+    let settings = directory.join(SETTINGS);
+    // A process that was killed leaves its settings behind, but not its lock.
+    let held =
+        File::open(directory.join("lock")).is_ok_and(|lock| Flock::lock(lock, FlockArg::LockSharedNonblock).is_err());
+    if held && settings.exists() {
+        return Ok(settings);
+    }
+    let message =
+        format!("no `northstack dev` runs on {}; start it, or name its directory by --dev=", directory.display());
+    Err(Error::new(Code::Unavailable, message))
+}
+
 /// The directory in which the local platform keeps everything between runs, held by one supervisor at a time.
 pub struct State {
     root: PathBuf,
@@ -54,12 +85,29 @@ impl State {
         self.secrets.insert(name.to_owned(), secret.clone());
         let failed = |error: std::io::Error| Error::internal("keeping the local platform's secrets", error);
         let text = serde_json::to_vec_pretty(&self.secrets).map_err(|error| failed(error.into()))?;
-        let temporary = self.root.join("secrets.json.new");
-        let mut file =
-            File::options().write(true).create(true).truncate(true).mode(0o600).open(&temporary).map_err(failed)?;
-        file.write_all(&text).and_then(|()| file.sync_all()).map_err(failed)?;
-        std::fs::rename(&temporary, self.root.join("secrets.json")).map_err(failed)?;
+        self.keep("secrets.json", &text).map_err(failed)?;
         Ok(Redacted::new(secret))
+    }
+
+    /// Tells other commands the settings of the platform that runs, until [`State::withdraw`].
+    pub fn publish(&self, settings: &serde_json::Value) -> Result<()> {
+        let failed = |error: std::io::Error| Error::internal("keeping the local platform's settings", error);
+        let text = serde_json::to_vec_pretty(settings).map_err(|error| failed(error.into()))?;
+        self.keep(SETTINGS, &text).map_err(failed)
+    }
+
+    /// Takes them back: the platform runs no more.
+    pub fn withdraw(&self) {
+        // Who finds them without the lock does not believe them.
+        let _ = std::fs::remove_file(self.path(SETTINGS));
+    }
+
+    /// Writes a file that the owner alone can read, whole or not at all.
+    fn keep(&self, name: &str, text: &[u8]) -> std::io::Result<()> {
+        let temporary = self.root.join(format!("{name}.new"));
+        let mut file = File::options().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+        file.write_all(text).and_then(|()| file.sync_all())?;
+        std::fs::rename(&temporary, self.root.join(name))
     }
 }
 

@@ -187,13 +187,16 @@ impl Error {
         self.outage
     }
 
-    /// The sentence and every cause below it, for the log only.
+    /// The sentence and every cause below it, for the log only. A cause that its own cause repeats is told once.
     pub fn chain(&self) -> String {
         let mut text = self.message.clone();
         let mut cause = self.source();
         while let Some(inner) = cause {
-            text.push_str(": ");
-            text.push_str(&inner.to_string());
+            let told = inner.to_string();
+            if !text.ends_with(&told) {
+                text.push_str(": ");
+                text.push_str(&told);
+            }
             cause = inner.source();
         }
         text

@@ -9,6 +9,7 @@ pub mod sealing;
 mod status;
 mod store_id;
 pub mod subject;
+pub mod text;
 pub mod workload;
 
 pub use actor::{Actor, TeamRole};

@@ -1,11 +1,11 @@
-//! A new user, with a team of their own.
+//! A new user, with a team of their own and a first project in it.
 
 use uuid::Uuid;
 
 use super::Session;
 use crate::app::{App, Caller};
 use crate::auth::check_password;
-use crate::db::{Audit, teams, users};
+use crate::db::{Audit, projects, teams, users};
 use crate::domain::{Actor, Code, Email, Error, Redacted, Result, TeamRole};
 
 /// What somebody who registers gives.
@@ -20,9 +20,11 @@ pub struct NewUser {
 }
 
 const MAX_NAME_LENGTH: usize = 200;
+/// The project that a new team begins with, so that its first application has a place.
+const FIRST_PROJECT: &str = "default";
 
 impl App {
-    /// Makes the user and a team of which they are the owner, and signs them in.
+    /// Makes the user and a team with a project, of which they are the owner, and signs them in.
     pub async fn register(&self, caller: &Caller, new: NewUser) -> Result<Session> {
         let config = self.config.get();
         if !config.auth.registration {
@@ -43,6 +45,7 @@ impl App {
                 users::insert(&mut tx, id, email, name, hash).await?;
                 let team = teams::insert(&mut tx, team_name, slug, config.stores.limit).await?;
                 teams::add_member(&mut tx, team, id, TeamRole::Owner).await?;
+                projects::insert(&mut tx, team, FIRST_PROJECT).await?;
                 users::touch_login(&mut tx, id).await
             })
             .await?;

@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Map, Value};
 
 use super::find;
-use crate::cli::api::{Api, Connection, nothing};
+use crate::cli::api::{Api, nothing};
 use crate::cli::graphql::{self, environment_variables, set_environment_variables};
 use crate::cli::{Context, Exit, output};
 use crate::domain::{Error, Result};
@@ -12,15 +12,12 @@ use crate::domain::{Error, Result};
 /// Arguments of `northstack env`.
 #[derive(Debug, Args)]
 pub struct Env {
-    /// Where the API is.
-    #[command(flatten)]
-    pub connection: Connection,
     /// What to do.
     #[command(subcommand)]
     pub command: EnvCommand,
 }
 
-/// What `northstack env` can do. APP is a name or a primary key.
+/// What `northstack env` can do. APP is a name or an id.
 #[derive(Debug, Subcommand)]
 pub enum EnvCommand {
     /// List the variables of an application
@@ -47,7 +44,7 @@ pub enum EnvCommand {
 impl Env {
     /// Does what was asked.
     pub async fn run(self, context: &Context) -> Result<Exit> {
-        let api = Api::connect(&self.connection).await?;
+        let api = Api::connect(context).await?;
         match self.command {
             EnvCommand::List { app } => {
                 let id = find(&api, &app).await?.id;
@@ -55,7 +52,9 @@ impl Env {
                 let found = api.run::<graphql::EnvironmentVariables>(variables).await?.environment_variables;
                 context.output.print(&found, |found| {
                     let rows = found.iter().map(|one| {
-                        let secret = one.secret_id.map(|id| format!("(secret {id})"));
+                        let named = one.secret.as_ref().map(|secret| format!("(secret {})", secret.name));
+                        // Its row is not there to see any more.
+                        let secret = named.or_else(|| one.secret_id.map(|id| format!("(secret {id}, deleted)")));
                         [one.name.clone(), one.value.clone().or(secret).unwrap_or_default()]
                     });
                     output::table(["NAME", "VALUE"], rows)

@@ -9,10 +9,10 @@ use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
 use super::find;
-use crate::cli::api::{Api, Connection};
+use crate::cli::api::Api;
 use crate::cli::graphql::{self, application_logs};
-use crate::cli::{Context, Exit, Output};
-use crate::domain::{Error, Result};
+use crate::cli::{Context, Exit, Output, output};
+use crate::domain::{Code, Error, Result};
 
 /// How often it is asked for more.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -25,11 +25,12 @@ type Line = application_logs::ApplicationLogsApplicationLogs;
 
 /// Arguments of `northstack logs`.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  northstack logs my-app --follow
+  northstack logs my-app --since 10m
+  northstack logs my-app --previous       # of the containers before the last restart")]
 pub struct Logs {
-    /// Where the API is.
-    #[command(flatten)]
-    pub connection: Connection,
-    /// The application, by name or primary key
+    /// The app, by name or id
     pub app: String,
     /// Go on until interrupted
     #[arg(long, short)]
@@ -62,16 +63,24 @@ fn since(text: &str) -> Result<OffsetDateTime, String> {
 impl Logs {
     /// Prints the lines, each after its pod's name.
     pub async fn run(self, context: &Context) -> Result<Exit> {
-        let api = Api::connect(&self.connection).await?;
-        let id = find(&api, &self.app).await?.id;
+        let api = Api::connect(context).await?;
+        let application = find(&api, &self.app).await?;
+        let (id, name) = (application.id, application.name);
+        if application.status == "created" {
+            let message = format!("{name} was never deployed: northstack deploy {name} --image <image>");
+            return Err(Error::new(Code::IllegalTransition, message));
+        }
         let since = self.since.map(|since| since.format(&Rfc3339)).transpose();
         let mut since = since.map_err(|source| Error::internal("writing a time", source))?;
         let mut tail = self.tail;
-        let mut failed = 0;
+        let (mut failed, mut first) = (0, true);
         loop {
             match self.read(&api, id, tail, since.clone()).await {
                 Ok(lines) => {
                     print(&lines, context.output)?;
+                    if lines.is_empty() && std::mem::take(&mut first) {
+                        output::note(context.output, &self.nothing(&name));
+                    }
                     // From now on what was written after the last line, and before one was written, everything.
                     since = lines.last().map(|line| line.timestamp.clone()).or(since);
                     (tail, failed) = (MOST, 0);
@@ -84,6 +93,15 @@ impl Logs {
                 return Ok(Exit::Done);
             }
             tokio::time::sleep(AGAIN).await;
+        }
+    }
+
+    /// Why there may be no line.
+    fn nothing(&self, name: &str) -> String {
+        match (self.previous, self.since) {
+            (true, _) => format!("No container of {name} has run before the present ones."),
+            (false, Some(_)) => format!("{name} has written nothing since then."),
+            (false, None) => format!("{name} has written nothing."),
         }
     }
 

@@ -1,6 +1,7 @@
 //! `northstack apps` and the commands on one application, by the same GraphQL that the portal uses.
 
 mod act;
+mod deployments;
 mod env;
 mod logs;
 mod preview;
@@ -10,32 +11,31 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 use uuid::Uuid;
 
-pub use act::{Abort, Deploy, Promote, Restart, Rollback, Scale, Start, Stop};
+pub use act::{Abort, Deploy, Promote, Restart, Rollback, Scale, Start, Stop, Strategy};
+pub use deployments::Deployments;
 pub use env::Env;
 pub use logs::Logs;
 pub use preview::Preview;
 pub use why::Why;
 
-use super::api::{Api, Connection, nothing};
+use super::api::{Api, nothing};
 use super::graphql::{
     self, Application, application_by_id, application_deployments, application_runtime, applications,
-    applications_named, create_application, projects, projects_named,
+    applications_named, create_application,
 };
-use super::{Context, Exit, output};
+use super::{Context, Exit, output, projects};
+use crate::domain::workload::{check_replicas, names};
 use crate::domain::{Code, Error, Result};
 
 /// Arguments of `northstack apps`.
 #[derive(Debug, Args)]
 pub struct Apps {
-    /// Where the API is.
-    #[command(flatten)]
-    pub connection: Connection,
     /// What to do.
     #[command(subcommand)]
     pub command: AppsCommand,
 }
 
-/// What `northstack apps` can do. APP is a name or a primary key.
+/// What `northstack apps` can do. APP is a name or an id.
 #[derive(Debug, Subcommand)]
 pub enum AppsCommand {
     /// List the applications that you may see, newest first
@@ -55,10 +55,13 @@ pub enum AppsCommand {
 
 /// Arguments of `northstack apps create`.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  northstack apps create my-app --replicas 4
+  northstack apps create api --project website --image nginx:1 --port 80 --strategy canary")]
 pub struct Create {
     /// Its name: 1 to 63 characters of a-z, 0-9 and -
     pub name: String,
-    /// The project, by name or primary key; needed when you see several
+    /// The project, by name or id; needed when you see several
     #[arg(long)]
     pub project: Option<String>,
     /// Its environment
@@ -71,11 +74,11 @@ pub struct Create {
     #[arg(long, default_value_t = 8080)]
     pub port: u16,
     /// How many pods it is to have
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, value_name = "PODS", default_value_t = 1)]
     pub replicas: u16,
-    /// How a new revision takes the place of the one before: rolling, canary, blue_green or recreate
-    #[arg(long, default_value = "rolling")]
-    pub strategy: String,
+    /// How a new revision takes the place of the one before
+    #[arg(long, value_enum, default_value_t = Strategy::Rolling)]
+    pub strategy: Strategy,
     /// Put right what somebody else changes in the cluster
     #[arg(long)]
     pub heal_drift: bool,
@@ -84,7 +87,7 @@ pub struct Create {
 impl Apps {
     /// Does what was asked.
     pub async fn run(self, context: &Context) -> Result<Exit> {
-        let api = Api::connect(&self.connection).await?;
+        let api = Api::connect(context).await?;
         match self.command {
             AppsCommand::List { limit } => list(&api, limit, context).await,
             AppsCommand::Show { app } => show(&api, &app, context).await,
@@ -108,6 +111,9 @@ async fn list(api: &Api, limit: u32, context: &Context) -> Result<Exit> {
         });
         output::table(["APP", "PROJECT", "ENVIRONMENT", "STATUS", "URL"], rows)
     })?;
+    if applications.is_empty() {
+        output::note(context.output, "No app yet. Create one: northstack apps create my-app");
+    }
     Ok(Exit::Done)
 }
 
@@ -161,55 +167,30 @@ fn text(shown: &Shown) -> String {
         });
         text += &format!("\n{}\n", output::table(["POD", "PHASE", "READY", "RESTARTS", "REVISION", "REASON"], rows));
     }
-    let rows = shown.deployments.iter().map(|one| {
-        let told = one.error.clone().or_else(|| one.image.clone()).unwrap_or_default();
-        [one.revision.to_string(), one.status.clone(), one.created_at.clone(), told]
-    });
-    text + "\n" + &output::table(["REVISION", "STATUS", "CREATED", "IMAGE OR ERROR"], rows)
+    text + "\n" + &deployments::table(&shown.deployments)
 }
 
 async fn create(api: &Api, new: Create, context: &Context) -> Result<Exit> {
+    names::label("name", &new.name)?;
+    names::label("environment", &new.environment)?;
+    check_replicas("replicas", new.replicas.into(), 0)?;
     let variables = create_application::Variables {
-        project: project(api, new.project.as_deref()).await?,
+        project: projects::find(api, new.project.as_deref()).await?,
         name: new.name,
         environment: new.environment,
         image: new.image,
         port: new.port.into(),
         replicas: new.replicas.into(),
-        strategy: new.strategy,
+        strategy: new.strategy.as_str().to_owned(),
         heal_drift: new.heal_drift,
     };
     let made = api.run::<graphql::CreateApplication>(variables).await?.insert_applications_one.ok_or_else(nothing)?;
     context.output.print(&Application::from(made), |made| {
-        format!("{} was created in {}.\nDeploy it: northstack deploy {}", made.name, made.environment, made.name)
+        let Application { name, project, environment, image, .. } = made;
+        let image = if image.is_some() { "" } else { " --image <image>" };
+        format!("{name} was created in {project}, {environment}.\nDeploy it: northstack deploy {name}{image} --watch")
     })?;
     Ok(Exit::Done)
-}
-
-/// The project with that name or primary key; without one, the only one.
-async fn project(api: &Api, text: Option<&str>) -> Result<Uuid> {
-    let (found, several): (Vec<Uuid>, _) = match text {
-        Some(text) => {
-            if let Ok(id) = text.parse::<Uuid>() {
-                return Ok(id);
-            }
-            let variables = projects_named::Variables { name: text.to_owned() };
-            let found = api.run::<graphql::ProjectsNamed>(variables).await?.projects;
-            (
-                found.into_iter().map(|one| one.id).collect(),
-                "several of your teams have a project of that name; give its id",
-            )
-        }
-        None => {
-            let found = api.run::<graphql::Projects>(projects::Variables { limit: 2 }).await?.projects;
-            (found.into_iter().map(|one| one.id).collect(), "you see several projects; name one")
-        }
-    };
-    match found.as_slice() {
-        [one] => Ok(*one),
-        [] => Err(Error::not_found("project")),
-        _ => Err(Error::invalid("--project", several)),
-    }
 }
 
 /// The application with that primary key or name.
@@ -223,9 +204,14 @@ pub(super) async fn find(api: &Api, text: &str) -> Result<Application> {
     let mut found: Vec<Application> = found.into_iter().map(Application::from).collect();
     match (found.pop(), found.is_empty()) {
         (Some(application), true) => Ok(application),
-        (None, _) => Err(Error::not_found("application")),
-        (Some(_), false) => {
-            Err(Error::invalid("app", "several projects or environments have an application of that name; give its id"))
+        (None, _) => {
+            let message = format!("no app is called {text:?}; `northstack apps list` shows yours");
+            Err(Error::new(Code::NotFound, message))
+        }
+        (Some(last), false) => {
+            let told = |one: &Application| format!("{} ({}, {})", one.id, one.project, one.environment);
+            let ids: Vec<String> = found.iter().chain([&last]).map(told).collect();
+            Err(Error::invalid("app", format!("several apps have that name; give an id: {}", ids.join(", "))))
         }
     }
 }

@@ -8,7 +8,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::find;
-use crate::cli::api::{Api, Connection, nothing};
+use crate::cli::api::{Api, nothing};
 use crate::cli::graphql::{self, create_preview_environment, delete_preview_environment, previews};
 use crate::cli::{Context, Exit, output, watch};
 use crate::domain::{Error, Result};
@@ -16,15 +16,12 @@ use crate::domain::{Error, Result};
 /// Arguments of `northstack preview`.
 #[derive(Debug, Args)]
 pub struct Preview {
-    /// Where the API is.
-    #[command(flatten)]
-    pub connection: Connection,
     /// What to do.
     #[command(subcommand)]
     pub command: PreviewCommand,
 }
 
-/// What `northstack preview` can do. APP is a name or a primary key.
+/// What `northstack preview` can do. APP is a name or an id.
 #[derive(Debug, Subcommand)]
 pub enum PreviewCommand {
     /// List the preview environments of an application
@@ -66,14 +63,14 @@ pub enum PreviewCommand {
 impl Preview {
     /// Does what was asked.
     pub async fn run(self, context: &Context) -> Result<Exit> {
-        let api = Api::connect(&self.connection).await?;
+        let api = Api::connect(context).await?;
         match self.command {
             PreviewCommand::List { app } => {
                 let id = find(&api, &app).await?.id;
                 let found = api.run::<graphql::Previews>(previews::Variables { id }).await?.preview_environments;
                 context.output.print(&found, |found| {
                     let rows = found.iter().map(|one| {
-                        let (url, expires) = (one.url.clone(), one.expires_at.clone());
+                        let (url, expires) = (one.url.clone(), one.expires_at.as_deref().map(output::ago));
                         [one.name.clone(), one.status.clone(), expires.unwrap_or_default(), url.unwrap_or_default()]
                     });
                     output::table(["PREVIEW", "STATUS", "EXPIRES", "URL"], rows)

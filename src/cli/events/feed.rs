@@ -9,17 +9,15 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::time;
-use crate::cli::api::{Api, Connection};
-use crate::cli::graphql::{self, events, follow_events, newest_event};
+use super::words::{self, Names};
+use crate::cli::api::Api;
+use crate::cli::graphql::{self, event_names, events, follow_events, newest_event};
 use crate::cli::{Context, Exit, Output};
 use crate::domain::{Error, Result, subject};
 
 /// Which events to show.
 #[derive(Debug, Args)]
 pub struct Feed {
-    /// Where the API is.
-    #[command(flatten)]
-    pub connection: Connection,
     /// The subjects: `*` stands for one word and `>` for the rest, such as `deployment.*.<id>`
     #[arg(long, default_value = ">", value_name = "PATTERN")]
     pub subject: String,
@@ -32,18 +30,21 @@ pub struct Feed {
     /// At most so many, the newest
     #[arg(long, default_value_t = 50, conflicts_with = "follow")]
     pub limit: u32,
+    /// Print the subjects themselves, as --subject takes them
+    #[arg(long)]
+    pub raw: bool,
 }
 
 /// An event, as it is printed.
 #[derive(Debug, Serialize)]
-struct Line {
-    sequence: i64,
-    stream: String,
-    subject: String,
-    entity_id: Option<String>,
-    data: Value,
-    correlation_id: Option<String>,
-    occurred_at: String,
+pub struct Line {
+    pub sequence: i64,
+    pub stream: String,
+    pub subject: String,
+    pub entity_id: Option<String>,
+    pub data: Value,
+    pub correlation_id: Option<String>,
+    pub occurred_at: String,
 }
 
 macro_rules! line_from {
@@ -66,11 +67,24 @@ macro_rules! line_from {
 
 line_from!(events::EventFields, follow_events::EventFields);
 
-impl Line {
-    fn print(&self, output: Output) -> Result<()> {
-        output.print(self, |line| {
-            let correlation = line.correlation_id.as_deref().unwrap_or_default();
-            format!("{}  {}  {}  {correlation}", line.occurred_at, line.sequence, line.subject)
+/// How events are printed.
+struct Printer {
+    output: Output,
+    names: Names,
+    /// The subjects as they are, for programs and for --subject.
+    raw: bool,
+    follow: bool,
+}
+
+impl Printer {
+    fn print(&mut self, line: &Line) -> Result<()> {
+        self.names.learn(line);
+        self.output.print(line, |line| match self.raw {
+            true => {
+                let correlation = line.correlation_id.as_deref().unwrap_or_default();
+                format!("{}  {}  {}  {correlation}", line.occurred_at, line.sequence, line.subject)
+            }
+            false => words::line(line, &self.names, self.follow),
         })
     }
 }
@@ -79,21 +93,26 @@ impl Feed {
     /// Prints events, one a line.
     pub async fn run(self, context: &Context) -> Result<Exit> {
         let subject = subject::pattern("--subject", &self.subject)?;
-        let api = Api::connect(&self.connection).await?;
+        let api = Api::connect(context).await?;
         let since = self.since.unwrap_or(OffsetDateTime::UNIX_EPOCH);
         let since = since.format(&Rfc3339).map_err(|source| Error::internal("writing a time", source))?;
+        let names = api.run::<graphql::EventNames>(event_names::Variables {}).await?;
+        let apps = names.applications.into_iter().map(|one| (one.id.to_string(), one.name));
+        let stores = names.stores.into_iter().map(|one| (one.id.to_string(), one.name));
+        let names = Names::new(apps.chain(stores));
+        let mut printer = Printer { output: context.output, names, raw: self.raw, follow: self.follow };
         if self.follow {
-            return self.follow(&api, subject, since, context.output).await;
+            return self.follow(&api, subject, since, printer).await;
         }
         let variables = events::Variables { subject, since, limit: self.limit.into() };
         let newest_first = api.run::<graphql::Events>(variables).await?.platform_events;
         for event in newest_first.into_iter().rev() {
-            Line::from(event).print(context.output)?;
+            printer.print(&Line::from(event))?;
         }
         Ok(Exit::Done)
     }
 
-    async fn follow(&self, api: &Api, subject: String, since: String, output: Output) -> Result<Exit> {
+    async fn follow(&self, api: &Api, subject: String, since: String, mut printer: Printer) -> Result<Exit> {
         let first = match self.since {
             Some(_) => 0,
             None => {
@@ -107,7 +126,7 @@ impl Feed {
         let following = api.watch_on::<graphql::FollowEvents, Exit>(variables, |data| {
             for event in data.platform_events_stream {
                 after.set(event.sequence);
-                Line::from(event).print(output)?;
+                printer.print(&Line::from(event))?;
             }
             Ok(None)
         });

@@ -2,6 +2,7 @@
 //! with its dead letters.
 
 mod feed;
+mod words;
 
 use std::pin::pin;
 

@@ -20,10 +20,6 @@ operations! { "src/cli/graphql/applications.graphql":
     ApplicationById,
     /// An application's newest deployments.
     ApplicationDeployments,
-    /// The oldest projects.
-    Projects,
-    /// The projects with a name.
-    ProjectsNamed,
     /// Inserts an application.
     CreateApplication,
     /// What runs of an application.

@@ -10,8 +10,10 @@ operations! { "src/cli/graphql/deployments.graphql":
     DeployApplication,
     /// Brings back an earlier revision.
     RollbackDeployment,
-    /// The deployment of an application that has not come to its end.
+    /// The deployments of an application that have not come to their end.
     OpenDeployment,
+    /// The deployment of an application that serves.
+    ApplicationServing,
     /// Lets a deployment that waits go on.
     PromoteDeployment,
     /// Ends a deployment and takes it back.

@@ -30,17 +30,25 @@ macro_rules! operations {
 
 mod apps;
 mod deployments;
+mod operation;
 mod secret;
+mod team;
 
 pub use apps::*;
 pub use deployments::*;
+pub use operation::*;
 pub use secret::*;
+pub use team::*;
 
 operations! { "src/cli/graphql/login.graphql":
     /// Signs in.
     Login,
     /// Exchanges a refresh token.
     RefreshToken,
+    /// Ends a session.
+    Logout,
+    /// The caller and their teams.
+    WhoAmI,
 }
 
 operations! { "src/cli/graphql/stores.graphql":
@@ -58,6 +66,8 @@ operations! { "src/cli/graphql/stores.graphql":
     DeleteStore,
     /// Resumes a failed store.
     RetryStore,
+    /// Shows the login of a store's administration.
+    RevealStoreCredentials,
 }
 
 operations! { "src/cli/graphql/events.graphql":
@@ -67,19 +77,8 @@ operations! { "src/cli/graphql/events.graphql":
     NewestEvent,
     /// The events after a place, live.
     FollowEvents,
-}
-
-operations! { "src/cli/graphql/operations.graphql":
-    /// The newest operations.
-    Operations,
-    /// One operation.
-    OperationById,
-    /// One operation, live.
-    WatchOperation,
-    /// Asks for the end of an operation.
-    CancelOperation,
-    /// Goes on with a failed operation.
-    RetryOperation,
+    /// What the subjects of events are called.
+    EventNames,
 }
 
 /// A store, as every command shows it.
@@ -122,115 +121,3 @@ macro_rules! store_from {
 }
 
 store_from!(stores, stores_named, store_by_id, create_store, delete_store, retry_store);
-
-/// An operation with its steps, as every command shows it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Operation {
-    /// Primary key.
-    pub id: uuid,
-    /// What is being done, such as `store.create`.
-    pub kind: String,
-    /// `queued`, `running`, `waiting`, `succeeded`, `failed` or `cancelled`.
-    pub status: String,
-    /// What it is done to, such as `store`.
-    pub subject_type: String,
-    /// The subject's primary key.
-    pub subject_id: uuid,
-    /// Why it failed, as a code.
-    pub error_code: Option<String>,
-    /// Why it failed, in words.
-    pub error_message: Option<String>,
-    /// What it waits for, when that takes unusually long.
-    pub stuck_reason: Option<String>,
-    /// When it was asked for.
-    pub created_at: timestamptz,
-    /// When it ended.
-    pub finished_at: Option<timestamptz>,
-    /// The store that is its subject, until it is deleted.
-    pub store: Option<OperationStore>,
-    /// The application that is its subject.
-    pub application: Option<OperationApplication>,
-    /// The steps in their order, all from the start.
-    pub steps: Vec<Step>,
-}
-
-/// The store of an operation.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct OperationStore {
-    /// Public id.
-    pub store_id: String,
-    /// Its name.
-    pub name: String,
-    /// Its status.
-    pub status: String,
-    /// The storefront.
-    pub url: String,
-    /// The administration, once there is one.
-    pub admin_url: Option<String>,
-}
-
-/// The application of an operation.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct OperationApplication {
-    /// Its name.
-    pub name: String,
-    /// Its status.
-    pub status: String,
-    /// Its address.
-    pub url: Option<String>,
-}
-
-/// A step of an operation.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Step {
-    /// Its place, from 0.
-    pub ordinal: i64,
-    /// Its name.
-    pub name: String,
-    /// Its name for people.
-    pub title: String,
-    /// `pending`, `running`, `waiting`, `succeeded`, `failed`, `skipped`, `undoing`, `undone` or `undo_failed`.
-    pub status: String,
-    /// How often it was begun.
-    pub attempt: i64,
-    /// What it is doing or why it failed.
-    pub detail: Option<String>,
-    /// When it began.
-    pub started_at: Option<timestamptz>,
-    /// When it ended.
-    pub finished_at: Option<timestamptz>,
-}
-
-macro_rules! operation_from {
-    ($($module:ident),+) => {$(
-        impl From<$module::OperationFields> for Operation {
-            fn from(row: $module::OperationFields) -> Self {
-                let $module::OperationFields {
-                    id, kind, status, subject_type, subject_id, error_code, error_message, stuck_reason, created_at,
-                    finished_at, store, application, steps,
-                } = row;
-                let store = store.map(|row| {
-                    let $module::OperationFieldsStore { store_id, name, status, url, admin_url } = row;
-                    OperationStore { store_id, name, status, url, admin_url }
-                });
-                let application = application.map(|row| {
-                    let $module::OperationFieldsApplication { name, status, url } = row;
-                    OperationApplication { name, status, url }
-                });
-                let steps = steps.into_iter().map(|row| {
-                    let $module::OperationFieldsSteps {
-                        ordinal, name, title, status, attempt, detail, started_at, finished_at,
-                    } = row;
-                    Step { ordinal, name, title, status, attempt, detail, started_at, finished_at }
-                });
-                let steps = steps.collect();
-                Self {
-                    id, kind, status, subject_type, subject_id, error_code, error_message, stuck_reason, created_at,
-                    finished_at, store, application, steps,
-                }
-            }
-        }
-    )+};
-}
-
-operation_from!(operations, operation_by_id, watch_operation);

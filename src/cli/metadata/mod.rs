@@ -9,19 +9,16 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
-use url::Url;
 
 use super::{Context, Exit};
 use crate::domain::{Error, Redacted, Result};
 use crate::engine::metadata::Metadata;
 use crate::vendors::hasura::{Client, Consistency, Credentials};
 
-/// Arguments of `northstack metadata`.
+/// Arguments of `northstack metadata`. The Hasura or engine is that of --endpoint, or of the configuration
+/// (hasura.endpoint).
 #[derive(Debug, Args)]
 pub struct MetadataArgs {
-    /// The Hasura or engine; by default the configuration's hasura.endpoint
-    #[arg(long, global = true, value_name = "URL")]
-    pub endpoint: Option<Url>,
     /// Its admin secret; by default the configuration's hasura.admin_secret
     #[arg(long, global = true, value_parser = secret, value_name = "SECRET")]
     pub admin_secret: Option<Redacted>,
@@ -68,7 +65,7 @@ impl MetadataArgs {
         let connect = || {
             let missing = || Error::invalid("--admin-secret", "give it, or set NORTHSTACK_HASURA__ADMIN_SECRET");
             let secret = self.admin_secret.or(configured.admin_secret).ok_or_else(missing)?;
-            Client::new(&self.endpoint.unwrap_or(configured.endpoint), &Credentials::AdminSecret(secret))
+            Client::new(context.endpoint.as_ref().unwrap_or(&configured.endpoint), &Credentials::AdminSecret(secret))
         };
         match self.command {
             MetadataCommand::Apply { allow_inconsistent } => {

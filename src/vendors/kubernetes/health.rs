@@ -1,5 +1,6 @@
 //! Whether a Deployment is ready, and if not, why: from its status, its pods and their containers.
 
+use crate::domain::text::first_line;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
 
@@ -168,18 +169,13 @@ fn container_trouble(container: &ContainerStatus) -> Option<Diagnosis> {
     Some(Diagnosis { trouble, text: explain(words, reason, waiting.message.as_deref()) })
 }
 
+/// How many characters of a cluster's words are told.
+const LONGEST: usize = 200;
+
 fn explain(words: &str, reason: &str, message: Option<&str>) -> String {
     match message.filter(|message| !message.is_empty()) {
-        Some(message) => format!("{words} ({reason}: {})", first_line(message)),
+        Some(message) => format!("{words} ({reason}: {})", first_line(message, LONGEST)),
         None => format!("{words} ({reason})"),
-    }
-}
-
-fn first_line(text: &str) -> &str {
-    let line = text.lines().next().unwrap_or_default();
-    match line.char_indices().nth(200) {
-        Some((end, _)) => line.get(..end).unwrap_or(line),
-        None => line,
     }
 }
 

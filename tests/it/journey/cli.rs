@@ -90,7 +90,107 @@ async fn a_store_is_created_watched_and_deleted() {
     assert_eq!(shell.json(&["stores", "list"]).await, Value::Array(vec![]));
     let operations = shell.json(&["operations", "list"]).await;
     let kinds: Vec<&str> = operations.as_array().unwrap().iter().map(|one| one["kind"].as_str().unwrap()).collect();
-    assert_eq!(kinds, ["store.delete", "store.create"]);
+    assert_eq!(kinds, ["store.delete", "store.create", "deployment.rolling"], "the last is the demo app's");
+}
+
+#[tokio::test]
+async fn a_newcomer_goes_from_nothing_to_an_app_that_runs() {
+    let (stack, shell) = platform().await;
+    stack.register("new@example.com").await;
+    let login = ["login", "--email", "new@example.com", "--password-stdin"];
+    assert_eq!(shell.run(&login, "correct horse battery\n").await.code, 0);
+    let who = shell.json(&["whoami"]).await;
+    assert_eq!((&who["email"], &who["teams"][0]["role"]), (&"new@example.com".into(), &"owner".into()), "{who:#}");
+
+    let projects = shell.json(&["projects", "list"]).await;
+    assert_eq!((projects.as_array().unwrap().len(), &projects[0]["name"]), (1, &"default".into()), "{projects:#}");
+    let empty = shell.run(&["apps", "list"], "").await;
+    assert!(empty.err.contains("northstack apps create"), "{}", empty.err);
+    let made = shell.ok(&["apps", "create", "my-app", "--image", "nginx:1"]).await;
+    assert!(made.contains("northstack deploy my-app --watch"), "{made}");
+    let silent = shell.run(&["logs", "my-app"], "").await;
+    assert!(silent.code == 1 && silent.err.contains("never deployed"), "{} {}", silent.code, silent.err);
+    shell.ok(&["deploy", "my-app", "--watch"]).await;
+    let address = shell.ok(&["open", "my-app"]).await;
+    assert!(address.starts_with("http://"), "{address}");
+
+    shell.ok(&["projects", "create", "website"]).await;
+    let which = shell.run(&["apps", "create", "api"], "").await;
+    assert!(which.code == 2 && which.err.contains("default, website"), "{} {}", which.code, which.err);
+    let unknown = shell.run(&["apps", "create", "api", "--project", "shop"], "").await;
+    assert!(unknown.code == 4 && unknown.err.contains("projects create"), "{} {}", unknown.code, unknown.err);
+    let team = shell.json(&["teams", "create", "Blue Sky"]).await;
+    assert!(team["slug"].as_str().unwrap().starts_with("blue-sky-"), "{team:#}");
+    let teams = shell.json(&["teams", "list"]).await;
+    assert_eq!(teams.as_array().unwrap().len(), 2, "{teams:#}");
+    assert_eq!(shell.run(&["projects", "create", "x"], "").await.code, 2, "which team?");
+    shell.ok(&["projects", "create", "x", "--team", "Blue Sky"]).await;
+
+    shell.ok(&["logout"]).await;
+    assert_eq!(shell.run(&["whoami"], "").await.code, 3);
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_said_by_its_name_before_it_is_sent() {
+    let shell = Shell { home: tempfile::tempdir().unwrap(), endpoint: "http://127.0.0.1:9".to_owned() };
+    for (arguments, words) in [
+        (&["--token", "x", "apps", "create", "My App"][..], "a-z"),
+        (&["--token", "x", "apps", "create", "a", "--environment", "Live!"], "environment"),
+        (&["--token", "x", "apps", "create", "a", "--replicas", "1001"], "replicas"),
+        (&["--token", "x", "apps", "create", "a", "--strategy", "yolo"], "blue_green"),
+        (&["deploy", "a", "--strategy", "yolo", "--token", "x"], "blue_green"),
+        (&["operations", "watch", "abc"], "an id looks like"),
+        (&["stores", "create", "a", "--team", "abc"], "an id looks like"),
+    ] {
+        let refused = shell.run(arguments, "").await;
+        assert_eq!((refused.code, refused.err.contains(words)), (2, true), "{arguments:?}\n{}", refused.err);
+    }
+    // Wherever they stand.
+    for arguments in [
+        &["stores", "list", "--endpoint", "http://127.0.0.1:9", "--token", "x"][..],
+        &["--endpoint", "http://127.0.0.1:9", "--token", "x", "apps", "list"],
+        &["apps", "--token", "x", "--endpoint", "http://127.0.0.1:9", "show", "a"],
+    ] {
+        let nobody = shell.run(arguments, "").await;
+        assert_eq!(nobody.code, 5, "{arguments:?}\n{}", nobody.err);
+    }
+}
+
+#[tokio::test]
+async fn a_canary_is_promoted_whatever_was_asked_for_after_it() {
+    let (_stack, shell) = platform().await;
+    sign_in(&shell).await;
+    shell.ok(&["apps", "create", "api", "--replicas", "4", "--image", "nginx:1"]).await;
+    let begun = shell.json(&["deploy", "api"]).await;
+    assert!(begun["deploymentId"].is_string() && begun["revision"] == 1, "{begun:#}");
+    shell.ok(&["operations", "watch", begun["operationId"].as_str().unwrap()]).await;
+    let paused = shell.ok(&["deploy", "api", "--image", "nginx:2", "--strategy", "canary", "--watch"]).await;
+    assert!(paused.contains("canary at 20 %") && paused.contains("northstack promote api"), "{paused}");
+    let waiting = shell.ok(&["scale", "api", "--replicas", "5"]).await;
+    assert!(waiting.contains("after the canary of revision 2"), "{waiting}");
+    let next = shell.ok(&["promote", "api", "--watch"]).await;
+    assert!(next.contains("canary at 50 %"), "{next}");
+    let end = shell.ok(&["promote", "api", "--full", "--watch"]).await;
+    // Scaling it may have begun already.
+    assert!(end.contains("api is running") || end.contains("api is deploying"), "{end}");
+    let listed = shell.json(&["deployments", "list", "api"]).await;
+    assert_eq!((&listed[0]["status"], &listed[0]["image"]), (&"running".into(), &"nginx:2".into()), "{listed:#}");
+    let back = shell.json(&["rollback", "api", "--to", "1"]).await;
+    assert!(back["notRestored"].is_array() && back["restores"] == 1 && back["revision"] == 3, "{back:#}");
+    shell.ok(&["operations", "watch", back["operationId"].as_str().unwrap()]).await;
+    let restarted = shell.json(&["restart", "api"]).await;
+    assert!(restarted["revision"] == 3 && restarted["url"].as_str().unwrap().starts_with("http://"), "{restarted:#}");
+
+    shell.run(&["secrets", "set", "db-password"], "correct horse\n").await;
+    shell.ok(&["env", "set", "api", "--secret", "DB=db-password"]).await;
+    let listed = shell.ok(&["env", "list", "api"]).await;
+    assert!(listed.contains("(secret db-password)"), "{listed}");
+    let events = shell.ok(&["events", "--limit", "200"]).await;
+    assert!(events.contains("api") && events.contains("revision 2 (nginx:2)"), "{events}");
+    let deleted = shell.run(&["stores", "delete", "nothing"], "").await;
+    assert!(deleted.code == 4 && deleted.err.contains("nothing"), "{}", deleted.err);
+    let asked = shell.run(&["secrets", "delete", "db-password"], "").await;
+    assert!(asked.code == 2 && asked.err.contains("--yes"), "{}", asked.err);
 }
 
 /// Signs the shell in as the demo user.

@@ -53,6 +53,37 @@ async fn a_store_is_created_watched_opened_and_deleted() {
     assert!(shown["events"].as_array().is_some_and(|events| !events.is_empty()), "{shown}");
     assert_eq!(get("/api/metrics").await, json!({ "total": 1, "active": 1, "provisioning": 0, "failed": 0 }));
 
+    // What is not there is 404, what is wrong is said in words, and the document of it all takes the same token.
+    let document = get("/api/openapi.json").await;
+    assert_eq!(document["components"]["securitySchemes"]["bearer"]["scheme"], "bearer");
+    for path in ["/api/v1/applications/{id}", "/api/stores/{id}"] {
+        assert!(document["paths"][path]["get"].is_object(), "{path} in {document}");
+    }
+    let create = &document["paths"]["/api/v1/applications"]["post"];
+    let required = &create["requestBody"]["content"]["application/json"]["schema"]["required"];
+    assert!(
+        required.as_array().is_some_and(|all| all.contains(&json!("name")) && !all.contains(&json!("port"))),
+        "{create}"
+    );
+    let send = async |request: reqwest::RequestBuilder| {
+        let answer = request.bearer_auth(&token).send().await.unwrap();
+        let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
+        (status, headers, answer.text().await.unwrap())
+    };
+    let missing = format!("{}/api/v1/applications/00000000-0000-4000-8000-000000000000", stack.api_url());
+    let (status, headers, text) = send(stack.http().get(&missing).header("origin", "http://localhost:5173")).await;
+    assert!(status == 404 && text.contains("no such application"), "{status} {text}");
+    assert_eq!(headers["access-control-allow-origin"], "http://localhost:5173", "a page that somebody is writing");
+    let broken =
+        stack.http().post(format!("{}/api/stores", stack.api_url())).header("content-type", "application/json");
+    let (status, _, text) = send(broken.body("{\"name\":")).await;
+    assert!(status == 422 && !text.contains("?:") && text.contains("JSON"), "{status} {text}");
+    let insert = "mutation($me: uuid!) { insert_teams_one(object: {name: \"Ärzte & Söhne\",
+        members: {data: [{user_id: $me, role: \"owner\"}]}}) { slug } }";
+    let me = stack.data(Some(&token), "{ me { id } }", json!({})).await["me"]["id"].clone();
+    let team = stack.data(Some(&token), insert, json!({ "me": me })).await;
+    assert!(team["insert_teams_one"]["slug"].as_str().unwrap().starts_with("rzte-s-hne-"), "{team}");
+
     // Credentials are revealed to the owner and to nobody else.
     let reveal = "mutation($id: uuid!) { revealStoreCredentials(id: $id) { username password } }";
     let credentials = stack.data(Some(&token), reveal, json!({ "id": store["id"] })).await;

@@ -5,6 +5,8 @@ mod cli;
 mod crash;
 mod graphql;
 mod operation;
+mod operators;
+mod readme;
 mod secrets;
 mod stack;
 mod subscription;

@@ -11,6 +11,7 @@ use super::super::super::flow::{Progress, StepContext};
 use super::names::{RESTARTED, Slot, Target};
 use super::prepare::Before;
 use super::{Needs, Rollout, network, objects, ours};
+use crate::domain::text::first_line;
 use crate::domain::workload::Workload;
 use crate::domain::{Code, Error, Result};
 use crate::vendors::kubernetes::{Trouble, diagnose, ending, rolled_out};
@@ -169,7 +170,7 @@ async fn probe_said(needs: &Needs, target: &Target, pods: &[Pod]) -> Result<Opti
     let warnings = needs.kubernetes.warnings(&target.namespace, pod).await?;
     let said = warnings.into_iter().rev().find(|event| event.reason.as_deref() == Some("Unhealthy"));
     let text = said.and_then(|event| event.message).unwrap_or_default();
-    let line: String = text.lines().next().unwrap_or_default().chars().take(200).collect();
+    let line = first_line(&text, 200);
     Ok(Some(line).filter(|line| !line.is_empty()))
 }
 

@@ -1,0 +1,114 @@
+//! `northstack projects`: a team's applications under one name.
+
+use clap::{Args, Subcommand};
+
+use super::api::{Api, nothing};
+use super::graphql::{self, Project, create_project, projects, projects_named};
+use super::{Context, Exit, output, teams};
+use crate::domain::{Code, Error, Result};
+
+/// Arguments of `northstack projects`.
+#[derive(Debug, Args)]
+pub struct Projects {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: ProjectsCommand,
+}
+
+/// What `northstack projects` can do.
+#[derive(Debug, Subcommand)]
+pub enum ProjectsCommand {
+    /// List the projects of your teams, the oldest first
+    List {
+        /// At most so many
+        #[arg(long, default_value_t = 50)]
+        limit: u32,
+    },
+    /// Make a project
+    Create {
+        /// Its name, 1 to 100 characters
+        name: String,
+        /// The team that owns it, by name or id; needed when you belong to several
+        #[arg(long)]
+        team: Option<String>,
+        /// What it is for
+        #[arg(long, default_value = "")]
+        description: String,
+    },
+}
+
+impl Projects {
+    /// Does what was asked.
+    pub async fn run(self, context: &Context) -> Result<Exit> {
+        let api = Api::connect(context).await?;
+        match self.command {
+            ProjectsCommand::List { limit } => list(&api, limit, context).await,
+            ProjectsCommand::Create { name, team, description } => {
+                teams::check_title("name", &name)?;
+                let team = teams::find(&api, team.as_deref()).await?;
+                let variables = create_project::Variables { name, team, description };
+                let answer = api.run::<graphql::CreateProject>(variables).await?;
+                let made = answer.insert_projects_one.ok_or_else(nothing)?;
+                context.output.print(&Project::from(made), |made| {
+                    let Project { name, team, .. } = made;
+                    format!("{name} was created for {team}.\nNext: northstack apps create my-app --project {name:?}")
+                })?;
+                Ok(Exit::Done)
+            }
+        }
+    }
+}
+
+async fn list(api: &Api, limit: u32, context: &Context) -> Result<Exit> {
+    let answer = api.run::<graphql::Projects>(projects::Variables { limit: limit.into() }).await?;
+    let found: Vec<Project> = answer.projects.into_iter().map(Project::from).collect();
+    context.output.print(&found, |found| {
+        let rows = found.iter().map(|one| {
+            let created = output::ago(&one.created_at);
+            [one.name.clone(), one.team.clone(), one.applications.join(", "), created, one.id.to_string()]
+        });
+        output::table(["PROJECT", "TEAM", "APPS", "CREATED", "ID"], rows)
+    })?;
+    if found.is_empty() {
+        output::note(context.output, "No project yet. Make one: northstack projects create website");
+    }
+    Ok(Exit::Done)
+}
+
+/// The project with that name or primary key; without one, the only one.
+pub(super) async fn find(api: &Api, text: Option<&str>) -> Result<uuid::Uuid> {
+    let found: Vec<Project> = match text {
+        Some(text) => {
+            if let Ok(id) = text.parse() {
+                return Ok(id);
+            }
+            let variables = projects_named::Variables { name: text.to_owned() };
+            api.run::<graphql::ProjectsNamed>(variables).await?.projects.into_iter().map(Project::from).collect()
+        }
+        None => {
+            let answer = api.run::<graphql::Projects>(projects::Variables { limit: 10 }).await?;
+            answer.projects.into_iter().map(Project::from).collect()
+        }
+    };
+    match (found.as_slice(), text) {
+        ([one], _) => Ok(one.id),
+        ([], Some(text)) => Err(Error::new(
+            Code::NotFound,
+            format!(
+                "no project is called {text:?}; `northstack projects list` shows yours, and `northstack projects create {text:?}` makes it"
+            ),
+        )),
+        ([], None) => {
+            let message = "you have no project yet; make one: northstack projects create website";
+            Err(Error::new(Code::NotFound, message))
+        }
+        (several, Some(_)) => {
+            let ids: Vec<String> = several.iter().map(|one| format!("{} ({})", one.id, one.team)).collect();
+            Err(Error::invalid("--project", format!("several of your teams have it; give its id: {}", ids.join(", "))))
+        }
+        (several, None) => {
+            let names: Vec<&str> = several.iter().map(|one| one.name.as_str()).collect();
+            Err(Error::invalid("--project", format!("you see several projects; name one: {}", names.join(", "))))
+        }
+    }
+}

@@ -117,6 +117,16 @@ fn code(text: Option<&str>) -> Code {
     }
 }
 
+/// What PostgreSQL refused, by the words that Hasura begins its message with: its codes call a value that a check refuses a
+/// matter of permissions, as they do what a role's own check refuses.
+fn violation(message: &str) -> Option<Code> {
+    let begins = |words: &[&str]| words.iter().any(|words| message.starts_with(words));
+    if begins(&["Check constraint violation", "Not-NULL violation", "Foreign key violation"]) {
+        return Some(Code::InvalidInput);
+    }
+    begins(&["Uniqueness violation"]).then_some(Code::AlreadyExists)
+}
+
 impl From<Error> for domain::Error {
     fn from(error: Error) -> Self {
         match &error {
@@ -125,7 +135,7 @@ impl From<Error> for domain::Error {
             }
             Error::Protocol { .. } => domain::Error::new(Code::VendorRejected, error.to_string()),
             Error::Graphql { message, extensions } => {
-                let code = code(extensions.get("code").and_then(Value::as_str));
+                let code = violation(message).unwrap_or_else(|| code(extensions.get("code").and_then(Value::as_str)));
                 match (code, extensions.get("field").and_then(Value::as_str)) {
                     (Code::InvalidInput, Some(field)) => domain::Error::invalid(field, message),
                     _ => domain::Error::new(code, message),
@@ -186,6 +196,20 @@ mod tests {
         assert_eq!(of("access-denied"), Code::Forbidden);
         assert_eq!(of("store-limit-reached"), Code::StoreLimitReached);
         assert_eq!(of("unexpected"), Code::VendorRejected);
+    }
+
+    #[test]
+    fn what_the_database_refuses_is_no_matter_of_permissions() {
+        let of = |message: &str, code: &str| {
+            let error = json!({ "message": message, "extensions": { "code": code, "path": "$" } });
+            domain::Error::from(Error::graphql(&[error])).code()
+        };
+        let check = "Check constraint violation. new row for relation \"applications\" violates check constraint";
+        assert_eq!(of(check, "permission-error"), Code::InvalidInput);
+        assert_eq!(of("Not-NULL violation. null value in column", "constraint-violation"), Code::InvalidInput);
+        assert_eq!(of("Uniqueness violation. duplicate key", "constraint-violation"), Code::AlreadyExists);
+        let role = "check constraint of an insert/update permission has failed";
+        assert_eq!(of(role, "permission-error"), Code::Forbidden);
     }
 
     #[test]

@@ -65,7 +65,12 @@ impl MetadataArgs {
         let connect = || {
             let missing = || Error::invalid("--admin-secret", "give it, or set NORTHSTACK_HASURA__ADMIN_SECRET");
             let secret = self.admin_secret.or(configured.admin_secret).ok_or_else(missing)?;
-            Client::new(context.endpoint.as_ref().unwrap_or(&configured.endpoint), &Credentials::AdminSecret(secret))
+            // The platform of --dev has its engine where its API is.
+            let endpoint = match (&context.endpoint, &context.dev) {
+                (None, None) => configured.endpoint.clone(),
+                _ => context.endpoint()?,
+            };
+            Client::new(&endpoint, &Credentials::AdminSecret(secret))
         };
         match self.command {
             MetadataCommand::Apply { allow_inconsistent } => {

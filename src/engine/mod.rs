@@ -15,6 +15,7 @@ pub mod catalog;
 pub mod error;
 pub mod events;
 pub mod execute;
+pub mod json;
 pub mod kriti;
 pub mod metadata;
 mod metadata_api;

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::headers::forwarded;
 use crate::engine::callers::RequestContext;
+use crate::engine::json;
 use crate::engine::metadata::{Action, QualifiedName};
 use crate::engine::session::Session;
 use crate::engine::tries;
@@ -78,7 +79,7 @@ pub async fn store(
          values ($1, $2::jsonb, $3::jsonb, $4::jsonb, 'created') returning id",
     )
     .bind(&action.name)
-    .bind(Value::Object(input.clone()).to_string())
+    .bind(json::write(&Value::Object(input.clone())))
     .bind(Value::Object(headers).to_string())
     .bind(context.session.to_json())
     .fetch_one(pool)
@@ -122,7 +123,7 @@ pub async fn find(pool: &PgPool, action: &str, asked: &[(Uuid, &Session)]) -> sq
         *slot = match row.try_get(1)? {
             true => {
                 let text: String = row.try_get(2)?;
-                Found::Call(serde_json::from_str(&text).map_err(|error| sqlx::Error::Decode(error.into()))?)
+                Found::Call(json::read(text.as_bytes()).map_err(|error| sqlx::Error::Decode(error.into()))?)
             }
             false => Found::Hidden,
         };

@@ -92,7 +92,7 @@ async fn invoke(outbound: &Outbound, action: &Action, request: Request<'_>) -> R
         Ok::<_, super::outbound::OutboundError>((outbound.url(&definition.handler)?, headers))
     };
     let (url, headers) = prepare().map_err(|error| GraphqlError::unexpected(error.to_string()))?;
-    let mut outgoing = Outgoing::post(url, headers, request.to_string());
+    let mut outgoing = Outgoing::post(url, headers, super::json::write(&request));
     let (mut transformed, mut context) = (Value::Null, Value::Null);
     if let Some(transform) = &definition.request_transform {
         let base_url = outbound.fill(&definition.handler).unwrap_or_default();

@@ -81,7 +81,10 @@ impl Expected {
             }
             (_, Value::Object(_)) => got("object", name),
             (_, Value::Bool(_)) if name != "Boolean" => got("scalar Boolean", name),
-            (_, Value::Number(_)) if !matches!(name, "Int" | "Float") => got("scalar String", name),
+            (_, number) if crate::engine::json::digits(number).is_some() => match name {
+                "Int" | "Float" => Ok(()),
+                _ => got("scalar String", name),
+            },
             (_, Value::String(_)) if !matches!(name, "String" | "ID") => got("scalar String", name),
             _ => Ok(()),
         }

@@ -21,7 +21,7 @@ pub(super) fn read(received: &Received, shown: impl Fn() -> Value) -> Result<Act
             "response": {"body": body, "headers": headers, "status": received.status},
         })
     };
-    let Ok(body) = serde_json::from_slice::<Value>(&received.body) else {
+    let Ok(body) = crate::engine::json::read(&received.body) else {
         let text = String::from_utf8_lossy(&received.body).into_owned();
         return Err(GraphqlError::unexpected("not a valid json response from webhook")
             .with_internal(internal("not a valid json response from webhook", text.into())));
@@ -71,6 +71,7 @@ fn text(value: &Value) -> Result<&str, String> {
 /// The kind of a JSON value as Hasura's parser names it.
 pub(crate) fn kind(value: &Value) -> &'static str {
     match value {
+        number if crate::engine::json::digits(number).is_some() => "Number",
         Value::Null => "Null",
         Value::Bool(_) => "Boolean",
         Value::Number(_) => "Number",

@@ -18,6 +18,7 @@ use uuid::Uuid;
 
 use super::{DEFAULT_TIMEOUT, Request, invoke, log, output};
 use crate::engine::error::{GraphqlError, Result};
+use crate::engine::json;
 use crate::engine::metadata::{Action, CustomTypes, Metadata};
 use crate::engine::outbound::Outbound;
 use crate::engine::tries;
@@ -200,7 +201,10 @@ impl Worker {
             claimed.push(Claimed {
                 id: row.try_get(0)?,
                 target: target.clone(),
-                input: serde_json::from_str(text(2)?).map_err(decode)?,
+                input: match json::read(text(2)?.as_bytes()).map_err(decode)? {
+                    Value::Object(input) => input,
+                    _ => Map::new(),
+                },
                 session: serde_json::from_str(text(3)?).map_err(decode)?,
                 headers: log::from_json(&headers),
             });
@@ -229,7 +233,7 @@ impl Worker {
     /// Writes an answer down; the client's headers have done their part and are forgotten.
     async fn record(&self, id: Uuid, answer: &Result<Value>) -> sqlx::Result<()> {
         let (payload, errors) = match answer {
-            Ok(answer) => (Some(answer.to_string()), None),
+            Ok(answer) => (Some(json::write(answer)), None),
             // Neither the webhook's extensions nor what only an admin sees are kept, as in Hasura.
             Err(error) => (None, Some(error.to_api_body(false).to_string().replace("\\u0000", ""))),
         };

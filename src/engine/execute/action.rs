@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::{Executor, errors, value};
 use crate::engine::callers::RequestContext;
 use crate::engine::error::Result;
+use crate::engine::json;
 use crate::engine::plan::{ActionField, ActionFields, ActionForm, ActionShape, Binder, RelatedRows};
 
 impl Executor {
@@ -82,15 +83,13 @@ impl Executor {
         output: &Value,
         out: &mut Vec<u8>,
     ) -> Result<()> {
-        let cursor: Vec<Option<String>> = rows
-            .fields
-            .iter()
-            .map(|field| match output.get(field) {
-                None | Some(Value::Null) => None,
-                Some(Value::String(text)) => Some(text.clone()),
-                Some(other) => Some(other.to_string()),
-            })
-            .collect();
+        let cursor: Vec<Option<String>> =
+            rows.fields.iter().map(|field| output.get(field).and_then(json::column_text)).collect();
+        if cursor.iter().any(Option::is_none) {
+            // Nothing belongs to a key that is null: not even an empty list.
+            out.extend_from_slice(b"null");
+            return Ok(());
+        }
         let variables = serde_json::Map::new();
         let variables = context.variables.as_deref().unwrap_or(&variables);
         let binder = Binder { cursor: &cursor, ..Binder::new(&context.session, variables) };

@@ -44,7 +44,7 @@ fn postgres(error: &PgDatabaseError, path: &str) -> GraphqlError {
         "23P01" => at(ErrorCode::ConstraintViolation, format!("Exclusion constraint violation. {message}")),
         "23514" => at(ErrorCode::PermissionError, format!("Check constraint violation. {message}")),
         "23000" | "23001" => at(ErrorCode::ConstraintViolation, format!("Integrity constraint violation. {message}")),
-        "22025" | "22019" | "2201B" => at(ErrorCode::BadRequest, message.to_owned()),
+        "22025" | "22019" => at(ErrorCode::BadRequest, message.to_owned()),
         "40001" => at(ErrorCode::Unexpected, message.to_owned()),
         code if code.starts_with("22") => at(ErrorCode::DataException, message.to_owned()),
         "42883" | "42703" | "42P01" | "42601" if error.message().contains("operator does not exist") => {

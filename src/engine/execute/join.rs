@@ -16,6 +16,7 @@ use super::live::refresh;
 use super::remote::{self, Request};
 use crate::engine::callers::RequestContext;
 use crate::engine::error::{GraphqlError, Result};
+use crate::engine::json;
 use crate::engine::plan::{Binder, Join, JoinTarget, Kind, Values};
 use crate::engine::remote::member;
 
@@ -83,7 +84,11 @@ impl Executor {
                 let complete: Vec<(usize, Vec<Value>)> = answers
                     .keys()
                     .enumerate()
-                    .filter_map(|(index, left)| Some((index, serde_json::from_slice::<Vec<Value>>(left).ok()?)))
+                    .filter_map(|(index, left)| Some((index, json::read(left).ok()?)))
+                    .filter_map(|(index, left)| match left {
+                        Value::Array(left) => Some((index, left)),
+                        _ => None,
+                    })
                     .filter(|(_, left)| !left.iter().any(Value::is_null))
                     .collect();
                 let first = aliases;
@@ -130,7 +135,7 @@ impl Executor {
                 let variables = context.variables.as_deref().unwrap_or(&none);
                 let mut members: Vec<Values> = Vec::with_capacity(left.len());
                 for left in left {
-                    let keys: Vec<Option<String>> = left.iter().map(text).collect();
+                    let keys: Vec<Option<String>> = left.iter().map(json::column_text).collect();
                     let binder = Binder { cursor: &keys, ..Binder::new(&context.session, variables) };
                     members.push(binder.bind(&plan.params)?);
                 }
@@ -157,15 +162,6 @@ impl Executor {
                 Ok(answers)
             }
         }
-    }
-}
-
-/// A value of the left side as a statement takes it.
-fn text(value: &Value) -> Option<String> {
-    match value {
-        Value::Null => None,
-        Value::String(text) => Some(text.clone()),
-        other => Some(other.to_string()),
     }
 }
 

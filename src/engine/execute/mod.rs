@@ -290,7 +290,7 @@ fn begin(out: &mut Vec<u8>, index: usize, key: &str) {
 }
 
 fn json(out: &mut Vec<u8>, value: &Value) {
-    out.extend_from_slice(value.to_string().as_bytes());
+    out.extend_from_slice(super::json::write(value).as_bytes());
 }
 
 /// Runs a statement with its values as texts, on a connection.

@@ -7,7 +7,9 @@ use super::write::{Cells, Writer};
 use super::{errors, fetch};
 use crate::engine::callers::RequestContext;
 use crate::engine::error::{ErrorCode, GraphqlError, Result};
-use crate::engine::plan::{Answer, Binder, InsertOne, MutationPlan, Part, Response, Returning, Root, Writes};
+use crate::engine::plan::{
+    Answer, Binder, InsertOne, Inserts, MutationPlan, Part, Response, Returning, Root, Write, Writes,
+};
 use crate::engine::schema::permission::array_literal;
 
 /// What was written so far.
@@ -33,10 +35,14 @@ pub async fn run(
     let variables = &root.variables;
     let binder = Binder::new(&context.session, variables);
     match &plan.writes {
+        // As Hasura answers an update that sets nothing.
+        Writes::Nothing if matches!(plan.response, Response::One(_)) => {
+            out.extend_from_slice(b"{}");
+            Ok(())
+        }
         Writes::Nothing => answer(connection, writer, plan, Changed::default(), &binder, out).await,
         Writes::One(write) => {
-            let values = binder.bind(&write.params)?;
-            let changed = changed(fetch(&mut *connection, &write.sql, &values, &plan.path).await?, &plan.path)?;
+            let changed = self::write(connection, write, &plan.path, &binder).await?;
             answer(connection, writer, plan, changed, &binder, out).await
         }
         Writes::Many(writes) => {
@@ -45,8 +51,10 @@ pub async fn run(
                 if index > 0 {
                     out.push(b',');
                 }
-                let values = binder.bind(&write.params)?;
-                let changed = changed(fetch(&mut *connection, &write.sql, &values, &plan.path).await?, &plan.path)?;
+                let changed = match write {
+                    Some(write) => self::write(connection, write, &plan.path, &binder).await?,
+                    None => Changed::default(),
+                };
                 answer(connection, writer, plan, changed, &binder, out).await?;
             }
             out.push(b']');
@@ -63,7 +71,10 @@ pub async fn run(
     }
 }
 
-fn changed(rows: Vec<PgRow>, path: &str) -> Result<Changed> {
+/// Runs a statement that writes, and holds each row against the permission's check.
+async fn write(connection: &mut PgConnection, write: &Write, path: &str, binder: &Binder<'_>) -> Result<Changed> {
+    let values = binder.bind(&write.params)?;
+    let rows = fetch(connection, &write.sql, &values, path).await?;
     let mut texts = Vec::with_capacity(rows.len());
     for row in &rows {
         let cells = Cells::of_row(row).map_err(errors::malformed)?;
@@ -97,8 +108,7 @@ async fn nested(
     for before in &insert.before {
         let (values, text) = Box::pin(nested(connection, &before.insert, &[], binder, affected)).await?;
         if text.is_none() {
-            let message = "cannot proceed to insert object relation since insert to its table affects zero rows";
-            return Err(GraphqlError::at(insert.path.clone(), ErrorCode::NotSupported, message));
+            return Err(before.left_out.clone());
         }
         take_keys(&mut keys, &before.keys, &values);
     }
@@ -107,11 +117,10 @@ async fn nested(
     let rows = fetch(&mut *connection, &insert.sql, &values, &insert.path).await?;
     *affected += rows.len();
     let Some(row) = rows.first() else {
-        if insert.after.iter().any(|after| !after.inserts.is_empty()) {
-            let message = "cannot proceed to insert array relations since insert to its table affects zero rows";
-            return Err(GraphqlError::at(insert.path.clone(), ErrorCode::NotSupported, message));
-        }
-        return Ok((Vec::new(), None));
+        return match insert.after.is_empty() {
+            true => Ok((Vec::new(), None)),
+            false => Err(insert.left_out.clone()),
+        };
     };
     let (text, columns) = {
         let cells = Cells::of_row(row).map_err(errors::malformed)?;
@@ -122,8 +131,16 @@ async fn nested(
     for after in &insert.after {
         let mut given = Vec::new();
         take_keys(&mut given, &after.keys, &columns);
-        for insert in &after.inserts {
-            Box::pin(nested(connection, insert, &given, binder, affected)).await?;
+        match &after.inserts {
+            Inserts::Together(write, path) => {
+                let own = Binder { keys: &given, ..Binder::new(binder.session, binder.variables) };
+                *affected += self::write(connection, write, path, &own).await?.affected;
+            }
+            Inserts::Each(inserts) => {
+                for insert in inserts {
+                    Box::pin(nested(connection, insert, &given, binder, affected)).await?;
+                }
+            }
         }
     }
     Ok((columns, text))

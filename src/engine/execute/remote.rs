@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use super::value;
 use crate::engine::callers::{RemoteCall, RequestContext};
 use crate::engine::error::{ErrorCode, GraphqlError, Result};
+use crate::engine::json::{self, Decimal};
 use crate::engine::plan::{
     Kind, LeftForm, Piece, RemoteField, RemotePlan, RemoteShape, TYPE_KEY, Template, VariableValue,
 };
@@ -90,6 +91,7 @@ impl Request {
     }
 
     fn left(&mut self, value: &Value, form: &LeftForm) -> Result<()> {
+        let as_text = form.ty.trim_matches(['[', ']', '!']) == "String";
         match value {
             Value::String(text) if form.is_enum => {
                 // A value of the database must not become another part of the request.
@@ -107,11 +109,12 @@ impl Request {
                 self.values.insert(name, value.clone());
             }
             // A string where the remote wants one; numbers and booleans there are written as strings.
-            Value::Number(_) | Value::Bool(_) if form.ty.trim_matches(['[', ']', '!']) == "String" => {
-                self.text.push_str(&Value::String(value.to_string()).to_string());
+            number if as_text && json::digits(number).is_some() => {
+                self.text.push_str(&Value::String(json::write(number)).to_string());
             }
+            Value::Bool(_) if as_text => self.text.push_str(&Value::String(value.to_string()).to_string()),
             // JSON's literals are GraphQL's.
-            other => self.text.push_str(&other.to_string()),
+            other => self.text.push_str(&json::write(other)),
         }
         Ok(())
     }
@@ -132,10 +135,9 @@ fn of_session(session: &Session, name: &str, ty: &str) -> Result<Value> {
     let text = session.variable(name).ok_or_else(|| {
         GraphqlError::new(ErrorCode::NotFound, format!("{name:?} session variable expected, but not found"))
     })?;
-    let number = || text.parse::<f64>().ok().filter(|number| number.is_finite());
     let value = match ty.trim_end_matches('!') {
         "Int" => text.parse::<i64>().ok().map(Value::from),
-        "Float" => number().and_then(serde_json::Number::from_f64).map(Value::Number),
+        "Float" => Decimal::parse(text).map(|_| json::number(text)),
         "Boolean" => text.to_ascii_lowercase().parse::<bool>().ok().map(Value::Bool),
         _ => Some(Value::String(text.to_owned())),
     };

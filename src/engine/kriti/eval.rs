@@ -9,6 +9,7 @@ use super::Scope;
 use super::error::{Code, KritiError, Span};
 use super::functions;
 use super::tree::{Kind, Node, Operator, Template};
+use crate::engine::json::{self, Decimal};
 
 /// Most steps of one evaluation; copying a value counts one for each of its parts and each 64 bytes.
 const MOST_STEPS: usize = 2_000_000;
@@ -142,9 +143,9 @@ impl<'v> Evaluator<'v> {
         for part in parts {
             let value = self.evaluate(part, bound)?;
             self.charge(&node.span, weight(&value))?;
-            match &*value {
-                Value::String(value) => text.push_str(value),
-                other => text.push_str(&other.to_string()),
+            match json::text(&value) {
+                Some(value) => text.push_str(value),
+                None => text.push_str(&json::write(&value)),
             }
         }
         Ok(Cow::Owned(text.into()))
@@ -261,6 +262,7 @@ pub(super) fn kind(value: &Value) -> &'static str {
     match value {
         Value::Object(_) => "Object",
         Value::Array(_) => "Array",
+        number if json::digits(number).is_some() => "Number",
         Value::String(_) => "String",
         Value::Number(_) => "Number",
         Value::Bool(_) => "Boolean",
@@ -273,21 +275,20 @@ fn order(left: &Value, right: &Value) -> Ordering {
     let rank = |value: &Value| match value {
         Value::Object(_) => 0,
         Value::Array(_) => 1,
+        number if json::digits(number).is_some() => 3,
         Value::String(_) => 2,
         Value::Number(_) => 3,
         Value::Bool(_) => 4,
         Value::Null => 5,
     };
+    let number = |value: &Value| json::digits(value).and_then(|digits| Decimal::parse(&digits));
+    if let (Some(left), Some(right)) = (number(left), number(right)) {
+        return left.cmp(&right);
+    }
     match (left, right) {
+        (Value::String(_), Value::String(_)) if rank(left) != rank(right) => rank(left).cmp(&rank(right)),
         (Value::String(left), Value::String(right)) => left.cmp(right),
         (Value::Bool(left), Value::Bool(right)) => left.cmp(right),
-        (Value::Number(left), Value::Number(right)) => match (left.as_i64(), right.as_i64()) {
-            (Some(left), Some(right)) => left.cmp(&right),
-            _ => match (left.as_u64(), right.as_u64()) {
-                (Some(left), Some(right)) => left.cmp(&right),
-                _ => left.as_f64().partial_cmp(&right.as_f64()).unwrap_or(Ordering::Equal),
-            },
-        },
         (Value::Array(left), Value::Array(right)) => {
             let differing = left.iter().zip(right).map(|(left, right)| order(left, right)).find(|order| order.is_ne());
             differing.unwrap_or_else(|| left.len().cmp(&right.len()))

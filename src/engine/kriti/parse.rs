@@ -319,8 +319,8 @@ impl Parser<'_> {
             !fits
         });
         let text = rest.get(..end.unwrap_or(rest.len())).unwrap_or_default().to_owned();
-        let value =
-            serde_json::from_str(&text).or_else(|error| text.parse::<i64>().map(Value::from).map_err(|_| error));
+        let value = crate::engine::json::read(text.as_bytes())
+            .or_else(|error| text.parse::<i64>().map(Value::from).map_err(|_| error));
         let value = value.map_err(|_| {
             let span = start..start + text.len();
             self.error(&span, Code::Lex, format!("Invalid Lexeme: '{text}'"))

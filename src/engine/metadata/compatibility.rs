@@ -36,6 +36,7 @@ const ABSENT: &[Row] = &[
 /// Where an answer differs from Hasura's on purpose.
 const DIFFERENCES: &[Row] = &[
     ("a text with a NUL", "refused; Hasura stores what stands before the NUL"),
+    ("a string in JSON that begins with the noncharacter U+10FFFE", "refused as JSON that is none; Hasura takes it"),
     (
         "an empty `x-hasura-role` beside the administrator's secret",
         "refused as `invalid-headers`, never taken as `admin`",

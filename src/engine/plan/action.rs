@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::Query;
+use super::coerce::integer;
 use super::collect::Selected;
 use super::context::Context;
 use super::input::Input;
@@ -107,11 +108,7 @@ impl<'a> Context<'a> {
         for (name, definition) in &field.arguments {
             let path = format!("{}.args.{name}", selected.path);
             let argument = selected.arguments.iter().find(|argument| argument.name.as_str() == name);
-            let value = match argument {
-                Some(argument) => Input::Ast(&argument.value).resolve(self.variables, &path)?,
-                None => None,
-            };
-            match value {
+            match argument.map(|argument| Input::Ast(&argument.value)) {
                 Some(value) => {
                     self.check(value, &definition.ty, &path)?;
                     let json = value.json(self.variables, &path)?;
@@ -135,10 +132,7 @@ impl<'a> Context<'a> {
         let Some(field) = selected.field else { return Err(GraphqlError::unexpected("an action without a field")) };
         let path = format!("{}.args.id", selected.path);
         let argument = selected.arguments.iter().find(|argument| argument.name.as_str() == "id");
-        let value = match argument {
-            Some(argument) => Input::Ast(&argument.value).resolve(self.variables, &path)?,
-            None => None,
-        };
+        let value = argument.map(|argument| Input::Ast(&argument.value));
         let value = value.ok_or_else(|| GraphqlError::validation(path.clone(), "missing required field 'id'"))?;
         for definition in field.arguments.values() {
             self.check(value, &definition.ty, &path)?;
@@ -194,23 +188,20 @@ impl<'a> Context<'a> {
 
     /// Whether an input value has the form of its type. Values of scalars are the webhook's affair.
     fn check(&self, value: Input<'a>, ty: &TypeRef, path: &str) -> Result<()> {
-        let Some(value) = value.resolve(self.variables, path)? else { return Ok(()) };
+        let value = value.resolve(self.variables, path)?;
         let base = self.schema.ty(ty.base());
         if value.is_null() {
-            return match ty.is_required() {
-                true => {
-                    let message = format!("unexpected null value for type '{}'", base.name);
-                    Err(GraphqlError::validation(path, message))
-                }
-                false => Ok(()),
-            };
+            if !ty.is_required() {
+                return Ok(());
+            }
+            if let TypeRef::List(..) = ty {
+                return self.members(value, path).map(|_| ());
+            }
         }
         match ty {
-            TypeRef::List(inner, _) => value
-                .list()
-                .into_iter()
-                .enumerate()
-                .try_for_each(|(index, item)| self.check(item, inner, &format!("{path}[{index}]"))),
+            TypeRef::List(inner, _) => {
+                self.members(value, path)?.into_iter().try_for_each(|(item, path)| self.check(item, inner, &path))
+            }
             TypeRef::Named(id, _) => match &base.kind {
                 TypeKind::Input(_) => self
                     .fields(value, *id, path)?
@@ -223,13 +214,16 @@ impl<'a> Context<'a> {
     }
 
     fn check_scalar(&self, value: Input<'a>, name: &str, path: &str) -> Result<()> {
-        let json = value.json(self.variables, path)?;
+        let bounded = |least: i64, most: i64| match value.whole_number() {
+            Some(number) => integer(&number, least, most, path).map(|_| true),
+            None => Ok(false),
+        };
         let (fits, expected) = match name {
-            "Int" => (json.as_i64().is_some_and(|n| i32::try_from(n).is_ok()), "a 32-bit integer"),
-            "Float" => (json.is_number(), "a float"),
-            "Boolean" => (json.is_boolean(), "a boolean"),
-            "String" => (json.is_string(), "a string"),
-            "ID" => (json.is_string() || json.is_i64(), "an id"),
+            "Int" => (bounded(i64::from(i32::MIN), i64::from(i32::MAX))?, "a 32-bit integer"),
+            "Float" => (value.is_number(), "a float"),
+            "Boolean" => (value.boolean().is_some(), "a boolean"),
+            "String" => (value.text().is_some(), "a string"),
+            "ID" => (value.text().is_some() || bounded(i64::MIN, i64::MAX)?, "a String or a 32-bit integer"),
             _ => (true, ""),
         };
         match fits {

@@ -152,17 +152,13 @@ impl<'a> Context<'a> {
         let mut distinct = false;
         for argument in selected.arguments {
             let path = format!("{}.args.{}", selected.path, argument.name);
-            let Some(value) = Input::Ast(&argument.value).resolve(self.variables, &path)? else { continue };
-            if value.is_null() {
-                continue;
-            }
+            let value = Input::Ast(&argument.value);
             match argument.name.as_str() {
-                "distinct" => distinct = value.boolean().unwrap_or_default(),
+                "distinct" => distinct = self.boolean(value, &path)?,
                 _ => {
                     let Some(field) = selected.field else { continue };
                     let Some(definition) = field.arguments.get("columns") else { continue };
-                    for item in value.list() {
-                        let column = self.member(item, definition.ty.base(), &path)?;
+                    for column in self.columns(value, definition.ty.base(), &path)? {
                         columns.push(self.shown(table, column, base));
                     }
                 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::coerce::coerce;
+use super::coerce::{coerce, unexpected_null};
 use crate::engine::error::{ErrorCode, GraphqlError, Result};
 use crate::engine::schema::boolexp::Source;
 use crate::engine::schema::permission::array_literal;
@@ -61,12 +61,14 @@ impl<'a> Binder<'a> {
                     Value::Array(items) => items,
                     _ => &single,
                 };
-                let texts = items
-                    .iter()
-                    .enumerate()
-                    .map(|(index, item)| coerce(item, &ty.ty, &format!("{path}[{index}]")))
-                    .collect::<Result<Vec<_>>>()?;
-                Some(array_literal(texts.into_iter()))
+                let texts = items.iter().enumerate().map(|(index, item)| {
+                    let path = format!("{path}[{index}]");
+                    match item.is_null() {
+                        true => Err(unexpected_null(&path, &ty.ty)),
+                        false => coerce(item, &ty.ty, &path),
+                    }
+                });
+                Some(array_literal(texts.collect::<Result<Vec<_>>>()?.into_iter()))
             }
             Source::Cursor(place) => self.cursor.get(*place).cloned().flatten(),
             Source::Rows => self.rows.map(str::to_owned),

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::engine::error::{ErrorCode, GraphqlError, Result};
+use crate::engine::json::{self, Decimal};
 use crate::engine::schema::permission::array_literal;
 use crate::engine::schema::scalar::ScalarType;
 
@@ -18,27 +19,48 @@ pub fn coerce(value: &Value, ty: &ScalarType, path: &str) -> Result<Option<Strin
                 let items = items.iter().map(|item| coerce(item, &element, path)).collect::<Result<Vec<_>>>()?;
                 Ok(Some(array_literal(items.into_iter())))
             }
-            // PostgreSQL's own text form of an array.
-            Value::String(text) => whole(text, path).map(Some),
-            other => Err(refused(path, "[]", "Array", other)),
+            other => match json::text(other) {
+                // PostgreSQL's own text form of an array.
+                Some(text) => whole(text, path).map(Some),
+                None => Err(refused(path, "[]", "Array", other)),
+            },
         };
     }
     scalar(value, ty, path).map(Some)
 }
 
 fn scalar(value: &Value, ty: &ScalarType, path: &str) -> Result<String> {
+    match ty.database.as_str() {
+        "json" | "jsonb" => return Ok(json::write(value)),
+        "geometry" | "geography" if value.is_object() => return Ok(json::write(value)),
+        _ => {}
+    }
+    if let Some(digits) = json::digits(value) {
+        let bounds = match ty.database.as_str() {
+            "int2" => (i64::from(i16::MIN), i64::from(i16::MAX)),
+            "int4" => (i64::from(i32::MIN), i64::from(i32::MAX)),
+            "int8" => (i64::MIN, i64::MAX),
+            "float4" | "float8" | "numeric" | "money" => return Ok(digits.into_owned()),
+            _ => return other(value, ty, path),
+        };
+        if let Some(whole) = value.as_i64().filter(|whole| (bounds.0..=bounds.1).contains(whole)) {
+            return Ok(whole.to_string());
+        }
+        let number = Decimal::parse(&digits).ok_or_else(|| GraphqlError::unexpected("a number without digits"))?;
+        return integer(&number, bounds.0, bounds.1, path).map(|number| number.to_string());
+    }
+    other(value, ty, path)
+}
+
+/// A value that is no number.
+fn other(value: &Value, ty: &ScalarType, path: &str) -> Result<String> {
+    if let Some(text) = json::text(value) {
+        return match ty.database.as_str() {
+            "ltree" => label_path(text, path),
+            _ => whole(text, path),
+        };
+    }
     match (ty.database.as_str(), value) {
-        ("json" | "jsonb", other) => Ok(other.to_string()),
-        ("geometry" | "geography", Value::Object(_)) => Ok(value.to_string()),
-        (_, Value::String(text)) => whole(text, path),
-        ("int2", Value::Number(number)) => {
-            integer(number, i64::from(i16::MIN), i64::from(i16::MAX), path).map(|n| n.to_string())
-        }
-        ("int4", Value::Number(number)) => {
-            integer(number, i64::from(i32::MIN), i64::from(i32::MAX), path).map(|n| n.to_string())
-        }
-        ("int8", Value::Number(number)) => integer(number, i64::MIN, i64::MAX, path).map(|n| n.to_string()),
-        ("float4" | "float8" | "numeric" | "money", Value::Number(number)) => Ok(number.to_string()),
         ("bool", Value::Bool(value)) => Ok(value.to_string()),
         ("int2", other) => Err(integer_refused(path, "PGSmallInt", other)),
         ("int4", other) => Err(integer_refused(path, "PGInteger", other)),
@@ -55,6 +77,20 @@ fn scalar(value: &Value, ty: &ScalarType, path: &str) -> Result<String> {
     }
 }
 
+/// A path of an ltree: labels between dots, none of them empty.
+fn label_path(text: &str, path: &str) -> Result<String> {
+    if text.split('.').any(str::is_empty) {
+        let form = "a sequence of zero or more labels separated by dots, for example L1.L2.L3";
+        return Err(parse_failed(path, format!("Expecting label path: {form}")));
+    }
+    whole(text, path)
+}
+
+/// The error for null where a value of a type stands.
+pub fn unexpected_null(path: &str, ty: &ScalarType) -> GraphqlError {
+    GraphqlError::validation(path, format!("unexpected null value for type '{}'", ty.name))
+}
+
 /// PostgreSQL's texts hold no NUL. (Hasura's client library ends a text there without a word.)
 fn whole(text: &str, path: &str) -> Result<String> {
     match text.contains('\0') {
@@ -63,43 +99,18 @@ fn whole(text: &str, path: &str) -> Result<String> {
     }
 }
 
-/// A number within bounds, which must be whole.
-pub fn integer(number: &serde_json::Number, least: i64, most: i64, path: &str) -> Result<i64> {
-    let whole = number.as_i64().or_else(|| {
-        // 1.0 is an integer, as in Hasura.
-        number.as_f64().filter(|float| float.fract() == 0.0 && float.abs() < 9.0e15).map(|float| float as i64)
-    });
-    match whole {
+/// A number within bounds, which must be whole; 1.0 is, as in Hasura.
+pub fn integer(number: &Decimal, least: i64, most: i64, path: &str) -> Result<i64> {
+    match number.integer() {
         Some(value) if (least..=most).contains(&value) => Ok(value),
         _ => {
             let message = format!(
                 "The value {} lies outside the bounds or is not an integer. Maybe it is a float, or is there integer overflow?",
-                scientific(number)
+                number.scientific()
             );
             Err(parse_failed(path, message))
         }
     }
-}
-
-/// A number as Haskell's `Scientific` shows it: `40000.0`, `2.147483648e9`.
-fn scientific(number: &serde_json::Number) -> String {
-    let digits = number.to_string();
-    if digits.trim_start_matches('-').len() > 15 && digits.trim_start_matches('-').bytes().all(|b| b.is_ascii_digit()) {
-        // More digits than a float holds.
-        let (sign, digits) = digits.strip_prefix('-').map_or(("", digits.as_str()), |digits| ("-", digits));
-        let (first, rest) = digits.split_at(1);
-        let rest = rest.trim_end_matches('0');
-        return format!("{sign}{first}.{}e{}", if rest.is_empty() { "0" } else { rest }, digits.len() - 1);
-    }
-    let Some(float) = number.as_f64() else { return number.to_string() };
-    if float != 0.0 && !(0.1..1.0e7).contains(&float.abs()) {
-        let text = format!("{float:e}");
-        return match text.split_once('e') {
-            Some((digits, exponent)) if !digits.contains('.') => format!("{digits}.0e{exponent}"),
-            _ => text,
-        };
-    }
-    format!("{float:?}")
 }
 
 fn parse_failed(path: &str, message: String) -> GraphqlError {
@@ -120,6 +131,7 @@ fn integer_refused(path: &str, ty: &str, found: &Value) -> GraphqlError {
 
 fn kind(value: &Value) -> &'static str {
     match value {
+        number if json::digits(number).is_some() => "Number",
         Value::Null => "Null",
         Value::Bool(_) => "Boolean",
         Value::Number(_) => "Number",

@@ -172,11 +172,6 @@ impl<'a> Collector<'a> {
                 return Err(GraphqlError::validation(path, message));
             }
             self.arguments(definition, field, &path)?;
-            for (index, argument) in field.arguments.iter().enumerate() {
-                if field.arguments.iter().take(index).any(|other| other.name == argument.name) {
-                    return Err(GraphqlError::validation("$.query", "not a valid graphql query"));
-                }
-            }
         }
         match fields.get_mut(key) {
             Some(known) => {

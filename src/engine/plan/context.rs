@@ -10,6 +10,27 @@ use crate::engine::schema::scalar::ScalarType;
 use crate::engine::schema::{RoleSchema, permission};
 use crate::engine::sql::{Alias, Expr, From, Origin, Select};
 
+/// The bound values of a statement by place, equal ones once.
+#[derive(Default)]
+pub struct Params {
+    sources: Vec<Source>,
+    places: HashMap<Source, usize>,
+}
+
+impl Params {
+    fn place(&mut self, source: Source) -> usize {
+        *self.places.entry(source).or_insert_with_key(|source| {
+            self.sources.push(source.clone());
+            self.sources.len() - 1
+        })
+    }
+
+    /// The values; none are left.
+    pub fn take(&mut self) -> Vec<Source> {
+        std::mem::take(self).sources
+    }
+}
+
 /// What planning one statement carries along.
 pub struct Context<'a> {
     /// Metadata resolved against the catalogue.
@@ -21,7 +42,7 @@ pub struct Context<'a> {
     /// Values of variables.
     pub variables: &'a Variables<'a>,
     /// Bound values by place.
-    pub params: Vec<Source>,
+    pub params: Params,
     /// Tables that the statement reads.
     pub tables: BTreeSet<TableId>,
     /// Whether it calls functions, which may read other tables.
@@ -39,7 +60,7 @@ impl<'a> Context<'a> {
             schema: collector.schema,
             collector,
             variables: &collector.operation.variables,
-            params: Vec::new(),
+            params: Params::default(),
             tables: BTreeSet::new(),
             calls_functions: false,
             aliases: 0,
@@ -77,10 +98,7 @@ impl<'a> Context<'a> {
 
     /// A bound value, cast to a type. Equal values are bound once.
     pub fn bind(&mut self, source: Source, ty: &ScalarType) -> Expr {
-        let place = self.params.iter().position(|known| *known == source).unwrap_or_else(|| {
-            self.params.push(source);
-            self.params.len() - 1
-        });
+        let place = self.params.place(source);
         if ty.is_spatial() {
             let geometry = Expr::Call("ST_GeomFromGeoJSON", vec![Expr::Param(place, "text".to_owned())]);
             return Expr::Cast(Box::new(geometry), ty.sql.clone());
@@ -290,6 +308,10 @@ impl<'a> Context<'a> {
             Operand::Any(comparisons) => {
                 let parts = comparisons.iter().map(|c| self.comparison(left.clone(), c, table, alias, root));
                 return Expr::Or(parts.collect());
+            }
+            Operand::Every(comparisons) => {
+                let parts = comparisons.iter().map(|c| self.comparison(left.clone(), c, table, alias, root));
+                return Expr::And(parts.collect());
             }
             Operand::Distance(from, distance, sphere) => {
                 let ty = ScalarType::builtin(if sphere.is_some() { "geography" } else { "geometry" });

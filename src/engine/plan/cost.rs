@@ -68,8 +68,8 @@ impl<'a> Costs<'a> {
         }
         let limit = field.arguments.iter().find(|argument| matches!(argument.name.as_str(), "limit" | "batch_size"));
         let limit = limit
-            .and_then(|argument| Input::Ast(&argument.value).resolve(&self.operation.variables, "$").ok().flatten())
-            .and_then(|value| value.whole_number()?.as_u64());
+            .and_then(|argument| Input::Ast(&argument.value).resolve(&self.operation.variables, "$").ok())
+            .and_then(|value| u64::try_from(value.whole_number()?.integer()?).ok());
         let rows = each.saturating_mul(limit.unwrap_or(UNLIMITED));
         rows.saturating_add(self.of(definition.ty.base(), &field.selection_set, rows))
     }

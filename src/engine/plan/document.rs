@@ -7,8 +7,9 @@ use apollo_compiler::ast::{self, Definition, FragmentDefinition, OperationDefini
 use apollo_compiler::parser::Parser;
 use serde_json::Value;
 
-use super::usage;
-use crate::engine::error::{ErrorCode, GraphqlError, Result};
+use super::input::{Input, mismatch};
+use super::{duplicates, usage};
+use crate::engine::error::{GraphqlError, Result};
 use crate::engine::options::Limits;
 use crate::engine::request::Request;
 
@@ -24,7 +25,10 @@ impl Document {
         let ast = parser
             .parse_ast(text, "query.graphql")
             .map_err(|_| GraphqlError::validation("$.query", "not a valid graphql query"))?;
-        Ok(Self { ast })
+        match duplicates::any(&ast) {
+            true => Err(GraphqlError::validation("$.query", "not a valid graphql query")),
+            false => Ok(Self { ast }),
+        }
     }
 
     /// The operation that a request runs.
@@ -185,17 +189,6 @@ pub struct Variables<'a> {
     inspected: RefCell<BTreeSet<String>>,
 }
 
-/// The value of a variable.
-#[derive(Clone, Copy)]
-pub enum Given<'a> {
-    /// From the request.
-    Json(&'a Value),
-    /// The default of the document.
-    Default(&'a ast::Value),
-    /// None.
-    Absent,
-}
-
 impl<'a> Variables<'a> {
     fn new(operation: &'a OperationDefinition, request: &'a Request) -> Result<Self> {
         let mut definitions: HashMap<&str, &ast::VariableDefinition> = HashMap::new();
@@ -218,20 +211,21 @@ impl<'a> Variables<'a> {
         Ok(Self { definitions, given: &request.variables, inspected: RefCell::default() })
     }
 
-    /// The value of a variable, without noting that it was looked at.
-    pub fn peek(&self, name: &str, path: &str) -> Result<Given<'a>> {
+    /// The value of a variable, without noting that it was looked at. One that has neither value nor default is null:
+    /// were it as good as not there, a filter that names it would hold of every row.
+    pub fn peek(&self, name: &str, path: &str) -> Result<Input<'a>> {
         let Some(definition) = self.definitions.get(name) else {
             return Err(GraphqlError::validation(path, format!("unbound variable \"{name}\"")));
         };
         Ok(match (self.given.get(name), &definition.default_value) {
-            (Some(value), _) => Given::Json(value),
-            (None, Some(default)) => Given::Default(default),
-            (None, None) => Given::Absent,
+            (Some(value), _) => Input::Json(value),
+            (None, Some(default)) => Input::Ast(default),
+            (None, None) => Input::Json(&Value::Null),
         })
     }
 
     /// The value of a variable on whose form the plan depends.
-    pub fn inspect(&self, name: &str, path: &str) -> Result<Given<'a>> {
+    pub fn inspect(&self, name: &str, path: &str) -> Result<Input<'a>> {
         self.inspected.borrow_mut().insert(name.to_owned());
         self.peek(name, path)
     }
@@ -284,23 +278,16 @@ pub fn included(directives: &ast::DirectiveList, variables: &Variables<'_>, path
             ast::Value::Boolean(value) => *value,
             ast::Value::Variable(name) => {
                 usage::may_stand(variables, name, "Boolean!", false, &format!("{path}.{}.if", directive.name))?;
-                match variables.inspect(name, path)? {
-                    Given::Json(Value::Bool(value)) => *value,
-                    Given::Default(ast::Value::Boolean(value)) => *value,
-                    _ => return Err(not_boolean(path, &directive.name)),
-                }
+                let value = variables.inspect(name, path)?;
+                value.boolean().ok_or_else(|| not_boolean(path, &directive.name, value))?
             }
-            _ => return Err(not_boolean(path, &directive.name)),
+            other => return Err(not_boolean(path, &directive.name, Input::Ast(other))),
         };
         stays &= value == wanted;
     }
     Ok(stays)
 }
 
-fn not_boolean(path: &str, directive: &str) -> GraphqlError {
-    GraphqlError::at(
-        format!("{path}.{directive}.if"),
-        ErrorCode::ValidationFailed,
-        "expected a boolean for type 'Boolean'",
-    )
+fn not_boolean(path: &str, directive: &str, found: Input<'_>) -> GraphqlError {
+    mismatch(&format!("{path}.{directive}.if"), "a boolean", "Boolean", found)
 }

@@ -1,18 +1,16 @@
 //! Reads clients' boolean expressions and values.
 
-use serde_json::Value;
-
-use super::coerce::coerce;
+use super::coerce::{coerce, unexpected_null};
 use super::context::Context;
-use super::document::Given;
 use super::input::{Input, mismatch};
 use crate::engine::error::{GraphqlError, Result};
+use crate::engine::json;
 use crate::engine::schema::boolexp::{AggregatePredicate, BoolExp, Comparison, Operand, Operator, Source};
 use crate::engine::schema::model::{ColumnInfo, ComputedReturn, TableId};
 use crate::engine::schema::names;
 use crate::engine::schema::permission::{array_literal, list_of, operand_type, variable};
 use crate::engine::schema::scalar::{ScalarType, cast_target};
-use crate::engine::schema::types::{InputField, InputKind, TypeId, TypeKind};
+use crate::engine::schema::types::{InputField, InputKind, TypeId, TypeKind, TypeRef};
 
 impl<'a> Context<'a> {
     /// The fields of an input object, each with its definition; unknown ones are refused, required ones asked for.
@@ -24,6 +22,7 @@ impl<'a> Context<'a> {
     ) -> Result<Vec<(&'a str, &'a InputField, Input<'a>)>> {
         let definition = self.schema.ty(ty);
         let TypeKind::Input(known) = &definition.kind else { return Ok(Vec::new()) };
+        let input = input.resolve(self.variables, path)?;
         let given = input.object().ok_or_else(|| mismatch(path, "an object", &definition.name, input))?;
         let mut fields = Vec::with_capacity(given.len());
         for (name, value) in given {
@@ -31,13 +30,6 @@ impl<'a> Context<'a> {
                 let message = format!("field '{name}' not found in type: '{}'", definition.name);
                 GraphqlError::validation(format!("{path}.{name}"), message)
             })?;
-            // A variable without a value is as good as not there.
-            if let Some(variable) = value.variable()
-                && matches!(self.variables.peek(variable, path)?, Given::Absent)
-            {
-                self.variables.inspect(variable, path)?;
-                continue;
-            }
             fields.push((name, field, value));
         }
         for (name, field) in known {
@@ -51,38 +43,39 @@ impl<'a> Context<'a> {
         Ok(fields)
     }
 
-    /// A resolved value, refused when it is null.
-    pub fn present(&self, input: Input<'a>, ty: TypeId, path: &str) -> Result<Option<Input<'a>>> {
-        let Some(value) = input.resolve(self.variables, path)? else { return Ok(None) };
+    /// The members of a list, each with its place; null is refused.
+    pub fn members(&self, input: Input<'a>, path: &str) -> Result<Vec<(Input<'a>, String)>> {
+        let value = input.resolve(self.variables, path)?;
         if value.is_null() {
-            let message = format!("unexpected null value for type '{}'", self.schema.ty(ty).name);
-            return Err(GraphqlError::validation(path, message));
+            return Err(GraphqlError::validation(path, "expected a list, but found null"));
         }
-        Ok(Some(value))
+        Ok(value.list().into_iter().enumerate().map(|(index, item)| (item, format!("{path}[{index}]"))).collect())
+    }
+
+    /// A value that may be null, which is as good as none.
+    pub fn optional(&self, input: Input<'a>, path: &str) -> Result<Option<Input<'a>>> {
+        Ok(Some(input.resolve(self.variables, path)?).filter(|value| !value.is_null()))
+    }
+
+    /// A boolean.
+    pub fn boolean(&self, input: Input<'a>, path: &str) -> Result<bool> {
+        let value = input.resolve(self.variables, path)?;
+        value.boolean().ok_or_else(|| mismatch(path, "a boolean", "Boolean", value))
     }
 
     /// A client's filter over a table, with the role's permissions on every other table that it reaches.
     pub fn filter(&self, input: Input<'a>, ty: TypeId, table: TableId, path: &str) -> Result<BoolExp> {
-        let Some(value) = input.resolve(self.variables, path)? else { return Ok(BoolExp::TRUE) };
-        if value.is_null() {
-            return Err(GraphqlError::validation(
-                path,
-                format!("unexpected null value for type '{}'", self.schema.ty(ty).name),
-            ));
-        }
         let mut parts = Vec::new();
-        for (name, field, value) in self.fields(value, ty, path)? {
+        for (name, field, value) in self.fields(input, ty, path)? {
             let path = format!("{path}.{name}");
             let base = field.ty.base();
             parts.push(match &field.kind {
                 InputKind::Plain if name == "_not" => BoolExp::Not(Box::new(self.filter(value, base, table, &path)?)),
                 InputKind::Plain => {
-                    let Some(list) = self.present(value, base, &path)? else { continue };
-                    let items = list
-                        .list()
+                    let items = self
+                        .members(value, &path)?
                         .into_iter()
-                        .enumerate()
-                        .map(|(index, item)| self.filter(item, base, table, &format!("{path}[{index}]")))
+                        .map(|(item, path)| self.filter(item, base, table, &path))
                         .collect::<Result<Vec<_>>>()?;
                     if name == "_or" { BoolExp::Or(items) } else { BoolExp::And(items) }
                 }
@@ -148,13 +141,11 @@ impl<'a> Context<'a> {
         path: &str,
     ) -> Result<BoolExp> {
         let other = self.table(table).relationships[relationship].table;
-        let Some(value) = self.present(input, ty, path)? else { return Ok(BoolExp::TRUE) };
         let mut parts = Vec::new();
-        for (name, field, value) in self.fields(value, ty, path)? {
+        for (name, field, value) in self.fields(input, ty, path)? {
             let InputKind::Function(function) = field.kind else { continue };
             let path = format!("{path}.{name}");
             let base = field.ty.base();
-            let Some(value) = self.present(value, base, &path)? else { continue };
             let mut aggregate = AggregatePredicate {
                 function,
                 arguments: Vec::new(),
@@ -166,10 +157,7 @@ impl<'a> Context<'a> {
                 let path = format!("{path}.{name}");
                 match name {
                     "arguments" => aggregate.arguments = self.aggregate_arguments(value, field, &path)?,
-                    "distinct" => {
-                        let value = value.resolve(self.variables, &path)?.and_then(Input::boolean);
-                        aggregate.distinct = value.unwrap_or_default();
-                    }
+                    "distinct" => aggregate.distinct = self.boolean(value, &path)?,
                     "filter" => {
                         let filter = self.filter(value, field.ty.base(), other, &path)?;
                         aggregate.filter = aggregate.filter.and(filter);
@@ -191,17 +179,23 @@ impl<'a> Context<'a> {
 
     fn aggregate_arguments(&self, input: Input<'a>, field: &'a InputField, path: &str) -> Result<Vec<usize>> {
         let base = field.ty.base();
-        let Some(value) = self.present(input, base, path)? else { return Ok(Vec::new()) };
         match &self.schema.ty(base).kind {
             TypeKind::Input(_) => {
                 let mut columns = Vec::new();
-                for (name, field, value) in self.fields(value, base, path)? {
+                for (name, field, value) in self.fields(input, base, path)? {
                     columns.push(self.member(value, field.ty.base(), &format!("{path}.{name}"))?);
                 }
                 Ok(columns)
             }
-            _ => value.list().into_iter().map(|item| self.member(item, base, path)).collect(),
+            // `count` takes several columns, other functions take one.
+            _ if matches!(field.ty, TypeRef::List(..)) => self.columns(input, base, path),
+            _ => Ok(vec![self.member(input, base, path)?]),
         }
+    }
+
+    /// A list of columns.
+    pub fn columns(&self, input: Input<'a>, ty: TypeId, path: &str) -> Result<Vec<usize>> {
+        self.members(input, path)?.into_iter().map(|(item, path)| self.member(item, ty, &path)).collect()
     }
 
     /// The place that a value of an enum stands for.
@@ -215,13 +209,6 @@ impl<'a> Context<'a> {
         let definition = self.schema.ty(ty);
         let TypeKind::Enum(values) = &definition.kind else { return Ok(("", 0)) };
         let value = input.resolve(self.variables, path)?;
-        let value = value.ok_or_else(|| {
-            GraphqlError::validation(path, format!("unexpected null value for type '{}'", definition.name))
-        })?;
-        if value.is_null() {
-            let message = format!("unexpected null value for type '{}'", definition.name);
-            return Err(GraphqlError::validation(path, message));
-        }
         let name = value.enum_value().ok_or_else(|| mismatch(path, "an enum value", &definition.name, value))?;
         match values.get(name) {
             Some(member) => Ok((name, member.column)),
@@ -246,22 +233,18 @@ impl<'a> Context<'a> {
         column: Option<&'a ColumnInfo>,
         path: &str,
     ) -> Result<Vec<Comparison>> {
-        let Some(value) = self.present(input, ty, path)? else { return Ok(Vec::new()) };
         let mut comparisons = Vec::new();
-        for (name, field, value) in self.fields(value, ty, path)? {
+        for (name, field, value) in self.fields(input, ty, path)? {
             let InputKind::Operator(operator) = field.kind else { continue };
             let path = format!("{path}.{name}");
             let base = field.ty.base();
             let operand = match operator {
                 Operator::IsNull => {
-                    let Some(value) = self.present(value, base, &path)? else { continue };
-                    let null = value.boolean().ok_or_else(|| mismatch(&path, "a boolean", "Boolean", value))?;
-                    let operator = if null { Operator::IsNull } else { Operator::IsNotNull };
+                    let operator = if self.boolean(value, &path)? { Operator::IsNull } else { Operator::IsNotNull };
                     comparisons.push(Comparison { operator, operand: Operand::None });
                     continue;
                 }
                 Operator::Cast => {
-                    let Some(value) = self.present(value, base, &path)? else { continue };
                     let to = ScalarType::builtin(cast_target(&scalar.database));
                     for (name, field, value) in self.fields(value, base, &path)? {
                         let inner = self.comparisons(value, field.ty.base(), &to, None, &format!("{path}.{name}"))?;
@@ -271,11 +254,10 @@ impl<'a> Context<'a> {
                     continue;
                 }
                 Operator::StDWithin | Operator::St3dDWithin => {
-                    let Some(value) = self.present(value, base, &path)? else { continue };
                     let (mut from, mut distance, mut sphere) = (Source::Null, Source::Null, None);
                     for (name, _, value) in self.fields(value, base, &path)? {
                         let json = value.json(self.variables, &path)?;
-                        let text = || Source::Text(json.to_string().into());
+                        let text = || Source::Text(json::write(&json).into());
                         match name {
                             "from" => from = text(),
                             "distance" => distance = text(),
@@ -288,24 +270,22 @@ impl<'a> Context<'a> {
                     Operand::Distance(from, distance, sphere)
                 }
                 Operator::StIntersectsNbandGeom | Operator::StIntersectsGeomNband => {
-                    let Some(value) = self.present(value, base, &path)? else { continue };
                     let (mut geometry, mut band) = (Source::Null, None);
                     for (name, _, value) in self.fields(value, base, &path)? {
                         let json = value.json(self.variables, &path)?;
                         match name {
-                            "geommin" => geometry = Source::Text(json.to_string().into()),
-                            _ => band = (!json.is_null()).then(|| Source::Text(json.to_string().into())),
+                            "geommin" => geometry = Source::Text(json::write(&json).into()),
+                            _ => band = (!json.is_null()).then(|| Source::Text(json::write(&json).into())),
                         }
                     }
                     Operand::Band(geometry, band)
                 }
                 Operator::In | Operator::Nin if scalar.list => {
                     // A list of arrays: PostgreSQL has no array of arrays of different lengths.
-                    let Some(value) = self.present(value, base, &path)? else { continue };
-                    let items = value
-                        .list()
+                    let items = self
+                        .members(value, &path)?
                         .into_iter()
-                        .map(|item| {
+                        .map(|(item, path)| {
                             let source = self.value(item, scalar, None, false, &path)?;
                             let operator = if operator == Operator::In { Operator::Eq } else { Operator::Neq };
                             Ok(Comparison { operator, operand: Operand::Value(source, scalar.clone()) })
@@ -320,6 +300,10 @@ impl<'a> Context<'a> {
                 Operator::In | Operator::Nin => {
                     let source = self.value(value, scalar, column, true, &path)?;
                     Operand::Value(source, list_of(scalar))
+                }
+                // A key that is null is compared as any value: it holds of no row.
+                Operator::HasKey if self.optional(value, &path)?.is_none() => {
+                    Operand::Value(Source::Null, ScalarType::builtin("text"))
                 }
                 Operator::HasKeysAny | Operator::HasKeysAll => {
                     let text = ScalarType::builtin("text");
@@ -349,35 +333,25 @@ impl<'a> Context<'a> {
         many: bool,
         path: &str,
     ) -> Result<Source> {
-        let name = || match column.and_then(|column| column.enum_table) {
-            Some(_) => String::new(),
-            None => ty.name.clone(),
-        };
         let enumerated = column.and_then(|column| column.enum_table);
         if let (Some(variable_name), None) = (input.variable(), enumerated)
-            && let Given::Json(value) = self.variables.peek(variable_name, path)?
+            && let value @ Input::Json(_) = self.variables.peek(variable_name, path)?
             && !value.is_null()
         {
             return Ok(variable(variable_name, ty.clone(), many, path));
         }
-        let Some(value) = input.resolve(self.variables, path)? else { return Ok(Source::Null) };
-        if value.is_null() {
-            let message = format!("unexpected null value for type '{}'", name());
-            return Err(GraphqlError::validation(path, message));
-        }
         let one = |item: Input<'a>, path: &str| match enumerated {
             Some(table) => self.enum_text(item, table, path).map(Some),
-            None => coerce(&item.json(self.variables, path)?, ty, path),
+            None => match item.resolve(self.variables, path)? {
+                value if value.is_null() => Err(unexpected_null(path, ty)),
+                value => coerce(&value.json(self.variables, path)?, ty, path),
+            },
         };
         if !many {
-            return Ok(one(value, path)?.map_or(Source::Null, |text| Source::Text(text.into())));
+            return Ok(one(input, path)?.map_or(Source::Null, |text| Source::Text(text.into())));
         }
-        let items = value
-            .list()
-            .into_iter()
-            .enumerate()
-            .map(|(index, item)| one(item, &format!("{path}[{index}]")))
-            .collect::<Result<Vec<_>>>()?;
+        let items =
+            self.members(input, path)?.into_iter().map(|(item, path)| one(item, &path)).collect::<Result<Vec<_>>>()?;
         Ok(Source::Text(array_literal(items.into_iter()).into()))
     }
 
@@ -387,7 +361,7 @@ impl<'a> Context<'a> {
         let camel = self.model.camel_case;
         let ty = names::affixed(&names::joined_type(&info.graphql_name, "enum", camel), &self.model.type_affixes);
         let ty = ty.as_str();
-        let value = input.resolve(self.variables, path)?.unwrap_or(Input::Json(&Value::Null));
+        let value = input.resolve(self.variables, path)?;
         let name = value.enum_value().ok_or_else(|| mismatch(path, "an enum value", ty, value))?;
         let values = || info.enum_values.iter().flatten().map(|(value, _)| value);
         if let Some(value) = values().find(|value| names::enum_value(value, camel) == name) {

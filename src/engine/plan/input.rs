@@ -3,8 +3,9 @@
 use apollo_compiler::ast;
 use serde_json::{Map, Value};
 
-use super::document::{Given, Variables};
+use super::document::Variables;
 use crate::engine::error::{GraphqlError, Result};
+use crate::engine::json::{self, Decimal};
 
 /// An input value: of the document, or of a variable.
 #[derive(Clone, Copy, Debug)]
@@ -25,15 +26,10 @@ impl<'a> Input<'a> {
     }
 
     /// The value itself: variables are replaced, and noted as ones on whose value the plan depends.
-    /// Nothing when a variable has no value.
-    pub fn resolve(self, variables: &Variables<'a>, path: &str) -> Result<Option<Input<'a>>> {
+    pub fn resolve(self, variables: &Variables<'a>, path: &str) -> Result<Input<'a>> {
         match self.variable() {
-            None => Ok(Some(self)),
-            Some(name) => Ok(match variables.inspect(name, path)? {
-                Given::Json(value) => Some(Self::Json(value)),
-                Given::Default(value) => Some(Self::Ast(value)),
-                Given::Absent => None,
-            }),
+            None => Ok(self),
+            Some(name) => variables.inspect(name, path),
         }
     }
 
@@ -59,6 +55,7 @@ impl<'a> Input<'a> {
             Self::Json(value) => match value {
                 Value::Null => "null",
                 Value::Bool(_) => "a boolean",
+                number if json::digits(number).is_some() => "a number",
                 Value::Number(_) => "a number",
                 Value::String(_) => "a string",
                 Value::Array(_) => "a list",
@@ -93,24 +90,33 @@ impl<'a> Input<'a> {
     pub fn enum_value(self) -> Option<&'a str> {
         match self {
             Self::Ast(ast::Value::Enum(name)) => Some(name.as_str()),
-            Self::Json(Value::String(text)) => Some(text),
+            Self::Json(value) => json::text(value),
             _ => None,
         }
     }
 
     /// A resolved integer of the document, or any number of a variable.
-    pub fn whole_number(self) -> Option<serde_json::Number> {
+    pub fn whole_number(self) -> Option<Decimal> {
         match self {
-            Self::Ast(ast::Value::Int(number)) => serde_json::from_str(number.as_str()).ok(),
-            Self::Json(Value::Number(number)) => Some(number.clone()),
+            Self::Ast(ast::Value::Int(number)) => Decimal::parse(number.as_str()),
+            Self::Json(value) => Decimal::parse(&json::digits(value)?),
             _ => None,
+        }
+    }
+
+    /// Whether a resolved value is a number.
+    pub fn is_number(self) -> bool {
+        match self {
+            Self::Ast(value) => matches!(value, ast::Value::Int(_) | ast::Value::Float(_)),
+            Self::Json(value) => json::digits(value).is_some(),
         }
     }
 
     /// A resolved string.
     pub fn text(self) -> Option<&'a str> {
         match self {
-            Self::Ast(ast::Value::String(text)) | Self::Json(Value::String(text)) => Some(text),
+            Self::Ast(ast::Value::String(text)) => Some(text),
+            Self::Json(value) => json::text(value),
             _ => None,
         }
     }
@@ -132,42 +138,21 @@ impl<'a> Input<'a> {
                 ast::Value::Enum(name) => Value::String(name.to_string()),
                 ast::Value::String(text) => Value::String(text.clone()),
                 ast::Value::Boolean(value) => Value::Bool(*value),
-                ast::Value::Int(number) => number_value(number.as_str()),
-                ast::Value::Float(number) => number_value(number.as_str()),
-                ast::Value::Variable(name) => match variables.inspect(name, path)? {
-                    Given::Json(value) => value.clone(),
-                    Given::Default(value) => Input::Ast(value).json(variables, path)?,
-                    Given::Absent => Value::Null,
-                },
+                ast::Value::Int(number) => json::number(number.as_str()),
+                ast::Value::Float(number) => json::number(number.as_str()),
+                ast::Value::Variable(name) => variables.inspect(name, path)?.json(variables, path)?,
                 ast::Value::List(items) => Value::Array(
                     items.iter().map(|item| Input::Ast(item).json(variables, path)).collect::<Result<_>>()?,
                 ),
                 ast::Value::Object(fields) => {
                     let mut object = Map::with_capacity(fields.len());
                     for (name, value) in fields {
-                        // A field whose variable has no value is as good as not there.
-                        if let ast::Value::Variable(variable) = &**value
-                            && matches!(variables.inspect(variable, path)?, Given::Absent)
-                        {
-                            continue;
-                        }
                         object.insert(name.to_string(), Input::Ast(value).json(variables, path)?);
                     }
                     Value::Object(object)
                 }
             },
         })
-    }
-}
-
-/// A number as JSON, exact where JSON's own numbers are; else as text, which PostgreSQL reads as well.
-fn number_value(text: &str) -> Value {
-    if let Ok(number) = text.parse::<i64>() {
-        return number.into();
-    }
-    match serde_json::from_str::<serde_json::Number>(text) {
-        Ok(number) if text.contains(['.', 'e', 'E']) && text.len() < 16 => Value::Number(number),
-        _ => Value::String(text.to_owned()),
     }
 }
 

@@ -164,7 +164,7 @@ impl<'s, 'a> Reader<'s, 'a> {
         if let ast::Value::Variable(name) = value {
             may_stand(variables, name, &ty.to_string(), default, path)?;
         }
-        let Some(value) = Input::Ast(value).resolve(variables, path)? else { return Ok(None) };
+        let value = Input::Ast(value).resolve(variables, path)?;
         match ty.inner_named_type().as_str() {
             _ if value.is_null() && !ty.is_non_null() => {}
             "String" if value.text().is_none() => return Err(mismatch(path, "a string", "String", value)),

@@ -12,6 +12,7 @@ mod collect;
 mod context;
 mod cost;
 pub mod document;
+mod duplicates;
 mod filter;
 mod glance;
 mod input;
@@ -40,7 +41,7 @@ pub use bind::{Binder, Values};
 pub use bounds::Bounds;
 pub use glance::introspects;
 pub use join::{Join, JoinTarget};
-pub use mutation::{After, Before, InsertOne, MutationPlan, Part, Response, Returning, Write, Writes};
+pub use mutation::{After, Before, InsertOne, Inserts, MutationPlan, Part, Response, Returning, Write, Writes};
 pub use remote::{
     LeftForm, Piece, RemoteField, RemotePlan, RemoteShape, RemoteVariable, TYPE_KEY, Template, VariableValue,
 };

@@ -16,7 +16,7 @@ use crate::engine::schema::scalar::ScalarType;
 use crate::engine::schema::types::{FieldKind, RootField};
 use crate::engine::sql::{Alias, Delete, Expr, Origin, Parameters, Statement, print};
 
-pub use insert::{After, Before, InsertOne};
+pub use insert::{After, Before, InsertOne, Inserts};
 
 /// A root field that writes.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,8 +36,8 @@ pub struct MutationPlan {
 pub enum Writes {
     /// One statement.
     One(Write),
-    /// Several, each with an answer of its own.
-    Many(Vec<Write>),
+    /// Several, each with an answer of its own; one may have nothing to do.
+    Many(Vec<Option<Write>>),
     /// Rows with rows of other tables in them.
     Nested(Vec<InsertOne>),
     /// Nothing to do.
@@ -149,7 +149,7 @@ impl<'a> Context<'a> {
 
     /// A statement with its values.
     fn write(&mut self, statement: &Statement) -> Write {
-        Write { sql: print(statement, Parameters::Direct).into(), params: std::mem::take(&mut self.params) }
+        Write { sql: print(statement, Parameters::Direct).into(), params: self.params.take() }
     }
 
     /// What a statement returns: check, row, values.

@@ -45,11 +45,8 @@ impl<'a> Context<'a> {
     /// Reads `order_by`: one object or a list of them, the fields of each in order.
     pub fn order_by(&self, input: Input<'a>, ty: TypeId, table: TableId, path: &str) -> Result<Vec<OrderItem>> {
         let mut items = Vec::new();
-        for (index, item) in input.list().into_iter().enumerate() {
-            let path = format!("{path}[{index}]");
-            if let Some(item) = item.resolve(self.variables, &path)?.filter(|item| !item.is_null()) {
-                self.order_object(item, ty, table, &path, &mut items, &|target| target)?;
-            }
+        for (item, path) in self.members(input, path)? {
+            self.order_object(item, ty, table, &path, &mut items, &|target| target)?;
         }
         Ok(items)
     }
@@ -65,9 +62,7 @@ impl<'a> Context<'a> {
     ) -> Result<()> {
         for (name, field, value) in self.fields(input, ty, path)? {
             let path = format!("{path}.{name}");
-            let Some(value) = value.resolve(self.variables, &path)?.filter(|value| !value.is_null()) else {
-                continue;
-            };
+            let Some(value) = self.optional(value, &path)? else { continue };
             let base = field.ty.base();
             match &field.kind {
                 InputKind::Column(column) => {
@@ -109,9 +104,7 @@ impl<'a> Context<'a> {
             let InputKind::Function(function) = field.kind else { continue };
             let path = format!("{path}.{name}");
             let base = field.ty.base();
-            let Some(value) = value.resolve(self.variables, &path)?.filter(|value| !value.is_null()) else {
-                continue;
-            };
+            let Some(value) = self.optional(value, &path)? else { continue };
             if function == "count" {
                 let direction = self.direction(value, base, &path)?;
                 items.push(OrderItem { target: target(function, None), direction });
@@ -120,9 +113,7 @@ impl<'a> Context<'a> {
             for (name, field, value) in self.fields(value, base, &path)? {
                 let InputKind::Column(column) = field.kind else { continue };
                 let path = format!("{path}.{name}");
-                let Some(value) = value.resolve(self.variables, &path)?.filter(|value| !value.is_null()) else {
-                    continue;
-                };
+                let Some(value) = self.optional(value, &path)? else { continue };
                 let direction = self.direction(value, field.ty.base(), &path)?;
                 items.push(OrderItem { target: target(function, Some(column)), direction });
             }

@@ -221,11 +221,7 @@ impl<'a> Context<'a> {
                 let given = self.given_arguments(&function.arguments, selected)?;
                 let call = self.call(&function.arguments, &given, None);
                 let origin = Origin::Function(function.name.clone(), call);
-                let mut args = args;
-                if !function.returns_set {
-                    // A function that returns no row gives a row of nulls.
-                    args.filter = Some(args.filter.unwrap_or(BoolExp::TRUE).and(self.not_all_null(function.table)));
-                }
+                // A function that returns one row and finds none gives a row of nulls, which is answered as any.
                 let rows = Rows { table: function.table, origin, tie: &untied, permitted: true };
                 if matches!(root, RootField::FunctionAggregate(_)) {
                     let (select, shape) = self.aggregate(&rows, &args, selected, &under)?;
@@ -237,13 +233,6 @@ impl<'a> Context<'a> {
             }
             _ => Ok((Select::default(), Answer::List(Shape::Constant("null".to_owned())))),
         }
-    }
-
-    fn not_all_null(&self, table: TableId) -> BoolExp {
-        let info = self.table(table);
-        let present =
-            |column| BoolExp::Column(column, Comparison { operator: Operator::IsNotNull, operand: Operand::None });
-        BoolExp::Or((0..info.columns.len()).map(present).collect())
     }
 
     /// The condition that the arguments of a `_by_pk` field state.
@@ -269,7 +258,7 @@ impl<'a> Context<'a> {
     pub(super) fn query(&mut self, select: Select, answer: Answer) -> Query {
         Query {
             sql: print(&Statement::Select(select), Parameters::Direct).into(),
-            params: std::mem::take(&mut self.params),
+            params: self.params.take(),
             answer,
             tables: self.table_names(),
             calls_functions: self.calls_functions,

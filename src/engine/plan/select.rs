@@ -68,22 +68,18 @@ impl<'a> Context<'a> {
             let name = argument.name.as_str();
             let path = format!("{}.args.{name}", selected.path);
             let base = definition.ty.base();
-            let input = Input::Ast(&argument.value);
-            let value = input.resolve(self.variables, &path)?.filter(|value| !value.is_null());
-            let Some(value) = value else {
-                if name == "where" && input.variable().is_none() {
-                    self.filter(input, base, table, &path)?;
-                }
+            let value = Input::Ast(&argument.value).resolve(self.variables, &path)?;
+            // The filter of a delete is required: null there must not stand for all rows.
+            if value.is_null() && !definition.ty.is_required() {
                 continue;
-            };
+            }
             match name {
                 "where" => args.filter = Some(self.filter(value, base, table, &path)?),
                 "limit" => args.limit = Some(self.limit(value, &path)?),
                 "offset" => args.offset = Some(self.offset(value, &path)?),
                 "order_by" | "orderBy" => args.order = self.order_by(value, base, table, &path)?,
                 "distinct_on" | "distinctOn" => {
-                    args.distinct =
-                        value.list().into_iter().map(|item| self.member(item, base, &path)).collect::<Result<_>>()?;
+                    args.distinct = self.columns(value, base, &path)?;
                 }
                 _ => {}
             }
@@ -101,7 +97,7 @@ impl<'a> Context<'a> {
     /// A limit.
     pub fn limit(&self, value: Input<'a>, path: &str) -> Result<u64> {
         let refused = || mismatch(path, "a non-negative 32-bit integer", "Int", value);
-        let number = value.whole_number().filter(|number| number.as_f64() >= Some(0.0)).ok_or_else(refused)?;
+        let number = value.whole_number().filter(|number| !number.is_negative()).ok_or_else(refused)?;
         let limit = integer(&number, 0, i64::from(i32::MAX), path)?;
         u64::try_from(limit).map_err(|_| refused())
     }
@@ -152,6 +148,8 @@ impl<'a> Context<'a> {
         let cut = limit.is_some() || offset.is_some() || !distinct.is_empty();
         let plain =
             fields.iter().all(|field| matches!(field.field.map(|f| &f.kind), None | Some(FieldKind::Column(_))));
+        // Rows that a mutation changed stay in its order, which joins would not keep.
+        let changed = matches!(rows.origin, Origin::Rows(_));
         let mut select = Select {
             distinct,
             from: Some(From { origin: rows.origin.clone(), alias: base }),
@@ -162,7 +160,7 @@ impl<'a> Context<'a> {
             ..Select::default()
         };
         let mut outputs = Vec::new();
-        if !cut || plain {
+        if !(cut || changed) || plain {
             let shape = self.object(table, base, Expr::Whole(base), fields, &mut outputs, &mut select.joins)?;
             select.outputs = outputs.into_iter().map(|expr| (expr, None)).collect();
             return Ok((select, Shape::Object(None, shape)));
@@ -175,6 +173,11 @@ impl<'a> Context<'a> {
             select.outputs.push((Expr::Whole(base), Some(whole.clone())));
         }
         let mut outer_order = Vec::new();
+        if changed {
+            let name = "_place".to_owned();
+            select.outputs.push((Expr::Fixed("row_number() OVER ()"), Some(name.clone())));
+            outer_order.push(Order { expr: Expr::Column(outer, name), direction: "ASC" });
+        }
         for (index, item) in select.order.iter().enumerate() {
             let expr = match &item.expr {
                 Expr::Column(_, column) => Expr::Column(outer, column.clone()),
@@ -303,12 +306,10 @@ impl<'a> Context<'a> {
             return Ok(expr);
         };
         let path = format!("{}.args", selected.path);
-        let value = Input::Ast(&argument.value).resolve(self.variables, &path)?;
-        let Some(serde_json::Value::String(text)) = value.map(|value| value.json(self.variables, &path)).transpose()?
-        else {
-            return Ok(expr);
-        };
-        let steps = super::jsonpath::parse(&text).map_err(|message| GraphqlError::validation(path, message))?;
+        let place = format!("{path}.path");
+        let value = Input::Ast(&argument.value).resolve(self.variables, &place)?;
+        let text = value.text().ok_or_else(|| mismatch(&place, "a string", "String", value))?;
+        let steps = super::jsonpath::parse(text).map_err(|message| GraphqlError::validation(path, message))?;
         if steps.is_empty() {
             return Ok(expr);
         }
@@ -359,19 +360,14 @@ impl<'a> Context<'a> {
         let Some(definition) = field.arguments.get("args") else { return Ok(given) };
         let path = format!("{}.args.args", selected.path);
         let argument = selected.arguments.iter().find(|argument| argument.name.as_str() == "args");
-        let value = match argument {
-            Some(argument) => Input::Ast(&argument.value).resolve(self.variables, &path)?,
-            None => None,
-        };
-        match value.filter(|value| !value.is_null()) {
-            Some(value) => {
-                for (name, field, value) in self.fields(value, definition.ty.base(), &path)? {
+        match argument {
+            Some(argument) => {
+                for (name, field, value) in self.fields(Input::Ast(&argument.value), definition.ty.base(), &path)? {
                     let InputKind::Argument(place) = field.kind else { continue };
                     let path = format!("{path}.{name}");
-                    let null = value.resolve(self.variables, &path)?.is_none_or(Input::is_null);
-                    let source = match null {
-                        true => Source::Null,
-                        false => self.value(value, &arguments[place].ty, None, false, &path)?,
+                    let source = match self.optional(value, &path)? {
+                        None => Source::Null,
+                        Some(_) => self.value(value, &arguments[place].ty, None, false, &path)?,
                     };
                     given.push((place, source));
                 }

@@ -55,7 +55,7 @@ impl<'a> Context<'a> {
 
     fn multiplexed(&mut self, rows: Expr, more: Vec<Expr>, answer: Answer, cursor: Vec<Cursor>) -> LivePlan {
         let (members, result) = (self.alias(), self.alias());
-        let params = std::mem::take(&mut self.params);
+        let params = self.params.take();
         // $1 holds the members' places, $2 and on an array for each value.
         let mut columns = vec![(Expr::Fixed("$1::int4[]"), "place".to_owned())];
         for index in 0..params.len() {
@@ -103,29 +103,29 @@ impl<'a> Context<'a> {
         for (name, definition) in &field.arguments {
             let path = format!("{}.args.{name}", selected.path);
             let argument = selected.arguments.iter().find(|argument| argument.name.as_str() == name);
-            let value = match argument {
-                Some(argument) => Input::Ast(&argument.value).resolve(self.variables, &path)?,
-                None => None,
-            };
-            let Some(value) = value.filter(|value| !value.is_null()) else {
+            let Some(argument) = argument else {
                 if definition.ty.is_required() {
                     return Err(GraphqlError::validation(path, format!("missing required field '{name}'")));
                 }
                 continue;
             };
+            let value = Input::Ast(&argument.value).resolve(self.variables, &path)?;
             match name.as_str() {
+                "where" if value.is_null() => {}
                 "where" => {
                     let filter = self.filter(value, definition.ty.base(), table, &path)?;
                     args.filter = Some(args.filter.take().unwrap_or(BoolExp::TRUE).and(filter));
                 }
                 "cursor" => {
-                    if value.list().len() > 1 {
+                    let members = self.members(value, &path)?;
+                    if members.len() > 1 {
                         let message = "multiple column cursors are not supported yet";
                         return Err(GraphqlError::validation(format!("{}.args", selected.path), message));
                     }
-                    for (index, item) in value.list().into_iter().enumerate() {
-                        let path = format!("{path}[{index}]");
-                        self.cursor(item, definition.ty.base(), table, &path, &mut args, &mut cursor)?;
+                    for (item, path) in members {
+                        if let Some(item) = self.optional(item, &path)? {
+                            self.cursor(item, definition.ty.base(), table, &path, &mut args, &mut cursor)?;
+                        }
                     }
                 }
                 _ => args.limit = Some(self.limit(value, &path)?),
@@ -192,34 +192,27 @@ impl<'a> Context<'a> {
         args: &mut Args,
         cursor: &mut Vec<Cursor>,
     ) -> Result<()> {
-        let Some(value) = self.present(input, ty, path)? else { return Ok(()) };
         let mut descending = false;
         let mut columns = Vec::new();
-        for (name, field, value) in self.fields(value, ty, path)? {
+        for (name, field, value) in self.fields(input, ty, path)? {
             let path = format!("{path}.{name}");
             let base = field.ty.base();
             if name == "ordering" {
-                if value.resolve(self.variables, &path)?.is_some_and(|value| !value.is_null()) {
+                if let Some(value) = self.optional(value, &path)? {
                     descending = self.enum_value(value, base, &path)?.0 == "DESC";
                 }
                 continue;
             }
-            let Some(value) = self.present(value, base, &path)? else { continue };
             for (name, field, value) in self.fields(value, base, &path)? {
                 let InputKind::Column(column) = field.kind else { continue };
                 let path = format!("{path}.{name}");
                 let info = &self.table(table).columns[column];
-                let null = value.resolve(self.variables, &path)?.is_none_or(Input::is_null);
-                if null {
-                    let ty = &self.schema.ty(field.ty.base()).name;
-                    return Err(GraphqlError::validation(path, format!("unexpected null value for type '{ty}'")));
-                }
                 let source = self.value(value, &info.ty, Some(info), false, &path)?;
                 columns.push((column, source));
             }
         }
         let [(column, initial)] = columns.as_slice() else {
-            return Err(mismatch(path, "exactly one column", "stream_cursor_value_input", value));
+            return Err(mismatch(path, "exactly one column", "stream_cursor_value_input", input));
         };
         let place = cursor.len();
         let info = &self.table(table).columns[*column];

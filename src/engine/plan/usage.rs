@@ -133,49 +133,34 @@ pub fn may_stand(variables: &Variables<'_>, name: &str, place: &str, default: bo
     let Some(definition) = variables.definition(name) else { return Ok(()) };
     let declared = definition.ty.to_string();
     let defaulted = definition.default_value.as_ref().is_some_and(|value| !value.is_null());
-    let optional = default || defaulted;
-    let fits = fits(place, &declared)
-        || place.strip_suffix('!').is_some_and(|nullable| optional && self::fits(nullable, &declared));
-    if fits {
+    let required = place.ends_with('!') && !declared.ends_with('!') && !default && !defaulted;
+    if !required && same_form(place, &declared) {
         return Ok(());
     }
     let message = format!("variable '{name}' is declared as '{declared}', but used where '{place}' is expected");
     Err(GraphqlError::validation(path, message))
 }
 
-/// Whether a value of the declared type may stand where a type is expected; both as GraphQL writes them.
-fn fits(place: &str, declared: &str) -> bool {
-    match (place.strip_suffix('!'), declared.strip_suffix('!')) {
-        (Some(place), Some(declared)) => fits(place, declared),
-        (Some(_), None) => false,
-        (None, Some(declared)) => fits(place, declared),
-        (None, None) => match (inside(place), inside(declared)) {
-            (Some(place), Some(declared)) => fits(place, declared),
-            (None, None) => place == declared,
-            _ => false,
-        },
-    }
-}
-
-fn inside(ty: &str) -> Option<&str> {
-    ty.strip_prefix('[')?.strip_suffix(']')
+/// Whether two types, as GraphQL writes them, are one but for what may be null. A null inside a list is refused where its
+/// value is read, so that `[Int]` may stand for `[Int!]`.
+fn same_form(left: &str, right: &str) -> bool {
+    let marks = |character: &char| *character != '!';
+    left.chars().filter(marks).eq(right.chars().filter(marks))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::fits;
+    use super::same_form;
 
     #[test]
-    fn a_type_fits_where_it_is_at_least_as_strict() {
+    fn types_are_compared_without_their_null_marks() {
         for (place, declared) in
-            [("Int", "Int"), ("Int", "Int!"), ("[Int!]", "[Int!]!"), ("[Int]", "[Int!]"), ("[[a!]!]", "[[a!]!]!")]
+            [("Int", "Int!"), ("[Int!]", "[Int]!"), ("[Int]", "[Int!]"), ("[[a!]!]", "[[a]]"), ("[Int!]!", "[Int]")]
         {
-            assert!(fits(place, declared), "{declared} for {place}");
+            assert!(same_form(place, declared), "{declared} for {place}");
         }
-        for (place, declared) in
-            [("Int!", "Int"), ("[Int!]", "[Int]"), ("[Int!]", "Int!"), ("Int", "[Int]"), ("a", "b")]
-        {
-            assert!(!fits(place, declared), "{declared} for {place}");
+        for (place, declared) in [("[Int!]", "Int!"), ("Int", "[Int]"), ("a", "b"), ("[[a]]", "[a]")] {
+            assert!(!same_form(place, declared), "{declared} for {place}");
         }
     }
 }

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use super::actions::{forwarded, receive};
 use super::callers::{RemoteCall, RequestContext};
 use super::error::{ErrorCode, GraphqlError, Result};
+use super::json;
 use super::metadata::RemoteSchema;
 use super::outbound::{Outbound, OutboundError, USER_AGENT};
 
@@ -88,7 +89,7 @@ async fn post(
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
     let timeout = Duration::from_secs(definition.timeout_seconds.unwrap_or(DEFAULT_TIMEOUT));
-    let request = outbound.http.post(url).headers(headers).body(body.to_string());
+    let request = outbound.http.post(url).headers(headers).body(json::write(body));
     let received = match tokio::time::timeout(timeout, receive(request)).await {
         Ok(received) => received,
         Err(_) => Err("Response timeout".to_owned()),
@@ -100,7 +101,7 @@ async fn post(
         )
         .with_internal(json!({"message": message, "type": "http_exception"}))
     })?;
-    let answer = serde_json::from_slice(&received.body)
+    let answer = json::read(&received.body)
         .map_err(|_| GraphqlError::new(ErrorCode::RemoteSchemaError, "Failed reading: not a valid json value"))?;
     Ok((answer, received.set_cookies()))
 }

@@ -9,6 +9,7 @@ use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
 use crate::engine::error::{ErrorCode, GraphqlError, Result};
+use crate::engine::json;
 
 /// The variables that a request gives; the path counts before the body, and this before the query string. Texts are
 /// read by the variable's type, values of the body stay as they are.
@@ -67,7 +68,7 @@ pub(super) fn body(headers: &HeaderMap, body: &[u8]) -> Body {
     let given = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     match given.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(FORM) {
         true => Body::Form(body.to_vec()),
-        false => Body::Json(serde_json::from_slice(body).unwrap_or_default()),
+        false => Body::Json(json::read(body).unwrap_or_default()),
     }
 }
 
@@ -121,9 +122,13 @@ fn scalar(name: &str, text: &str, ty: &Type) -> Result<Option<Value>> {
             _ => None,
         });
     }
-    Ok(Some(match (ty_name, serde_json::from_str(text)) {
+    Ok(Some(match (ty_name, json::read(text.as_bytes())) {
         ("Boolean" | "Bool", Ok(Value::Bool(flag))) => flag.into(),
-        ("Int" | "Float" | "Number" | "Double" | "float8" | "numeric", Ok(Value::Number(number))) => number.into(),
+        ("Int" | "Float" | "Number" | "Double" | "float8" | "numeric", Ok(number))
+            if json::digits(&number).is_some() =>
+        {
+            number
+        }
         _ => text.into(),
     }))
 }

@@ -96,6 +96,8 @@ pub enum Operand {
     Cast(ScalarType, Vec<Comparison>),
     /// Comparisons of which one must hold.
     Any(Vec<Comparison>),
+    /// Comparisons of which all must hold.
+    Every(Vec<Comparison>),
     /// Distance with a spatial value: value, distance, and whether a sphere is used.
     Distance(Source, Source, Option<Source>),
     /// A geometry that a raster meets, in one of its bands or in its hull.
@@ -141,6 +143,23 @@ pub fn literal(value: &Value) -> Source {
         }
         Value::String(text) => Source::Text(text.as_str().into()),
         other => Source::Text(other.to_string().into()),
+    }
+}
+
+/// A literal of the metadata as a bound value of a type: lists for arrays, and JSON for documents.
+pub fn constant(value: &Value, ty: &ScalarType) -> Source {
+    match (value, literal(value)) {
+        (_, session @ Source::Session(_)) => session,
+        (Value::Array(items), _) if ty.list => {
+            let element = |item: &Value| match ty.database.as_str() {
+                "json" | "jsonb" => (!item.is_null()).then(|| item.to_string()),
+                _ => super::permission::text_of(item),
+            };
+            Source::Text(super::permission::array_literal(items.iter().map(element)).into())
+        }
+        (Value::Null, _) => Source::Null,
+        (document, _) if ty.is_json() => Source::Text(document.to_string().into()),
+        (_, plain) => plain,
     }
 }
 

@@ -2,8 +2,10 @@
 
 use serde_json::Value;
 
-use super::boolexp::{AggregatePredicate, BoolExp, Comparison, Operand, Operator, Source, VariableType, literal};
-use super::model::{ComputedReturn, Model, TableId};
+use super::boolexp::{
+    AggregatePredicate, BoolExp, Comparison, Operand, Operator, Source, VariableType, constant, literal,
+};
+use super::model::{ColumnInfo, ComputedReturn, Model, TableId};
 use super::scalar::ScalarType;
 use crate::engine::metadata::QualifiedName;
 use crate::engine::session::is_session_variable;
@@ -51,6 +53,7 @@ impl Reader<'_> {
         let info = &self.model.tables[table];
         if let Some(column) = info.column(key) {
             let comparisons = self.comparisons(table, &info.columns[column].ty, value)?;
+            self.known_values(&info.columns[column], value)?;
             return Ok(all(comparisons.into_iter().map(|comparison| BoolExp::Column(column, comparison))));
         }
         if let Some(relationship) = info.relationship(key) {
@@ -132,9 +135,8 @@ impl Reader<'_> {
     fn comparison(&self, table: TableId, ty: &ScalarType, key: &str, value: &Value) -> Result<Comparison, String> {
         let operator = Operator::of(key).ok_or_else(|| format!("{key:?} is no operator"))?;
         if Operator::takes_column(key) {
-            return Ok(Comparison { operator, operand: self.column_operand(table, value)? });
+            return Ok(Comparison { operator, operand: self.column_operand(table, ty, value)? });
         }
-        let source = literal(value);
         Ok(match operator {
             Operator::IsNull => {
                 let null = value.as_bool().ok_or("_is_null takes true or false")?;
@@ -148,6 +150,14 @@ impl Reader<'_> {
                 let inner = self.comparisons(table, &target, inner)?;
                 Comparison { operator, operand: Operand::Cast(target, inner) }
             }
+            // PostgreSQL has no array of arrays of different lengths.
+            Operator::In | Operator::Nin if ty.list && value.is_array() => {
+                let one = if operator == Operator::In { "_eq" } else { "_neq" };
+                let items = value.as_array().into_iter().flatten();
+                let items = items.map(|item| self.comparison(table, ty, one, item)).collect::<Result<Vec<_>, _>>()?;
+                let operand = if operator == Operator::In { Operand::Any(items) } else { Operand::Every(items) };
+                Comparison { operator, operand }
+            }
             Operator::In | Operator::Nin | Operator::HasKeysAny | Operator::HasKeysAll => {
                 let element = if matches!(operator, Operator::In | Operator::Nin) {
                     ty.clone()
@@ -155,11 +165,9 @@ impl Reader<'_> {
                     ScalarType::builtin("text")
                 };
                 let source = match value {
-                    Value::Array(items) if items.iter().all(is_constant) => {
-                        Source::Text(array_literal(items.iter().map(text_of)).into())
-                    }
+                    Value::Array(items) if items.iter().all(is_constant) => constant(value, &list_of(&element)),
                     Value::Array(_) => return Err(format!("{key} takes literals or one session variable")),
-                    _ => source,
+                    _ => literal(value),
                 };
                 Comparison { operator, operand: Operand::Value(source, list_of(&element)) }
             }
@@ -177,11 +185,37 @@ impl Reader<'_> {
                 }
                 Comparison { operator, operand: Operand::Band(literal(geometry), band) }
             }
-            _ => Comparison { operator, operand: Operand::Value(source, operand_type(operator, ty)) },
+            _ => {
+                let ty = operand_type(operator, ty);
+                Comparison { operator, operand: Operand::Value(constant(value, &ty), ty) }
+            }
         })
     }
 
-    fn column_operand(&self, table: TableId, value: &Value) -> Result<Operand, String> {
+    /// Refuses values of an enum table that do not exist.
+    fn known_values(&self, column: &ColumnInfo, value: &Value) -> Result<(), String> {
+        let Some(info) = column.enum_table.map(|table| &self.model.tables[table]) else { return Ok(()) };
+        let known: Vec<&str> = info.enum_values.iter().flatten().map(|(value, _)| value.as_str()).collect();
+        let compared = value.as_object().into_iter().flatten();
+        let compared = compared.filter(|(key, _)| !Operator::takes_column(key)).map(|(_, value)| value);
+        let given = compared.flat_map(|value| match value {
+            Value::Array(items) => items.iter().collect(),
+            one => vec![one],
+        });
+        for given in given.chain(Some(value)).filter_map(Value::as_str).filter(|text| !is_session_variable(text)) {
+            if !known.contains(&given) {
+                let known: Vec<String> = known.iter().map(|value| format!("'{value}'")).collect();
+                let name = &info.graphql_name;
+                return Err(format!(
+                    "expected one of the values [{}] for type '{name}', given '{given}'",
+                    known.join(", ")
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn column_operand(&self, table: TableId, ty: &ScalarType, value: &Value) -> Result<Operand, String> {
         let path: Vec<&str> = match value {
             Value::String(name) => vec![name],
             Value::Array(steps) => steps.iter().filter_map(Value::as_str).collect(),
@@ -189,7 +223,16 @@ impl Reader<'_> {
         };
         let column = |table: TableId, name: &str| {
             let info = &self.model.tables[table];
-            info.column(name).ok_or_else(|| format!("{name:?} is no column of {:?}", info.name.to_string()))
+            let place =
+                info.column(name).ok_or_else(|| format!("{name:?} is no column of {:?}", info.name.to_string()))?;
+            let other = &info.columns[place].ty;
+            match (&other.database, other.list) == (&ty.database, ty.list) {
+                true => Ok(place),
+                false => {
+                    let (own, other) = (&ty.database, &other.database);
+                    Err(format!("incompatible column types: {own:?} is compared with {name:?}, which is {other:?}"))
+                }
+            }
         };
         match path.as_slice() {
             [name] => Ok(Operand::Column(column(table, name)?)),

@@ -33,8 +33,8 @@ struct Usual {
 }
 
 fn usual(body: &[u8]) -> Option<Request> {
-    // An array would be read as the members in order.
-    if body.trim_ascii_start().first() != Some(&b'{') {
+    // An array would be read as the members in order, and long numbers lose digits.
+    if body.trim_ascii_start().first() != Some(&b'{') || !crate::engine::json::is_plain(body) {
         return None;
     }
     let Usual { query, operation_name, variables, extensions: None } = serde_json::from_slice(body).ok()? else {
@@ -48,7 +48,7 @@ pub(crate) fn read(body: &[u8]) -> Result<Requests> {
     if let Some(request) = usual(body) {
         return Ok(Requests::One(Box::new(request)));
     }
-    match json(body)? {
+    match exact(body)? {
         Value::Array(members) => members
             .into_iter()
             .enumerate()
@@ -59,18 +59,26 @@ pub(crate) fn read(body: &[u8]) -> Result<Requests> {
     }
 }
 
+/// Reads JSON with all the digits of its numbers.
+fn exact(body: &[u8]) -> Result<Value> {
+    crate::engine::json::read(body).map_err(|error| malformed(body, &error))
+}
+
 /// Reads JSON.
 pub(crate) fn json(body: &[u8]) -> Result<Value> {
-    serde_json::from_slice(body).map_err(|error| {
-        let found = if error.is_eof() {
-            "end-of-input".to_owned()
-        } else {
-            let text = String::from_utf8_lossy(body);
-            let rest: String = rest_from(&text, &error).chars().take(40).collect();
-            format!("{rest:?}")
-        };
-        GraphqlError::new(ErrorCode::InvalidJson, format!("Unexpected {found}, expecting JSON value"))
-    })
+    serde_json::from_slice(body).map_err(|error| malformed(body, &error))
+}
+
+/// The error for a body that is no JSON, in Hasura's words.
+fn malformed(body: &[u8], error: &serde_json::Error) -> GraphqlError {
+    let found = if error.is_eof() {
+        "end-of-input".to_owned()
+    } else {
+        let text = String::from_utf8_lossy(body);
+        let rest: String = rest_from(&text, error).chars().take(40).collect();
+        format!("{rest:?}")
+    };
+    GraphqlError::new(ErrorCode::InvalidJson, format!("Unexpected {found}, expecting JSON value"))
 }
 
 /// The text from where the parser stopped; a first token that is no JSON is shown whole.

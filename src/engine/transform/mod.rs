@@ -100,8 +100,9 @@ fn text_template(value: &Value) -> Result<Template> {
 /// The text that a template makes.
 fn text(template: &Template, scope: &Scope<'_>) -> Result<String> {
     match template.evaluate(scope)? {
+        number if super::json::digits(&number).is_some() => Ok(super::json::write(&number)),
         Value::String(text) => Ok(text),
-        value @ (Value::Number(_) | Value::Bool(_)) => Ok(value.to_string()),
+        value @ Value::Bool(_) => Ok(value.to_string()),
         other => Err(TransformError(vec![json!({
             "error_code": "TransformationError",
             "message": "Template must produce a String, Number, or Boolean value",

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::{Body, Result, TransformError, all, check_engine, escaped, form, session_json, text, text_template};
+use crate::engine::json;
 use crate::engine::kriti::{Scope, SessionVariables, Template};
 use crate::engine::metadata::RequestTransform;
 
@@ -106,7 +107,7 @@ impl RequestTransformer {
         base_url: &str,
         session: Option<&SessionVariables>,
     ) -> Result<(Outgoing, Value)> {
-        let body = request.body.as_deref().and_then(|body| serde_json::from_str(body).ok()).unwrap_or(Value::Null);
+        let body = request.body.as_deref().and_then(|body| json::read(body.as_bytes()).ok()).unwrap_or(Value::Null);
         let query: Vec<Value> = request.url.query_pairs().map(|(name, value)| json!([name, value])).collect();
         let context = json!({
             "body": body, "session_variables": session_json(session), "base_url": base_url, "query_params": query,
@@ -139,7 +140,7 @@ impl RequestTransformer {
         match &self.body {
             None => {}
             Some(Body::Remove) => request.body = None,
-            Some(Body::Json(template)) => request.body = Some(template.evaluate(scope)?.to_string()),
+            Some(Body::Json(template)) => request.body = Some(json::write(&template.evaluate(scope)?)),
             Some(Body::Form(fields)) => request.body = Some(form(fields, scope)?).filter(|body| !body.is_empty()),
         }
         Ok(())

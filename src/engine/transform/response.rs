@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Body, Result, check_engine, form};
+use crate::engine::json;
 use crate::engine::kriti::{Scope, SessionVariables};
 use crate::engine::metadata::ResponseTransform;
 
@@ -35,7 +36,7 @@ impl ResponseTransformer {
     ) -> Result<Vec<u8>> {
         let Some(change) = &self.body else { return Ok(body) };
         let variables = [
-            ("$body", serde_json::from_slice(&body).unwrap_or(Value::Null)),
+            ("$body", json::read(&body).unwrap_or(Value::Null)),
             ("$request", request),
             ("$response", json!({"status": status})),
         ];
@@ -45,6 +46,6 @@ impl ResponseTransformer {
             Body::Json(template) => template.evaluate(&scope)?,
             Body::Form(fields) => form(fields, &scope)?.into(),
         };
-        Ok(changed.to_string().into_bytes())
+        Ok(json::write(&changed).into_bytes())
     }
 }

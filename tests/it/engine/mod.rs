@@ -1,7 +1,10 @@
 //! The engine's core against a real database.
 
+mod digits;
 mod documents;
+mod inserts;
 pub mod introspected;
+mod nulls;
 mod permissions;
 mod product;
 mod recorded;

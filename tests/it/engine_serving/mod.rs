@@ -6,6 +6,7 @@ mod batches;
 mod bounds;
 mod conformance;
 mod console;
+mod digits;
 mod events;
 mod hostile;
 mod joins;

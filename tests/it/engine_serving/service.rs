@@ -19,6 +19,8 @@ pub struct Received {
     pub path: String,
     pub headers: HeaderMap,
     pub body: Value,
+    /// The body as it came.
+    pub text: String,
     pub at: std::time::Instant,
 }
 
@@ -108,9 +110,10 @@ async fn answer(
     body: Bytes,
 ) -> Response {
     let reply = state.replies.lock().unwrap().pop_front().unwrap_or_else(|| Reply::new(200, "{}"));
+    let text = String::from_utf8_lossy(&body).into_owned();
     let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
     let at = std::time::Instant::now();
-    state.received.lock().unwrap().push(Received { method, path: uri.to_string(), headers, body, at });
+    state.received.lock().unwrap().push(Received { method, path: uri.to_string(), headers, body, text, at });
     state.arrived.notify_waiters();
     tokio::time::sleep(reply.after).await;
     if let Some(until) = &reply.until {

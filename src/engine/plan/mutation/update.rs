@@ -4,9 +4,8 @@ use super::{MutationPlan, Response, Write, Writes};
 use crate::engine::error::{GraphqlError, Result};
 use crate::engine::plan::collect::Selected;
 use crate::engine::plan::context::Context;
-use crate::engine::plan::document::Given;
 use crate::engine::plan::input::Input;
-use crate::engine::schema::boolexp::{BoolExp, Comparison, Operand, Operator, Source, literal};
+use crate::engine::schema::boolexp::{BoolExp, Comparison, Operand, Operator, Source, constant};
 use crate::engine::schema::model::{ColumnInfo, TableId, UpdateRule};
 use crate::engine::schema::permission::list_of;
 use crate::engine::schema::scalar::ScalarType;
@@ -54,17 +53,14 @@ impl<'a> Context<'a> {
             return Err(GraphqlError::validation(path, "missing required field 'updates'"));
         };
         let base = definition.ty.base();
-        let value = self.present(Input::Ast(&argument.value), base, &path)?;
         let mut writes = Vec::new();
         let mut response = None;
-        for (index, item) in value.map(Input::list).unwrap_or_default().into_iter().enumerate() {
-            let path = format!("{path}[{index}]");
-            let Some(item) = self.present(item, base, &path)? else { continue };
+        for (item, path) in self.members(Input::Ast(&argument.value), &path)? {
             let given = self.fields(item, base, &path)?;
             let alias = self.alias();
             let (write, one) = self.update_statement(table, alias, &given, selected, false, &path)?;
             response.get_or_insert(one);
-            writes.extend(write);
+            writes.push(write);
         }
         let response = response.unwrap_or(Response::Object(Vec::new()));
         Ok(MutationPlan {
@@ -96,9 +92,6 @@ impl<'a> Context<'a> {
                 filter = filter.and(self.filter(value, base, table, &path)?);
                 continue;
             }
-            let Some(value) = value.resolve(self.variables, &path)?.filter(|value| !value.is_null()) else {
-                continue;
-            };
             for (field, definition, value) in self.fields(value, base, &path)? {
                 let InputKind::Column(column) = definition.kind else { continue };
                 let path = format!("{path}.{field}");
@@ -122,7 +115,8 @@ impl<'a> Context<'a> {
             return Err(GraphqlError::validation(path, message));
         }
         for (column, value) in &rule.presets {
-            let expr = self.bind(literal(value), &info.columns[*column].ty);
+            let ty = &info.columns[*column].ty;
+            let expr = self.bind(constant(value, ty), ty);
             set.push((*column, expr));
         }
         let parts = [self.condition(&rule.filter, table, alias, alias), self.condition(&filter, table, alias, alias)];
@@ -133,7 +127,7 @@ impl<'a> Context<'a> {
         let outputs = self.response(table, alias, selected, one)?;
         let returning = self.returning(alias, check, &outputs);
         if set.is_empty() {
-            self.params.clear();
+            self.params.take();
             return Ok((None, outputs.response));
         }
         let statement = Statement::Update(Update {
@@ -161,20 +155,24 @@ impl<'a> Context<'a> {
                 let source = self.column_value(value, info, path)?;
                 self.bind(source, &info.ty)
             }
+            // With null all of these give null.
             "inc" => {
-                let source = self.value(value, &info.ty, None, false, path)?;
+                let source = self.column_value(value, info, path)?;
                 own.binary("+", self.bind(source, &info.ty))
             }
             "append" => {
-                let source = self.value(value, &info.ty, None, false, path)?;
+                let source = self.column_value(value, info, path)?;
                 own.binary("||", self.bind(source, &info.ty))
             }
             "prepend" => {
-                let source = self.value(value, &info.ty, None, false, path)?;
+                let source = self.column_value(value, info, path)?;
                 self.bind(source, &info.ty).binary("||", own)
             }
             "deletekey" => {
-                let source = self.value(value, &text, None, false, path)?;
+                let source = match self.optional(value, path)? {
+                    Some(_) => self.value(value, &text, None, false, path)?,
+                    None => Source::Null,
+                };
                 own.binary("-", self.bind(source, &text))
             }
             "deleteelem" => {
@@ -192,16 +190,11 @@ impl<'a> Context<'a> {
     /// A value for a column, which may be null where the column may.
     pub(super) fn column_value(&self, value: Input<'a>, info: &'a ColumnInfo, path: &str) -> Result<Source> {
         let null = match value.variable() {
-            Some(name) => match self.variables.peek(name, path)? {
-                Given::Json(value) => value.is_null(),
-                Given::Default(value) => value.is_null(),
-                Given::Absent => true,
-            },
+            // Which variables are null is a part of a plan's key: the value itself need not be looked at.
+            Some(name) => self.variables.peek(name, path)?.is_null(),
             None => value.is_null(),
         };
         if null && !info.not_null {
-            // Whether a variable is null decides the form of the statement.
-            value.resolve(self.variables, path)?;
             return Ok(Source::Null);
         }
         self.value(value, &info.ty, Some(info), false, path)

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::selection::{Bound, Writer, append};
 use super::{Piece, RemoteVariable, VariableValue};
 use crate::engine::error::{GraphqlError, Result};
+use crate::engine::json;
 use crate::engine::plan::input::{Input, mismatch};
 use crate::engine::schema::join::Left;
 use crate::engine::schema::remote::{Preset, preset};
@@ -89,10 +90,7 @@ impl<'a> Writer<'a> {
             }
             None => {}
         }
-        let given = match given {
-            Some(value) => value.resolve(&self.collector.operation.variables, path)?,
-            None => None,
-        };
+        let given = given.map(|value| value.resolve(&self.collector.operation.variables, path)).transpose()?;
         if let Some(binding) = bound {
             match (binding.value, self.input_object(&definition.ty)) {
                 (Value::Object(fields), Some(input)) => {
@@ -123,14 +121,14 @@ impl<'a> Writer<'a> {
     fn value(&mut self, value: Input<'a>, ty: &'a Type, path: &str, out: &mut Vec<Piece>) -> Result<()> {
         let name = ty.inner_named_type().as_str();
         let shown = self.types.names.ty(name);
-        if value.is_null() {
-            if ty.is_non_null() {
-                return Err(GraphqlError::validation(path, format!("unexpected null value for type '{shown}'")));
-            }
+        if value.is_null() && !ty.is_non_null() {
             append(out, "null");
             return Ok(());
         }
         if let Type::List(inner) | Type::NonNullList(inner) = ty {
+            if value.is_null() {
+                return Err(GraphqlError::validation(path, "expected a list, but found null"));
+            }
             if !matches!(value, Input::Ast(ast::Value::List(_)) | Input::Json(Value::Array(_))) {
                 return self.value(value, inner, path, out);
             }
@@ -140,10 +138,8 @@ impl<'a> Writer<'a> {
                     append(out, ", ");
                 }
                 let path = format!("{path}[{index}]");
-                match item.resolve(&self.collector.operation.variables, &path)? {
-                    Some(item) => self.value(item, inner, &path, out)?,
-                    None => append(out, "null"),
-                }
+                let item = item.resolve(&self.collector.operation.variables, &path)?;
+                self.value(item, inner, &path, out)?;
             }
             append(out, "]");
             return Ok(());
@@ -151,6 +147,9 @@ impl<'a> Writer<'a> {
         match self.visible.types.get(name) {
             Some(ExtendedType::InputObject(input)) => self.input_fields(input, Some(value), None, path, out),
             Some(ExtendedType::Enum(definition)) => self.enum_value(definition, value, shown, path, out),
+            _ if value.is_null() => {
+                Err(GraphqlError::validation(path, format!("unexpected null value for type '{shown}'")))
+            }
             _ => self.scalar(value, ty, path, out),
         }
     }
@@ -234,7 +233,7 @@ impl<'a> Writer<'a> {
                     self.template.variables.push(variable);
                 }
                 // JSON's literals are GraphQL's.
-                json => append(out, &json.to_string()),
+                json => append(out, &json::write(&json)),
             },
         }
         Ok(())

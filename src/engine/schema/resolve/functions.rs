@@ -46,6 +46,9 @@ impl Resolver<'_> {
 
     fn single_function(&self, name: &QualifiedName) -> Result<&catalog::Function, String> {
         match self.catalog.functions(name) {
+            [function] if function.variadic => {
+                Err(format!("function \"{name}\" with \"VARIADIC\" parameters is not supported"))
+            }
             [function] => Ok(function),
             [] => Err(format!("no such function exists: \"{name}\"")),
             _ => Err(format!("function \"{name}\" is overloaded. Overloaded functions are not supported")),

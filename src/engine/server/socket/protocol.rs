@@ -54,7 +54,7 @@ impl ClientMessage {
     pub fn read(text: &str, protocol: Protocol) -> Result<Self, String> {
         const START: &str = "parsing Hasura.GraphQL.Transport.WebSocket.Protocol.StartMsg(StartMsg) failed,";
         let failed = |message: String| format!("parsing ClientMessage failed: {message}");
-        let value: Value = serde_json::from_str(text).map_err(|_| {
+        let value = crate::engine::json::read(text.as_bytes()).map_err(|_| {
             let shown: String = text.chars().take(60).collect();
             failed(format!("Unexpected {shown:?}, expecting JSON value"))
         })?;

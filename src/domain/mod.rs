@@ -9,7 +9,6 @@ pub mod sealing;
 mod status;
 mod store_id;
 pub mod subject;
-pub mod text;
 pub mod workload;
 
 pub use actor::{Actor, TeamRole};

@@ -69,7 +69,8 @@ async fn trouble(
     let selector: Vec<String> = selector.map(|(key, value)| format!("{key}={value}")).collect();
     let pods: Vec<Pod> = provisioning.kubernetes.list(&application.namespace, &selector.join(",")).await?;
     let seen = rolled_out(deployment);
-    let why = diagnose(deployment, &pods).map(|why| format!(": {}", why.text)).unwrap_or_default();
+    let events = provisioning.kubernetes.events(&application.namespace).await?;
+    let why = diagnose(deployment, &pods, &events).map(|why| format!(": {}", why.text)).unwrap_or_default();
     Ok(Some(format!("{} has {} of {} pods ready{why}", deployment.name_any(), seen.ready, seen.wanted)))
 }
 

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::name;
 use crate::app::App;
-use crate::domain::{Actor, Error, Result};
+use crate::domain::{Actor, Code, Error, Result};
 use crate::vendors;
 use crate::vendors::kubernetes::{Client, LogQuery};
 use crate::workflow::flows::application::names::{APPLICATION, CONTAINER};
@@ -52,14 +52,18 @@ impl App {
     /// The last lines that an application wrote, oldest first, over all of its pods.
     ///
     /// # Errors
-    /// `not-found`, also for an application of a team of which the actor is no member, and for a pod that it has not;
+    /// `not-found`, also for an application of a team of which the actor is no member, for one that was never deployed,
+    /// for a pod that it has not, and for the output of a run before where there was none;
     /// `invalid-input`; `unavailable` when the cluster is.
     pub async fn application_logs(&self, actor: &Actor, id: Uuid, wanted: &Logs) -> Result<Vec<LogLine>> {
         if !(1..=MOST_LINES).contains(&wanted.tail) {
             return Err(Error::invalid("tail", format!("must be from 1 to {MOST_LINES}")));
         }
         let placed = self.visible_application(actor, id).await?;
-        let Some(namespace) = placed.namespace else { return Ok(Vec::new()) };
+        let Some(namespace) = placed.namespace else {
+            let message = format!("{} was never deployed: nothing has written anything", placed.name);
+            return Err(Error::new(Code::NotFound, message));
+        };
         let kubernetes = self.cluster()?;
         let mut pods: Vec<Pod> = kubernetes.list(&namespace, &format!("{APPLICATION}={id}")).await?;
         if let Some(one) = &wanted.pod {
@@ -71,7 +75,12 @@ impl App {
         pods.sort_by(|one, other| other.metadata.creation_timestamp.cmp(&one.metadata.creation_timestamp));
         pods.truncate(MOST_PODS);
         let reads = pods.iter().map(|pod| read(kubernetes, &namespace, pod, wanted));
-        let mut lines = futures::future::try_join_all(reads).await?.concat();
+        let read = futures::future::try_join_all(reads).await?;
+        if wanted.previous && read.iter().all(Option::is_none) {
+            let message = format!("no container of {} was restarted: there is no run before", placed.name);
+            return Err(Error::new(Code::NotFound, message));
+        }
+        let mut lines: Vec<LogLine> = read.into_iter().flatten().flatten().collect();
         lines.sort_by(|one, other| (one.timestamp, &one.pod).cmp(&(other.timestamp, &other.pod)));
         let most = usize::try_from(wanted.tail).unwrap_or_default();
         lines.drain(..lines.len().saturating_sub(most));
@@ -79,7 +88,8 @@ impl App {
     }
 }
 
-async fn read(kubernetes: &Client, namespace: &str, pod: &Pod, wanted: &Logs) -> Result<Vec<LogLine>> {
+/// The lines of one pod; none where there is nothing that could have been read.
+async fn read(kubernetes: &Client, namespace: &str, pod: &Pod, wanted: &Logs) -> Result<Option<Vec<LogLine>>> {
     let container = wanted.container.clone().unwrap_or_else(|| CONTAINER.to_owned());
     let pod_name = name(&pod.metadata);
     if !containers(pod).contains(container.as_str()) {
@@ -95,7 +105,7 @@ async fn read(kubernetes: &Client, namespace: &str, pod: &Pod, wanted: &Logs) ->
     let text = match kubernetes.logs(namespace, &pod_name, &query).await {
         Ok(text) => text,
         // It has not begun, or has gone meanwhile: there is nothing to read.
-        Err(vendors::Error::NotFound(_) | vendors::Error::Invalid(_)) => return Ok(Vec::new()),
+        Err(vendors::Error::NotFound(_) | vendors::Error::Invalid(_)) => return Ok(None),
         Err(error) => return Err(error.into()),
     };
     let line = |line: &str| {
@@ -107,7 +117,7 @@ async fn read(kubernetes: &Client, namespace: &str, pod: &Pod, wanted: &Logs) ->
         }
         Some(LogLine { pod: pod_name.clone(), container: container.clone(), timestamp, text: text.to_owned() })
     };
-    Ok(text.lines().filter_map(line).collect())
+    Ok(Some(text.lines().filter_map(line).collect()))
 }
 
 fn containers(pod: &Pod) -> HashSet<&str> {

@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::{SERVICE_NAME, at};
 use crate::app::App;
 use crate::domain::{Actor, Result};
-use crate::vendors::kubernetes::{Client, HttpRoute, diagnose, rolled_out};
+use crate::vendors::kubernetes::{Client, HttpRoute, diagnose, over, rolled_out, trouble};
 use crate::workflow::flows::application::names::APPLICATION;
 
 /// An application's objects.
@@ -162,7 +162,7 @@ fn deployment(deployment: &Deployment, pods: &[Pod]) -> Judged {
     let selector = deployment.spec.selector.match_labels.clone().unwrap_or_default();
     let own = |pod: &&Pod| selector.iter().all(|(key, value)| pod.labels().get(key) == Some(value));
     let pods: Vec<Pod> = pods.iter().filter(own).cloned().collect();
-    match (seen.wanted, seen.complete, diagnose(deployment, &pods)) {
+    match (seen.wanted, seen.complete, diagnose(deployment, &pods, &[])) {
         (0, ..) => (ResourceHealth::Suspended, Some("no pods are wanted".to_owned())),
         (_, true, _) => (ResourceHealth::Healthy, Some(of_all)),
         (_, false, Some(why)) => (ResourceHealth::Degraded, Some(format!("{of_all}: {}", why.text))),
@@ -189,7 +189,11 @@ fn pod(pod: &Pod) -> Judged {
     if ready {
         return fine();
     }
-    match crate::vendors::kubernetes::trouble(pod) {
+    if over(pod) {
+        let reason = status.and_then(|status| status.reason.as_deref()).unwrap_or("it has ended");
+        return (ResourceHealth::Suspended, Some(format!("it does not count any more: {reason}")));
+    }
+    match trouble(pod, &[]) {
         Some(why) => (ResourceHealth::Degraded, Some(why.text)),
         None => (ResourceHealth::Progressing, status.and_then(|status| status.phase.clone())),
     }

@@ -22,8 +22,9 @@
 //!   answers 200 with half a JSON document; `stale` answers a `get` or `list` as it answered the first time since the
 //!   fault was ordered, with the resourceVersion of then, as a server does whose cache lags behind.
 //! - `pod` makes pods whose name begins with `name` (in `namespace`) misbehave instead: `image-pull`, `crash`,
-//!   `unschedulable` or `never-ready`. It lasts until it is cleared. An image whose tag is `broken` or `missing`
-//!   cannot be pulled either, and one tagged `crash` exits at once.
+//!   `memory`, `no-command`, `not-live`, `unschedulable` or `never-ready`. It lasts until it is cleared. An image whose
+//!   tag is `broken` or `missing` cannot be pulled either, one tagged `crash` exits at once, `oom` is killed for its
+//!   memory, `nocommand` cannot be started, and `binary` writes what is no UTF-8.
 //! - `exec` makes commands that contain the text exit with `status` (or 1) and print `message` to stderr.
 //!
 //! `POST` answers the fault with its `id`; `GET` lists; `DELETE /simulator/faults` clears all and
@@ -130,6 +131,12 @@ impl Past {
 pub(crate) enum PodFault {
     ImagePull,
     Crash,
+    /// It takes more memory than it may.
+    Memory,
+    /// Its command is not in the image.
+    NoCommand,
+    /// Its liveness probe fails.
+    NotLive,
     Unschedulable,
     NeverReady,
 }

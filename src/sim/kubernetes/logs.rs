@@ -3,6 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
+use bytes::Bytes;
 use tokio::sync::watch;
 
 use super::clock;
@@ -14,7 +15,8 @@ const KEPT: usize = 2000;
 pub(crate) struct Line {
     pub(crate) number: u64,
     pub(crate) time: String,
-    pub(crate) text: String,
+    /// What the container wrote, which may be no text at all.
+    pub(crate) bytes: Bytes,
 }
 
 /// The output of every container.
@@ -31,11 +33,11 @@ impl Default for Logs {
 
 impl Logs {
     /// Adds a line to the output of a pod's container.
-    pub(crate) fn print(&self, pod: &str, container: &str, text: impl Into<String>) {
+    pub(crate) fn print(&self, pod: &str, container: &str, line: impl Into<Bytes>) {
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         let number = *self.count.borrow() + 1;
         let kept = lines.entry((pod.to_owned(), container.to_owned())).or_default();
-        kept.push_back(Line { number, time: clock::now_micros(), text: text.into() });
+        kept.push_back(Line { number, time: clock::now_micros(), bytes: line.into() });
         if kept.len() > KEPT {
             kept.pop_front();
         }

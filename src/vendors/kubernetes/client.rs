@@ -4,15 +4,16 @@ use std::fmt::Debug;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::{Event, Namespace, Pod};
-use kube::api::{Api, DeleteParams, ListParams, LogParams, Patch, PatchParams, PostParams, PropagationPolicy};
+use k8s_openapi::api::core::v1::{Event, Namespace};
+use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams, PropagationPolicy};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::core::NamespaceResourceScope;
 use kube::{Config, Resource};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{FIELD_MANAGER, translate};
+use super::strangers::{foreign, strangers, without};
+use super::{FIELD_MANAGER, Object, happened, translate};
 use crate::domain;
 use crate::vendors::{Error, Result};
 
@@ -105,6 +106,26 @@ impl Client {
         self.apply_to(Api::all(self.inner.clone()), desired).await
     }
 
+    /// The same for an object that is ours alone: what others have added to its content is taken out.
+    pub async fn apply_alone<K: Object>(&self, namespace: &str, desired: &K) -> Result<K> {
+        let applied = self.apply(namespace, desired).await?;
+        let added = strangers(desired, &applied);
+        if added.is_empty() {
+            return Ok(applied);
+        }
+        let unreadable = |source| Error::unavailable("Kubernetes gave an object that could not be read", source);
+        let mut object = serde_json::to_value(&applied).map_err(unreadable)?;
+        without(&mut object, &added);
+        let mut object: K = serde_json::from_value(object).map_err(unreadable)?;
+        // Nor does that hand own what the server fills in again in its place (the field manager takes what it is given).
+        object.meta_mut().managed_fields.iter_mut().for_each(|entries| entries.retain(|entry| !foreign(entry)));
+        // Nothing is added by this: what is left stays whose it is. It is refused when somebody has written meanwhile.
+        let api: Api<K> = Api::namespaced(self.inner.clone(), namespace);
+        let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
+        let name = desired.meta().name.as_deref().unwrap_or_default();
+        self.within(api.replace(name, &params, &object)).await
+    }
+
     async fn apply_to<K>(&self, api: Api<K>, desired: &K) -> Result<K>
     where
         K: Resource<DynamicType = ()> + Serialize + DeserializeOwned + Clone + Debug,
@@ -187,20 +208,14 @@ impl Client {
         gone_is_fine(self.within(api.delete(name, &background())).await)
     }
 
-    /// The last lines that a container wrote (`GET /api/v1/namespaces/{namespace}/pods/{pod}/log`).
-    pub async fn log_tail(&self, namespace: &str, pod: &str, container: &str, lines: i64) -> Result<String> {
-        let api: Api<Pod> = Api::namespaced(self.inner.clone(), namespace);
-        let params =
-            LogParams { container: Some(container.to_owned()), tail_lines: Some(lines), ..LogParams::default() };
-        self.within(api.logs(pod, &params)).await
-    }
-
     /// The warnings about an object (`GET /api/v1/namespaces/{namespace}/events?fieldSelector=involvedObject.name=`),
     /// newest last.
     pub async fn warnings(&self, namespace: &str, object: &str) -> Result<Vec<Event>> {
         let api: Api<Event> = Api::namespaced(self.inner.clone(), namespace);
         let params = ListParams::default().fields(&format!("involvedObject.name={object},type=Warning"));
-        self.within(api.list(&params)).await.map(|list| list.items)
+        let mut events = self.within(api.list(&params)).await?.items;
+        events.sort_by_cached_key(happened);
+        Ok(events)
     }
 
     /// Awaits one request, no longer than the configured time.

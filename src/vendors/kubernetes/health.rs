@@ -1,8 +1,9 @@
 //! Whether a Deployment is ready, and if not, why: from its status, its pods and their containers.
 
-use crate::domain::text::first_line;
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
+use k8s_openapi::api::core::v1::{Event, Pod};
+
+use super::trouble::{Diagnosis, Trouble, Words, over, pod_trouble, unready};
 
 /// How far a Deployment is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,37 +21,6 @@ impl Readiness {
     pub fn complete(&self) -> bool {
         self.ready >= self.wanted
     }
-}
-
-/// What keeps a Deployment from being ready.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Trouble {
-    /// It asks for what there cannot be, such as an image by a name that is none.
-    Hopeless,
-    /// An image cannot be pulled.
-    Image,
-    /// A container cannot be started.
-    Configuration,
-    /// A container ends again and again.
-    Crash {
-        /// How often it was restarted.
-        restarts: i32,
-    },
-    /// No node has room for a pod.
-    Unschedulable,
-    /// The cluster refuses to make pods, such as by a quota.
-    Refused,
-    /// Its containers run, but are not ready.
-    NotReady,
-}
-
-/// What keeps a Deployment from being ready, in words.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Diagnosis {
-    /// The kind.
-    pub trouble: Trouble,
-    /// The words, with the cluster's own.
-    pub text: String,
 }
 
 /// How far a Deployment is with the template that was last applied.
@@ -80,31 +50,16 @@ pub fn rolled_out(deployment: &Deployment) -> Rollout {
     Rollout { wanted, ready, complete }
 }
 
-/// Why a Deployment is not ready, as far as it or its pods say so.
-pub fn diagnose(deployment: &Deployment, pods: &[Pod]) -> Option<Diagnosis> {
-    let going = |pod: &&Pod| pod.metadata.deletion_timestamp.is_none();
-    let stalled = || stalled(deployment).map(|text| Diagnosis { trouble: Trouble::Refused, text });
+/// Why a Deployment is not ready, as far as it, its pods or one of the events says so. Pods that have come to their end
+/// say nothing: others take their place.
+pub fn diagnose(deployment: &Deployment, pods: &[Pod], events: &[Event]) -> Option<Diagnosis> {
+    let going = |pod: &&Pod| pod.metadata.deletion_timestamp.is_none() && !over(pod);
     let living: Vec<&Pod> = pods.iter().filter(going).collect();
     living
         .iter()
-        .find_map(|pod| pod_trouble(pod))
-        .or_else(stalled)
-        .or_else(|| living.iter().find_map(|pod| unready(pod)))
-}
-
-/// What keeps one pod from being ready, as far as it says so.
-pub fn trouble(pod: &Pod) -> Option<Diagnosis> {
-    pod_trouble(pod).or_else(|| unready(pod))
-}
-
-/// A container that runs and is not ready.
-fn unready(pod: &Pod) -> Option<Diagnosis> {
-    let containers = pod.status.as_ref()?.container_statuses.as_ref()?;
-    let running = |it: &&ContainerStatus| !it.ready && it.state.as_ref().is_some_and(|state| state.running.is_some());
-    containers.iter().find(running).map(|_| Diagnosis {
-        trouble: Trouble::NotReady,
-        text: "its container runs, but its readiness probe does not succeed".to_owned(),
-    })
+        .find_map(|pod| pod_trouble(pod, events))
+        .or_else(|| stalled(deployment))
+        .or_else(|| living.iter().find_map(|pod| unready(pod, events)))
 }
 
 /// Judges a Deployment by what was observed. `pods` are those that its selector finds.
@@ -119,13 +74,13 @@ pub fn readiness(deployment: &Deployment, pods: &[Pod]) -> Readiness {
     let reason = if ready >= wanted {
         None
     } else {
-        pods.iter().find_map(pod_trouble).map(|it| it.text).or_else(|| stalled(deployment))
+        pods.iter().find_map(|pod| pod_trouble(pod, &[])).or_else(|| stalled(deployment)).map(|it| it.text)
     };
     Readiness { wanted, ready, reason }
 }
 
 /// A condition of the Deployment itself, such as a quota that refuses its pods or a passed progress deadline.
-fn stalled(deployment: &Deployment) -> Option<String> {
+fn stalled(deployment: &Deployment) -> Option<Diagnosis> {
     let conditions = deployment.status.as_ref()?.conditions.as_ref()?;
     conditions.iter().find_map(|condition| {
         let reason = condition.reason.as_deref().unwrap_or_default();
@@ -133,50 +88,9 @@ fn stalled(deployment: &Deployment) -> Option<String> {
             (condition.type_.as_deref(), condition.status.as_deref()),
             (Some("ReplicaFailure"), Some("True")) | (Some("Progressing"), Some("False"))
         );
-        stuck.then(|| explain("pods cannot be made", reason, condition.message.as_deref()))
+        let words = Words { what: "pods cannot be made", reason, said: condition.message.as_deref() };
+        stuck.then(|| words.diagnosis(Trouble::Refused, "Ask for less, or raise the limit"))
     })
-}
-
-fn pod_trouble(pod: &Pod) -> Option<Diagnosis> {
-    let status = pod.status.as_ref()?;
-    let unscheduled = status.conditions.iter().flatten().find(|condition| {
-        condition.type_ == "PodScheduled"
-            && condition.status == "False"
-            && condition.reason.as_deref() == Some("Unschedulable")
-    });
-    if let Some(condition) = unscheduled {
-        let text = explain("no node has room for it", "Unschedulable", condition.message.as_deref());
-        return Some(Diagnosis { trouble: Trouble::Unschedulable, text });
-    }
-    let containers = status.init_container_statuses.iter().flatten().chain(status.container_statuses.iter().flatten());
-    containers.into_iter().find_map(container_trouble)
-}
-
-fn container_trouble(container: &ContainerStatus) -> Option<Diagnosis> {
-    let waiting = container.state.as_ref()?.waiting.as_ref()?;
-    let reason = waiting.reason.as_deref().unwrap_or_default();
-    let (trouble, words) = match reason {
-        "InvalidImageName" | "ErrImageNeverPull" => (Trouble::Hopeless, "its image cannot be pulled"),
-        "ErrImagePull" | "ImagePullBackOff" | "RegistryUnavailable" => (Trouble::Image, "its image cannot be pulled"),
-        "CrashLoopBackOff" => {
-            (Trouble::Crash { restarts: container.restart_count }, "its container crashes again and again")
-        }
-        "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError" => {
-            (Trouble::Configuration, "its container cannot be started")
-        }
-        _ => return None,
-    };
-    Some(Diagnosis { trouble, text: explain(words, reason, waiting.message.as_deref()) })
-}
-
-/// How many characters of a cluster's words are told.
-const LONGEST: usize = 200;
-
-fn explain(words: &str, reason: &str, message: Option<&str>) -> String {
-    match message.filter(|message| !message.is_empty()) {
-        Some(message) => format!("{words} ({reason}: {})", first_line(message, LONGEST)),
-        None => format!("{words} ({reason})"),
-    }
 }
 
 #[cfg(test)]
@@ -201,7 +115,7 @@ mod tests {
                 "restartCount": 0, "state": { "waiting": { "reason": reason, "message": "Back-off\nmore" } } }] } }])
         };
         let pull = judge(current.clone(), waiting("ImagePullBackOff"));
-        assert_eq!(pull.reason.as_deref(), Some("its image cannot be pulled (ImagePullBackOff: Back-off)"));
+        assert_eq!(pull.reason.as_deref(), Some("its image cannot be pulled (ImagePullBackOff: Back-off; more)"));
         assert!(judge(current.clone(), waiting("CrashLoopBackOff")).reason.is_some_and(|r| r.contains("crashes")));
         assert_eq!(judge(current.clone(), waiting("ContainerCreating")).reason, None);
         let unschedulable = json!([{ "status": { "conditions": [{ "type": "PodScheduled", "status": "False",

@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 
+use futures::AsyncReadExt;
 use k8s_openapi::api::core::v1::{Event, Node, Pod};
 use kube::Resource;
 use kube::api::{Api, ListParams, LogParams};
@@ -73,6 +74,15 @@ struct UsageList {
     items: Vec<PodUsage>,
 }
 
+/// When an event last happened.
+pub fn happened(event: &Event) -> i128 {
+    let last = event.last_timestamp.as_ref().map(|at| at.0.as_nanosecond());
+    let series = event.series.as_ref().and_then(|series| series.last_observed_time.as_ref());
+    let once = series.or(event.event_time.as_ref()).map(|at| at.0.as_nanosecond());
+    let made = event.metadata.creation_timestamp.as_ref().map(|at| at.0.as_nanosecond());
+    last.or(once).or(made).unwrap_or_default()
+}
+
 impl Client {
     /// Lists the objects of all namespaces that carry the labels, page by page (`GET ...?labelSelector=&limit=&continue=`).
     /// A list whose snapshot is gone (410) is begun again; what was seen twice is the caller's to put up with.
@@ -103,13 +113,17 @@ impl Client {
         }
     }
 
-    /// The events of a namespace (`GET /api/v1/namespaces/{namespace}/events`), in the order in which they were made.
+    /// The events of a namespace (`GET /api/v1/namespaces/{namespace}/events`), newest last.
     pub async fn events(&self, namespace: &str) -> Result<Vec<Event>> {
         let api: Api<Event> = Api::namespaced(self.inner.clone(), namespace);
-        self.within(api.list(&ListParams::default())).await.map(|list| list.items)
+        let mut events = self.within(api.list(&ListParams::default())).await?.items;
+        // The server lists them by name, and counts equal ones up in their place.
+        events.sort_by_cached_key(happened);
+        Ok(events)
     }
 
-    /// What a container wrote, each line after its time (`GET .../pods/{pod}/log?timestamps=true`).
+    /// What a container wrote, each line after its time (`GET .../pods/{pod}/log?timestamps=true`). Containers write what
+    /// they like: bytes that are no UTF-8 are shown as the replacement character.
     pub async fn logs(&self, namespace: &str, pod: &str, query: &LogQuery) -> Result<String> {
         let api: Api<Pod> = Api::namespaced(self.inner.clone(), namespace);
         let since = query.since.and_then(|since| since.format(&Rfc3339).ok()?.parse().ok());
@@ -121,7 +135,24 @@ impl Client {
             timestamps: true,
             ..LogParams::default()
         };
-        self.within(api.logs(pod, &params)).await
+        self.output(&api, pod, &params).await
+    }
+
+    /// The last lines that a container wrote (`GET /api/v1/namespaces/{namespace}/pods/{pod}/log`).
+    pub async fn log_tail(&self, namespace: &str, pod: &str, container: &str, lines: i64) -> Result<String> {
+        let api: Api<Pod> = Api::namespaced(self.inner.clone(), namespace);
+        let params =
+            LogParams { container: Some(container.to_owned()), tail_lines: Some(lines), ..LogParams::default() };
+        self.output(&api, pod, &params).await
+    }
+
+    async fn output(&self, api: &Api<Pod>, pod: &str, params: &LogParams) -> Result<String> {
+        let read = async {
+            let mut output = Vec::new();
+            api.log_stream(pod, params).await?.read_to_end(&mut output).await.map_err(kube::Error::ReadEvents)?;
+            Ok::<_, kube::Error>(String::from_utf8_lossy(&output).into_owned())
+        };
+        self.within(read).await
     }
 
     /// The nodes (`GET /api/v1/nodes`).

@@ -2,6 +2,7 @@
 //! the server is real.
 
 mod client;
+mod ended;
 mod ending;
 mod error;
 mod exec;
@@ -10,6 +11,9 @@ mod health;
 mod look;
 mod object;
 mod proxy;
+mod said;
+mod strangers;
+mod trouble;
 mod watch;
 
 pub use client::{Client, Source};
@@ -17,10 +21,13 @@ pub use ending::{ending, namespace_ending};
 pub use error::translate;
 pub use exec::{Command, Output};
 pub use gateway::{BackendRef, HttpRoute, HttpRouteRule, HttpRouteSpec, ParentRef, RouteParent, Unserved};
-pub use health::{Diagnosis, Readiness, Rollout, Trouble, diagnose, readiness, rolled_out, trouble};
-pub use look::{LogQuery, PodUsage, Usage};
+pub use health::{Readiness, Rollout, diagnose, readiness, rolled_out};
+pub use look::{LogQuery, PodUsage, Usage, happened};
 pub use object::Object;
 pub use proxy::{Answer, Published};
+pub use said::said;
+pub use strangers::{Stranger, strangers};
+pub use trouble::{Diagnosis, Trouble, container_trouble, over, trouble};
 pub use watch::Sight;
 
 /// The field manager under which everything is applied.

@@ -182,3 +182,40 @@ async fn the_cluster_shows_its_nodes_to_those_who_are_signed_in() {
     let answer = town.ask(&nobody, query, json!({})).await;
     assert_eq!(answer["errors"][0]["extensions"]["code"], "unauthenticated");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn logs_that_are_no_text_are_shown_as_far_as_they_are() {
+    let town = Town::new().await;
+    let query = "query ($id: UUID!, $previous: Boolean! = false) {
+        applicationLogs(applicationId: $id, tail: 100, previous: $previous) { text } }";
+    let binary = town.deployed("api", "nginx:binary").await;
+    town.ready(&binary).await;
+    let answer = town.ask(&town.ada, query, json!({ "id": binary.id })).await;
+    let lines: Vec<&str> = answer["data"]["applicationLogs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|line| line["text"].as_str().unwrap())
+        .collect();
+    assert_eq!(lines.iter().filter(|line| **line == "caf\u{fffd} \u{fffd}\u{fffd}").count(), 2, "{lines:?}");
+
+    let error = async |variables: Value| -> (String, String) {
+        let error = town.ask(&town.ada, query, variables).await["errors"][0].clone();
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        (text(&error["extensions"]["code"]), text(&error["message"]))
+    };
+    let (code, message) = error(json!({ "id": binary.id, "previous": true })).await;
+    assert_eq!(
+        (code.as_str(), message.contains("no container of api was restarted")),
+        ("not-found", true),
+        "{message}"
+    );
+    let fresh = town.rows("fresh", "nginx:1").await;
+    sqlx::query("update applications set namespace = null, workload = null where id = $1")
+        .bind(fresh.id)
+        .execute(town.pool())
+        .await
+        .unwrap();
+    let (code, message) = error(json!({ "id": fresh.id })).await;
+    assert_eq!((code.as_str(), message.contains("fresh was never deployed")), ("not-found", true), "{message}");
+}

@@ -2,19 +2,19 @@
 //! to them.
 
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
-use k8s_openapi::api::core::v1::{Event, Pod};
+use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
 use time::OffsetDateTime;
 
 use super::super::pods::{self, ContainerState};
-use super::super::{at, label, name};
-use super::{Cause, Cluster, Fact, Objects, Observed};
-use crate::vendors::kubernetes::{HttpRoute, Trouble, diagnose, rolled_out, trouble};
+use super::super::{label, name};
+use super::{Cause, Cluster, Fact, Objects, Observed, events};
+use crate::vendors::kubernetes::{
+    HttpRoute, Trouble, container_trouble, diagnose, ending, namespace_ending, over, rolled_out, said, trouble,
+};
 use crate::workflow::flows::application::names::{COLOUR, REVISION};
 
 /// Pods that are looked at one by one; those in trouble come first.
 const PODS: usize = 5;
-/// Warnings that are shown, the newest ones.
-const EVENTS: usize = 5;
 
 pub(super) fn facts(observed: &Observed) -> Vec<Fact> {
     let objects = match &observed.cluster {
@@ -29,7 +29,7 @@ pub(super) fn facts(observed: &Observed) -> Vec<Fact> {
     };
     let mut facts = vec![namespace(observed, objects)];
     facts.extend(workload(observed, objects));
-    facts.extend(warnings(objects));
+    facts.extend(events::facts(objects));
     facts.extend(route(observed, objects));
     facts
 }
@@ -37,19 +37,23 @@ pub(super) fn facts(observed: &Observed) -> Vec<Fact> {
 fn namespace(observed: &Observed, objects: &Objects) -> Fact {
     let wanted = observed.application.namespace.as_deref().unwrap_or_default();
     let fact = |ok, evidence: &str| Fact::new("Namespace", wanted, ok, evidence, objects.at);
-    match &objects.namespace {
-        None => fact(false, "it is not there").advising(
+    let Some(found) = &objects.namespace else {
+        return fact(false, "it does not exist").advising(
             Cause::Place,
             format!(
                 "The namespace {wanted} is not there. Somebody has removed it, or nothing was deployed. Deploy again."
             ),
-        ),
-        Some(found) if found.metadata.deletion_timestamp.is_some() => fact(false, "it is being deleted").advising(
-            Cause::Place,
-            format!("The namespace {wanted} is being deleted. Wait until it is gone, then deploy again."),
-        ),
-        Some(_) => fact(true, "it is there"),
-    }
+        );
+    };
+    let Some(words) = namespace_ending(found) else { return fact(true, "it exists") };
+    let open =
+        observed.operation.as_ref().is_some_and(|it| matches!(it.status.as_str(), "queued" | "running" | "waiting"));
+    let then = if open {
+        "What is under way goes on by itself when it is gone."
+    } else {
+        "When it is gone, deploy again; nothing can be deployed before."
+    };
+    fact(false, &format!("it {words}")).advising(Cause::Place, format!("The namespace {wanted} {words}. {then}"))
 }
 
 /// The Deployment of the newest revision, and what hangs on it.
@@ -59,30 +63,37 @@ fn workload(observed: &Observed, objects: &Objects) -> Vec<Fact> {
     };
     let Some(deployment) = objects.seen.deployments.iter().max_by_key(newest) else {
         let wanted = observed.application.workload.as_deref().unwrap_or_default();
-        let fact = Fact::new("Deployment", wanted, false, "it is not there", objects.at);
+        let fact = Fact::new("Deployment", wanted, false, "it does not exist", objects.at);
         let advice = format!("The Deployment {wanted} is not there. Somebody has removed it, or no step made it yet.");
         return vec![fact.advising(Cause::Workload, advice)];
     };
     let pods = pods_of(deployment, objects);
-    let mut facts = vec![deployment_fact(deployment, &pods, objects.at)];
+    let whole = rolled_out(deployment).complete;
+    let mut facts = vec![deployment_fact(deployment, &pods, objects)];
     facts.extend(replica_set(deployment, objects));
     for pod in pods.iter().take(PODS) {
-        facts.push(pod_fact(pod, objects.at));
-        facts.extend(containers(pod, objects.at));
+        if over(pod) || pod.metadata.deletion_timestamp.is_some() {
+            facts.push(leaving(pod, whole, objects.at));
+            continue;
+        }
+        facts.push(pod_fact(pod, objects));
+        facts.extend(containers(pod, objects));
     }
+    facts.extend(autoscaler(objects));
     facts
 }
 
-/// The pods that a Deployment's selector finds, those in trouble first.
+/// The pods that a Deployment's selector finds, those in trouble first, those that leave last.
 fn pods_of(deployment: &Deployment, objects: &Objects) -> Vec<Pod> {
     let selector = deployment.spec.selector.match_labels.clone().unwrap_or_default();
     let own = |pod: &&Pod| selector.iter().all(|(key, value)| label(&pod.metadata, key) == Some(value));
     let mut pods: Vec<Pod> = objects.seen.pods.iter().filter(own).cloned().collect();
-    pods.sort_by_key(|pod| (trouble(pod).is_none(), name(&pod.metadata)));
+    let leaves = |pod: &Pod| over(pod) || pod.metadata.deletion_timestamp.is_some();
+    pods.sort_by_key(|pod| (leaves(pod), trouble(pod, &objects.events).is_none(), name(&pod.metadata)));
     pods
 }
 
-fn deployment_fact(deployment: &Deployment, pods: &[Pod], at: OffsetDateTime) -> Fact {
+fn deployment_fact(deployment: &Deployment, pods: &[Pod], objects: &Objects) -> Fact {
     let seen = rolled_out(deployment);
     let revision = label(&deployment.metadata, REVISION);
     // Those of the revision before are ready too while they change places.
@@ -90,17 +101,40 @@ fn deployment_fact(deployment: &Deployment, pods: &[Pod], at: OffsetDateTime) ->
     let ready = pods.iter().filter(own).filter(|pod| pods::pod(pod).ready).count();
     let revision = revision.map(|it| format!(" of revision {it}")).unwrap_or_default();
     let mut evidence = format!("{ready} of {} pods{revision} are ready", seen.wanted);
-    let conditions = deployment.status.iter().flat_map(|status| status.conditions.iter().flatten());
-    for condition in conditions.filter(|condition| condition.status.as_deref() == Some("False")) {
-        let words = [condition.type_.as_deref(), condition.reason.as_deref(), condition.message.as_deref()];
-        let words: Vec<&str> = words.into_iter().flatten().collect();
-        evidence.push_str(&format!("; not {}", words.join(": ")));
+    let ends = ending(&deployment.metadata);
+    let paused = deployment.spec.paused == Some(true);
+    if let Some(words) = &ends {
+        evidence.push_str(&format!("; it {words}"));
     }
-    let fact = Fact::new("Deployment", name(&deployment.metadata), seen.complete && seen.wanted > 0, evidence, at);
-    match diagnose(deployment, pods) {
+    if paused {
+        evidence.push_str("; it is paused: no pods of another template are made");
+    }
+    let conditions = deployment.status.iter().flat_map(|status| status.conditions.iter().flatten());
+    // What keeps pods from being made says so by being true.
+    let wrong = |type_: &str, status: &str| (type_ == "ReplicaFailure") == (status == "True");
+    for condition in conditions {
+        let (type_, status) = (condition.type_.as_deref().unwrap_or_default(), condition.status.as_deref());
+        if status.is_some_and(|status| wrong(type_, status)) {
+            let words = [condition.reason.as_deref(), condition.message.as_deref()].into_iter().flatten();
+            let words = said(&words.collect::<Vec<_>>().join(": "));
+            let what =
+                if type_ == "ReplicaFailure" { "pods cannot be made".to_owned() } else { format!("not {type_}") };
+            evidence.push_str(&format!("; {what}: {words}"));
+        }
+    }
+    let ok = seen.complete && seen.wanted > 0 && ends.is_none();
+    let fact = Fact::new("Deployment", name(&deployment.metadata), ok, evidence, objects.at);
+    if let Some(words) = ends {
+        return fact.advising(Cause::Workload, format!("The Deployment {} {words}.", name(&deployment.metadata)));
+    }
+    if paused && !seen.complete {
+        let resume = format!("`kubectl rollout resume deployment/{}`", name(&deployment.metadata));
+        return fact
+            .advising(Cause::Workload, format!("Another hand has paused the Deployment; it goes on by {resume}."));
+    }
+    match diagnose(deployment, pods, &objects.events) {
         Some(why) if matches!(why.trouble, Trouble::Refused) => {
-            let advice = format!("The cluster refuses to make pods: {}. Ask for less, or raise the limit.", why.text);
-            fact.advising(Cause::Workload, advice)
+            fact.advising(Cause::Workload, format!("The cluster refuses to make pods: {}. {}.", why.short, why.advice))
         }
         _ if seen.wanted == 0 => fact.advising(Cause::Workload, "No pods are wanted. Start or scale the application."),
         _ => fact,
@@ -124,98 +158,98 @@ fn replica_set(deployment: &Deployment, objects: &Objects) -> Option<Fact> {
     Some(Fact::new("ReplicaSet", name(&set.metadata), ready >= wanted, evidence, objects.at))
 }
 
-fn pod_fact(pod: &Pod, at: OffsetDateTime) -> Fact {
+fn pod_fact(pod: &Pod, objects: &Objects) -> Fact {
     let seen = pods::pod(pod);
-    let mut evidence = format!("its phase is {}", seen.phase);
-    if let Some(reason) = &seen.reason {
-        let message = seen.message.as_deref().map(|message| format!(": {message}")).unwrap_or_default();
-        evidence.push_str(&format!(", {reason}{message}"));
-    }
-    let fact = Fact::new("Pod", &seen.name, seen.ready, evidence, at);
-    match trouble(pod) {
+    let reason = seen.reason.as_deref().map(|reason| format!(", {reason}")).unwrap_or_default();
+    let evidence = if seen.ready { "it is ready".to_owned() } else { format!("its phase is {}{reason}", seen.phase) };
+    // What a container says is told of the container.
+    let own = seen.containers.iter().all(|it| it.state == ContainerState::Running);
+    let message = seen.message.as_deref().filter(|_| own);
+    let fact = Fact::new("Pod", &seen.name, seen.ready, evidence, objects.at).quoting(message);
+    match trouble(pod, &objects.events) {
         Some(why) if matches!(why.trouble, Trouble::Unschedulable) => {
-            let advice = format!("The pod {} finds no place: {}. Ask for less, or add a node.", seen.name, why.text);
+            let advice = format!("The pod {} finds no place: {}. {}.", seen.name, why.short, why.advice);
             fact.advising(Cause::Pod, advice)
+        }
+        // Neither its containers' states nor their last runs tell: an event does.
+        Some(why) if seen.containers.iter().all(|it| it.reason.as_deref() == Some("ContainerCreating")) => {
+            fact.advising(Cause::Pod, format!("The pod {} is not started: {}. {}.", seen.name, why.short, why.advice))
         }
         _ => fact,
     }
 }
 
-fn containers(pod: &Pod, at: OffsetDateTime) -> Vec<Fact> {
-    let statuses = pod.status.as_ref().and_then(|status| status.container_statuses.as_deref()).unwrap_or_default();
-    let advice = trouble(pod).and_then(|why| advice(&why.trouble, &why.text));
-    let fact = |status| {
-        let seen = pods::container(status);
-        let state = match seen.state {
-            ContainerState::Running if seen.ready => "it runs and is ready".to_owned(),
-            ContainerState::Running => "it runs and is not ready".to_owned(),
-            ContainerState::Waiting | ContainerState::Terminated => {
-                let words = [seen.reason.as_deref(), seen.message.as_deref()].into_iter().flatten();
-                let words: Vec<&str> = words.collect();
-                let verb = if seen.state == ContainerState::Waiting { "it waits" } else { "it has ended" };
-                if words.is_empty() { verb.to_owned() } else { format!("{verb}: {}", words.join(": ")) }
-            }
-        };
-        let exit = seen.exit_code.map(|code| format!("; its last run ended with exit code {code}")).unwrap_or_default();
-        let restarts =
-            if seen.restarts > 0 { format!("; it was restarted {} times", seen.restarts) } else { String::new() };
-        let subject = format!("{}/{}", name(&pod.metadata), seen.name);
-        let fact = Fact::new("Container", subject, seen.ready, format!("{state}{exit}{restarts}"), at);
-        match &advice {
-            Some(advice) if !seen.ready => fact.advising(Cause::Container, advice),
-            _ => fact,
+/// A pod that was evicted, has ended or is being removed: nothing is wrong with that when all that are wanted are there.
+fn leaving(pod: &Pod, whole: bool, at: OffsetDateTime) -> Fact {
+    let seen = pods::pod(pod);
+    let status = pod.status.as_ref();
+    let reason = status.and_then(|status| status.reason.clone()).unwrap_or_else(|| seen.phase.clone());
+    let evidence = match ending(&pod.metadata) {
+        Some(words) => format!("it {words}"),
+        None if whole => format!("it has come to its end ({reason}), and others are in its place"),
+        None => format!("it has come to its end ({reason}); another is to take its place"),
+    };
+    let message = status.and_then(|status| status.message.as_deref());
+    let fact = Fact::new("Pod", &seen.name, whole, evidence, at).quoting(message);
+    if !over(pod) {
+        return fact;
+    }
+    let why = message.map(|message| format!(": {}", said(message).trim_end_matches('.'))).unwrap_or_default();
+    fact.advising(Cause::Effect, format!("A pod has come to its end ({reason}{why}). Another is to take its place."))
+}
+
+/// What an autoscaler says that cannot measure: the pods are there, but their number stays.
+fn autoscaler(objects: &Objects) -> Option<Fact> {
+    let autoscaler = objects.autoscaler.as_ref()?;
+    let conditions = autoscaler.status.as_ref()?.conditions.as_ref()?;
+    let blind = conditions.iter().find(|it| it.type_ == "ScalingActive" && it.status == "False")?;
+    let evidence = "it cannot measure how busy the pods are, and leaves their number as it is";
+    Some(
+        Fact::new("HorizontalPodAutoscaler", name(&autoscaler.metadata), true, evidence, objects.at)
+            .quoting(blind.message.as_deref()),
+    )
+}
+
+fn containers(pod: &Pod, objects: &Objects) -> Vec<Fact> {
+    let Some(status) = &pod.status else { return Vec::new() };
+    let done = |it: &&ContainerStatus| {
+        it.state.as_ref().and_then(|state| state.terminated.as_ref()).is_some_and(|run| run.exit_code == 0)
+    };
+    let before = status.init_container_statuses.iter().flatten().filter(|it| !done(it) && !it.ready);
+    let all = before.chain(status.container_statuses.iter().flatten());
+    all.map(|status| container(pod, status, objects)).collect()
+}
+
+fn container(pod: &Pod, status: &ContainerStatus, objects: &Objects) -> Fact {
+    let seen = pods::container(status);
+    let why = container_trouble(pod, status, &objects.events);
+    let state = match seen.state {
+        ContainerState::Running if seen.ready => "it runs and is ready".to_owned(),
+        ContainerState::Running => "it runs and is not ready".to_owned(),
+        ContainerState::Waiting => {
+            let reason = seen.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
+            format!("it waits{reason}")
         }
+        ContainerState::Terminated => "it has ended".to_owned(),
     };
-    statuses.iter().map(fact).collect()
-}
-
-fn advice(trouble: &Trouble, text: &str) -> Option<String> {
-    let advice = match trouble {
-        Trouble::Hopeless | Trouble::Image => "Check the image's name and tag, and that the cluster may pull it",
-        Trouble::Crash { .. } => "Read its logs, and deploy a repaired image or roll back",
-        Trouble::Configuration => "Check its command, its variables and its secrets",
-        Trouble::NotReady => "Check that it listens on its port and that its health check's path answers",
-        Trouble::Unschedulable | Trouble::Refused => return None,
+    let restarts = match seen.restarts {
+        0 => String::new(),
+        1 => "; it was restarted once".to_owned(),
+        times => format!("; it was restarted {times} times"),
     };
-    Some(format!("A pod does not become ready: {text}. {advice}."))
-}
-
-/// The newest warnings about the application's objects. They colour the facts above; alone they are nobody's fault.
-fn warnings(objects: &Objects) -> Vec<Fact> {
-    let own: Vec<String> = objects
-        .seen
-        .pods
-        .iter()
-        .map(|pod| name(&pod.metadata))
-        .chain(objects.replica_sets.iter().map(|set| name(&set.metadata)))
-        .chain(objects.seen.deployments.iter().map(|deployment| name(&deployment.metadata)))
-        .collect();
-    let ready = |event: &Event| {
-        let about = event.involved_object.name.as_ref();
-        objects.seen.pods.iter().any(|pod| pod.metadata.name.as_ref() == about && pods::pod(pod).ready)
+    let exit = match (seen.ready, seen.exit_code) {
+        (true, Some(code)) => format!("; its last run ended with exit code {code}"),
+        _ => String::new(),
     };
-    let when = |event: &Event| {
-        let micro = event
-            .event_time
-            .as_ref()
-            .and_then(|time| OffsetDateTime::from_unix_timestamp_nanos(time.0.as_nanosecond()).ok());
-        event.last_timestamp.as_ref().and_then(at).or(micro).unwrap_or(objects.at)
-    };
-    let about = |event: &&Event| event.involved_object.name.as_ref().is_some_and(|it| own.contains(it));
-    let mut warnings: Vec<&Event> =
-        objects.events.iter().filter(about).filter(|event| event.type_.as_deref() == Some("Warning")).collect();
-    warnings.sort_by_key(|event| when(event));
-    let newest = warnings.iter().rev().take(EVENTS).rev();
-    newest
-        .map(|event| {
-            let words = [event.reason.as_deref(), event.message.as_deref()].into_iter().flatten();
-            let times = event.count.filter(|count| *count > 1).map(|count| format!(" ({count} times)"));
-            let evidence = format!("{}{}", words.collect::<Vec<_>>().join(": "), times.unwrap_or_default());
-            let subject = event.involved_object.name.clone().unwrap_or_default();
-            // A warning about a pod that is ready by now is past.
-            Fact::new("Event", subject, ready(event), evidence, when(event))
-        })
-        .collect()
+    let subject = format!("{}/{}", name(&pod.metadata), seen.name);
+    let fact = Fact::new("Container", subject, seen.ready, format!("{state}{restarts}{exit}"), objects.at);
+    match why {
+        Some(why) if !seen.ready => {
+            let advice = format!("A pod does not become ready: {}. {}.", why.short, why.advice);
+            fact.quoting(Some(&why.text)).advising(Cause::Container, advice)
+        }
+        _ => fact.quoting(seen.message.as_deref()),
+    }
 }
 
 /// The Service with its endpoints, and the way to it from outside.
@@ -224,15 +258,29 @@ fn route(observed: &Observed, objects: &Objects) -> Vec<Fact> {
     let (ready, all) = objects.seen.endpoints(wanted);
     let mut facts = Vec::new();
     match &objects.service {
-        None => facts.push(Fact::new("Service", wanted, false, "it is not there", objects.at).advising(
+        None => facts.push(Fact::new("Service", wanted, false, "it does not exist", objects.at).advising(
             Cause::Route,
             format!("The Service {wanted} is not there: nothing leads to the pods. Deploy again."),
         )),
         Some(service) => {
             let selector = service.spec.as_ref().and_then(|spec| spec.selector.as_ref());
-            let colour = selector.and_then(|selector| selector.get(COLOUR)).map(|it| format!(" of colour {it}"));
-            let evidence = format!("it leads to the pods{}", colour.unwrap_or_default());
-            facts.push(Fact::new("Service", wanted, true, evidence, objects.at));
+            // Of interest only while there are two sets of pods that it may lead to.
+            let two = objects.seen.deployments.len() > 1;
+            let colour = selector.and_then(|selector| selector.get(COLOUR)).filter(|_| two);
+            let colour = colour.map(|it| format!(" of colour {it}")).unwrap_or_default();
+            let ends = ending(&service.metadata);
+            let words = ends.as_ref().map(|words| format!("; it {words}")).unwrap_or_default();
+            let fact = Fact::new(
+                "Service",
+                wanted,
+                ends.is_none(),
+                format!("it leads to the pods{colour}{words}"),
+                objects.at,
+            );
+            facts.push(match ends {
+                Some(words) => fact.advising(Cause::Route, format!("The Service {wanted} {words}.")),
+                None => fact,
+            });
             let evidence = format!("{ready} of {all} addresses take traffic");
             let fact = Fact::new("EndpointSlice", wanted, ready > 0, evidence, objects.at);
             facts.push(fact.advising(Cause::Effect, "No pod takes traffic."));
@@ -253,7 +301,7 @@ fn ingress(objects: &Objects, url: &str) -> Way {
         status.map_or(0, Vec::len)
     });
     let (ok, evidence, advice) = match addresses {
-        None => (false, "it is not there".to_owned(), format!("The Ingress for {url} is not there. Deploy again.")),
+        None => (false, "it does not exist".to_owned(), format!("The Ingress for {url} is not there. Deploy again.")),
         Some(0) => {
             let advice = format!("No ingress controller serves {url}. See whether the cluster has one for its class.");
             (false, "no ingress controller has taken it up".to_owned(), advice)
@@ -265,7 +313,7 @@ fn ingress(objects: &Objects, url: &str) -> Way {
 
 fn door(objects: &Objects, url: &str) -> Way {
     let (ok, evidence, advice) = match objects.route.as_ref().map(HttpRoute::unserved) {
-        None => (false, "it is not there".to_owned(), format!("The HTTPRoute for {url} is not there. Deploy again.")),
+        None => (false, "it does not exist".to_owned(), format!("The HTTPRoute for {url} is not there. Deploy again.")),
         Some(Some(found)) => {
             let see = "See to the Gateway that applications.gateway names, and which routes its listeners take.";
             (false, found.to_string(), format!("{url} is not served: {found}. {see}"))

@@ -4,10 +4,13 @@
 //! touches the world.
 
 mod cluster;
+mod events;
 mod rows;
+mod words;
 
 use async_graphql::SimpleObject;
 use k8s_openapi::api::apps::v1::ReplicaSet;
+use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use k8s_openapi::api::core::v1::{Event, Namespace, Service};
 use k8s_openapi::api::networking::v1::Ingress;
 use time::OffsetDateTime;
@@ -17,7 +20,7 @@ use super::Seen;
 use crate::app::App;
 use crate::db::runtime::{self, Deployment, Operation, Placed, Step};
 use crate::domain::{Actor, Result};
-use crate::vendors::kubernetes::HttpRoute;
+use crate::vendors::kubernetes::{HttpRoute, over, said};
 use crate::workflow::flows::application::{SUBJECT, names::APPLICATION};
 
 /// Why an application is not live, or that it is.
@@ -36,7 +39,7 @@ pub struct WhyNot {
 /// One thing that was looked at.
 #[derive(SimpleObject, Debug, Clone)]
 pub struct Fact {
-    /// Where it was seen, such as `Deployment` or `operations`.
+    /// Where it was seen: `Application`, `Revision`, `Operation` or `Step`, or the kind of an object in the cluster.
     pub source: String,
     /// What it is about, such as the object's name.
     pub subject: String,
@@ -49,6 +52,9 @@ pub struct Fact {
     /// What to do about it, and how near it is to the cause.
     #[graphql(skip)]
     advice: Option<(Cause, String)>,
+    /// What somebody else said of it, which others may have said already.
+    #[graphql(skip)]
+    quote: Option<String>,
 }
 
 /// How near a failing fact is to the cause of it all; the nearest one is the conclusion.
@@ -87,7 +93,14 @@ impl Fact {
             evidence: evidence.into(),
             observed_at: at,
             advice: None,
+            quote: None,
         }
+    }
+
+    /// With what was said of it, in words that are told once however many say them.
+    fn quoting(mut self, words: Option<&str>) -> Self {
+        self.quote = words.map(said).filter(|words| !words.is_empty());
+        self
     }
 
     fn advising(mut self, cause: Cause, advice: impl Into<String>) -> Self {
@@ -124,6 +137,7 @@ struct Objects {
     events: Vec<Event>,
     service: Option<Service>,
     ingress: Option<Ingress>,
+    autoscaler: Option<HorizontalPodAutoscaler>,
     /// The route through a Gateway, where it is to have one in place of an Ingress.
     route: Option<HttpRoute>,
     /// Whether it is.
@@ -160,11 +174,12 @@ impl App {
         let kubernetes = self.cluster()?;
         let selector = format!("{APPLICATION}={}", application.id);
         let gateway = self.provisioning.as_ref().and_then(|it| it.applications.gateway());
-        let (seen, there, replica_sets, events, service, ingress, route) = tokio::try_join!(
+        let (seen, there, replica_sets, events, service, ingress, autoscaler, route) = tokio::try_join!(
             Seen::of(kubernetes, namespace, &selector),
             async { Ok(kubernetes.namespace(namespace).await?) },
             async { Ok(kubernetes.list(namespace, &selector).await?) },
             async { Ok(kubernetes.events(namespace).await?) },
+            async { Ok(kubernetes.get(namespace, workload).await?) },
             async { Ok(kubernetes.get(namespace, workload).await?) },
             async { Ok(kubernetes.get(namespace, workload).await?) },
             async {
@@ -176,7 +191,10 @@ impl App {
         )?;
         let at = OffsetDateTime::now_utc();
         let routed = gateway.is_some();
-        Ok(Some(Objects { at, namespace: there, seen, replica_sets, events, service, ingress, route, routed }))
+        let (namespace, mut seen) = (there, seen);
+        // What has come to its end comes last: it explains nothing while others are there.
+        seen.pods.sort_by_key(over);
+        Ok(Some(Objects { at, namespace, seen, replica_sets, events, service, ingress, autoscaler, route, routed }))
     }
 }
 
@@ -185,7 +203,25 @@ fn explain(observed: &Observed) -> WhyNot {
     let mut facts = rows::facts(observed);
     facts.extend(cluster::facts(observed));
     let live = facts.iter().all(|fact| fact.ok);
+    quote_once(&mut facts);
     WhyNot { application_id: observed.application.id, live, conclusion: conclude(observed, &facts), facts }
+}
+
+/// Adds to each fact what was said of it, unless a fact before it has the same words or their end, where the cause is.
+fn quote_once(facts: &mut [Fact]) {
+    /// Characters of an end that are no chance: others may have said the same with another beginning.
+    const END: usize = 40;
+    let mut told = String::new();
+    for fact in facts {
+        if let Some(quote) = fact.quote.take() {
+            let end = quote.char_indices().rev().nth(END).and_then(|(at, _)| quote.get(at..)).unwrap_or(&quote);
+            if !told.contains(end.trim_end_matches([')', '.', ' '])) {
+                fact.evidence.push_str(&format!(": {quote}"));
+            }
+        }
+        told.push_str(&fact.evidence);
+        told.push('\n');
+    }
 }
 
 fn conclude(observed: &Observed, facts: &[Fact]) -> String {

@@ -1,5 +1,6 @@
 //! What the rows say: the application, its newest deployment, the operation behind it, and the step at which that is.
 
+use super::words::{self, sentence};
 use super::{Cause, Fact, Observed};
 
 pub(super) fn facts(observed: &Observed) -> Vec<Fact> {
@@ -12,46 +13,66 @@ pub(super) fn facts(observed: &Observed) -> Vec<Fact> {
 
 fn application(observed: &Observed) -> Fact {
     let row = &observed.application;
-    let fact = |ok| Fact::new("applications", &row.name, ok, format!("its status is {}", row.status), row.updated_at);
-    let name = &row.name;
+    let fact = |ok, words: &str| Fact::new("Application", &row.name, ok, words, row.updated_at);
+    let (name, words) = (&row.name, words::application(&row.status));
+    let newest_runs = observed.deployment.as_ref().is_some_and(|newest| newest.status == "running");
     match row.status.as_str() {
-        "running" => fact(true),
+        "running" => fact(true, &words),
         "created" if observed.deployment.is_none() => {
-            fact(false).advising(Cause::Wish, format!("{name} was never deployed. Deploy it."))
+            fact(false, &words).advising(Cause::Wish, format!("{name} was never deployed. Deploy it."))
         }
-        "stopped" => fact(false).advising(Cause::Wish, format!("{name} was stopped on request. Start it.")),
-        "deleting" => fact(false).advising(Cause::Wish, format!("{name} is being deleted.")),
-        "degraded" => fact(false).advising(
+        "created" => fact(false, "no revision of it serves yet"),
+        "stopped" => fact(false, &words).advising(Cause::Wish, format!("{name} was stopped on request. Start it.")),
+        "deleting" => fact(false, &words).advising(Cause::Wish, format!("{name} is being deleted.")),
+        "degraded" if newest_runs => fact(false, "it is degraded: fewer of its pods serve than are to")
+            .advising(Cause::Effect, format!("Fewer pods of {name} serve than are to.")),
+        "degraded" => fact(false, "it is degraded: an earlier revision serves").advising(
             Cause::Effect,
             format!("{name} is served by an earlier revision, because the newest one failed. Deploy a repaired one."),
         ),
-        _ => fact(false),
+        _ => fact(false, &words),
     }
 }
 
 fn deployment(observed: &Observed) -> Option<Fact> {
     let row = observed.deployment.as_ref()?;
     let image = row.image.as_deref().map(|image| format!(" of {image}")).unwrap_or_default();
-    let why = row.error.as_deref().map(|error| format!(": {error}")).unwrap_or_default();
     let passed_over = serves_another(observed, &row.status);
     let other = if passed_over { "; an earlier revision serves" } else { "" };
-    let evidence = format!("revision {}{image} is {}{why}{other}", row.revision, row.status);
+    let evidence = format!("revision {}{image} {}{other}", row.revision, words::revision(&row.status));
     let ok = row.status == "running" || passed_over;
-    let fact = Fact::new("deployments", format!("revision {}", row.revision), ok, evidence, row.updated_at);
+    let fact = Fact::new("Revision", row.revision.to_string(), ok, evidence, row.updated_at)
+        .quoting(row.error.as_deref().map(|error| without_revision(error, row.revision)));
+    let name = &observed.application.name;
     Some(match row.status.as_str() {
         "paused" => {
-            fact.advising(Cause::Wish, format!("Revision {} waits for a person. Promote it or abort it.", row.revision))
+            let ways = ways_on(name);
+            fact.advising(
+                Cause::Wish,
+                format!("Revision {} waits for a person. Promote it or abort it: {ways}.", row.revision),
+            )
         }
         "failed" => {
             let why = row.error.as_deref().unwrap_or("no reason was given");
-            let advice = format!("Revision {} failed: {why}. Deploy a repaired one, or roll back.", row.revision);
-            fact.advising(Cause::Operation, advice)
+            let why = without_revision(why, row.revision);
+            let ways = format!("Deploy a repaired one, or give this one up (`northstack abort {name}`)");
+            fact.advising(Cause::Operation, format!("Revision {} failed: {why}. {ways}.", row.revision))
         }
         "cancelled" | "rolled_back" | "superseded" if !passed_over => {
-            fact.advising(Cause::Effect, format!("Revision {} is {}. Deploy again.", row.revision, row.status))
+            let words = words::revision(&row.status);
+            fact.advising(Cause::Effect, format!("Revision {} {words}. Deploy again.", row.revision))
         }
         _ => fact,
     })
+}
+
+/// An error names its revision, and so does the sentence around it.
+fn without_revision(error: &str, revision: i32) -> &str {
+    error.strip_prefix(&format!("revision {revision} ")).unwrap_or(error)
+}
+
+fn ways_on(application: &str) -> String {
+    format!("`northstack promote {application}`, or `northstack abort {application}`")
 }
 
 /// Whether what has this status was given up, and the application runs nevertheless.
@@ -61,47 +82,62 @@ fn serves_another(observed: &Observed, status: &str) -> bool {
 
 fn operation(observed: &Observed) -> Option<Fact> {
     let row = observed.operation.as_ref()?;
-    let mut evidence = format!("{} is {}", row.kind, row.status);
-    if row.direction == "undo" {
-        evidence.push_str(" while it is taken back");
+    let undoing = row.direction == "undo";
+    let kind = words::kind(&row.kind);
+    let mut evidence = format!("{kind} {}", words::operation(&row.status, undoing));
+    let waits = row.status == "queued" && row.lane_blocked;
+    let whom = row.waits_for.as_deref().unwrap_or("another operation on the application");
+    if waits {
+        evidence.push_str(&format!("; it waits for {whom}"));
     }
-    if row.lane_blocked && row.status == "queued" {
-        let what = row.waits_for.as_deref().unwrap_or("another operation on the application");
-        evidence.push_str(&format!("; it waits for {what}"));
-    }
-    for text in [&row.error_message, &row.stuck_reason].into_iter().flatten() {
-        evidence.push_str(&format!(": {text}"));
-    }
+    // How it went is told by the revision; once is enough.
+    let told = [&row.error_message, &row.stuck_reason].into_iter().flatten().map(String::as_str).collect::<Vec<_>>();
+    let told = (!told.is_empty()).then(|| told.join(": "));
     let ok = row.status == "succeeded" || serves_another(observed, &row.status);
-    let fact = Fact::new("operations", row.id.to_string(), ok, evidence, row.updated_at);
+    let fact = Fact::new("Operation", row.id.to_string(), ok, evidence, row.updated_at).quoting(told.as_deref());
+    let why = row.error_message.as_deref().unwrap_or("no reason was given");
     Some(match row.status.as_str() {
-        "queued" if row.lane_blocked => {
-            let what = row.waits_for.as_deref().unwrap_or("an earlier operation on the application");
-            fact.advising(Cause::Effect, format!("{} waits for {what}.", row.kind))
-        }
+        "queued" if waits => fact.advising(Cause::Operation, format!("{} waits for {whom}.", sentence(kind))),
         "queued" => fact.advising(
             Cause::Operation,
-            format!("The operation {} waits for a worker. If it stays so, see whether a worker runs.", row.kind),
+            format!("{} waits for a worker. If it stays so, see whether a worker runs.", sentence(kind)),
         ),
-        "failed" if row.direction == "undo" => {
-            let why = row.stuck_reason.as_deref().or(row.error_message.as_deref()).unwrap_or("no reason was given");
-            fact.advising(Cause::Operation, format!("What was begun could not be taken back: {why}. Retry {}.", row.id))
+        "failed" if undoing => {
+            let why = row.stuck_reason.as_deref().unwrap_or(why);
+            let again = format!("`northstack operations retry {}`", row.id);
+            fact.advising(
+                Cause::Operation,
+                format!("What was begun could not be taken back: {why}. Try again: {again}."),
+            )
         }
         "failed" => {
-            let why = row.error_message.as_deref().unwrap_or("no reason was given");
-            fact.advising(Cause::Effect, format!("{} failed: {why}. Retry it, or cancel it.", row.kind))
+            let (again, end) = (
+                format!("`northstack operations retry {}`", row.id),
+                format!("`northstack operations cancel {}`", row.id),
+            );
+            let kind = sentence(kind);
+            fact.advising(Cause::Effect, format!("{kind} failed: {why}. Retry it ({again}), or cancel it ({end})."))
         }
         _ => fact,
     })
 }
 
+/// The step at which an operation is that has not come to its end, or that failed. One that was given up has none: what
+/// failed of it is past.
 fn step(observed: &Observed) -> Option<Fact> {
-    let row = observed.step.as_ref()?;
+    let operation = observed.operation.as_ref()?;
+    let row = observed.step.as_ref().filter(|_| !matches!(operation.status.as_str(), "cancelled" | "succeeded"))?;
     let title = if row.title.is_empty() { &row.name } else { &row.title };
     let detail = row.detail.as_deref().filter(|detail| !detail.is_empty());
-    let detail = detail.map(|detail| format!(": {detail}")).unwrap_or_default();
     let times = if row.attempt > 1 { format!(" (attempt {})", row.attempt) } else { String::new() };
-    let evidence = format!("{title} is {}{times}{detail}", row.status);
-    let fact = Fact::new("operation_steps", &row.name, false, evidence, row.updated_at);
-    Some(fact.advising(Cause::Effect, format!("The step \"{title}\" is {}{detail}.", row.status)))
+    let words = words::step(&row.status);
+    let fact = Fact::new("Step", title, false, format!("{words}{times}"), row.updated_at).quoting(detail);
+    let detail = detail.map(|detail| format!(": {detail}")).unwrap_or_default();
+    let begin = match row.status.as_str() {
+        "failed" => format!("The step \"{title}\" failed"),
+        "undoing" => format!("The step \"{title}\" is being taken back"),
+        "undo_failed" => format!("The step \"{title}\" could not be taken back"),
+        _ => format!("It is at \"{title}\""),
+    };
+    Some(fact.advising(Cause::Effect, format!("{begin}{detail}.")))
 }

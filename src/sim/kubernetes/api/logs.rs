@@ -106,13 +106,9 @@ pub(super) fn serve(cluster: &Arc<Cluster>, target: &Target, query: &Query) -> A
         }
     }
     let stamps = query.flag("timestamps");
-    let mut body: String = lines.iter().map(|line| print(line, stamps)).collect();
+    let mut body: Vec<u8> = lines.iter().flat_map(|line| print(line, stamps)).collect();
     if let Some(limit) = query.number("limitBytes")?.and_then(|limit| usize::try_from(limit).ok()) {
-        let mut end = limit.min(body.len());
-        while !body.is_char_boundary(end) {
-            end -= 1;
-        }
-        body.truncate(end);
+        body.truncate(limit);
     }
     if !query.flag("follow") {
         return Ok(with(200, "text/plain", body));
@@ -124,11 +120,13 @@ pub(super) fn serve(cluster: &Arc<Cluster>, target: &Target, query: &Query) -> A
     Ok(with(200, "text/plain", follow(cluster.clone(), uid, container, body, last, stamps)))
 }
 
-fn print(line: &Line, stamps: bool) -> String {
-    if stamps { format!("{} {}\n", line.time, line.text) } else { format!("{}\n", line.text) }
+/// A line as the kubelet copies it: byte for byte, whatever the container wrote.
+fn print(line: &Line, stamps: bool) -> Vec<u8> {
+    let stamp = if stamps { format!("{} ", line.time) } else { String::new() };
+    [stamp.as_bytes(), line.bytes.as_ref(), b"\n".as_slice()].concat()
 }
 
-fn follow(cluster: Arc<Cluster>, uid: String, container: String, first: String, mut last: u64, stamps: bool) -> Body {
+fn follow(cluster: Arc<Cluster>, uid: String, container: String, first: Vec<u8>, mut last: u64, stamps: bool) -> Body {
     let stream = async_stream::stream! {
         let mut news = cluster.logs.news();
         let mut revisions = cluster.revisions();

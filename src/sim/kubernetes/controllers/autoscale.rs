@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::World;
+use super::events::Event;
 use super::replicaset::{is_active, is_ready};
 use crate::sim::kubernetes::clock;
 use crate::sim::kubernetes::json::{at, int, list, map, matches, set, text};
@@ -86,9 +87,31 @@ fn bounds(world: &mut World<'_>, key: &Key, autoscaler: &Value) {
         set(&mut next, &["spec", "replicas"], wanted);
         world.put(&target, next);
     }
-    let status = json!({
+    let mut status = json!({
         "currentReplicas": int(&object, "/status/replicas").unwrap_or(0), "desiredReplicas": wanted,
         "currentMetrics": null,
     });
+    if !world.cluster.metrics {
+        set(&mut status, &["conditions"], blind(world, autoscaler));
+    }
     world.put_status(key, autoscaler.clone(), status, "kube-controller-manager");
+}
+
+/// The conditions of an autoscaler where there is no metrics server; it complains of that in an event.
+fn blind(world: &mut World<'_>, autoscaler: &Value) -> Value {
+    const REASON: &str = "FailedGetResourceMetric";
+    const WHY: &str = "failed to get cpu utilization: unable to get metrics for resource cpu: unable to fetch metrics \
+        from resource metrics API: the server could not find the requested resource (get pods.metrics.k8s.io)";
+    let known = list(autoscaler, "/status/conditions");
+    if !known.is_empty() {
+        return json!(known);
+    }
+    world.tell(autoscaler, Event::warning("horizontal-pod-autoscaler", REASON, WHY));
+    let now = clock::now();
+    let why = format!("the HPA was unable to compute the replica count: {WHY}");
+    json!([
+        { "type": "AbleToScale", "status": "True", "lastTransitionTime": now, "reason": "SucceededGetScale",
+          "message": "the HPA controller was able to get the target's current scale" },
+        { "type": "ScalingActive", "status": "False", "lastTransitionTime": now, "reason": REASON, "message": why },
+    ])
 }

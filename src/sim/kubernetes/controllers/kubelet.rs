@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::World;
 use super::events::Event;
-use super::pod_status::{Doing, Report, status};
+use super::pod_status::{Doing, End, Report, status};
 use crate::sim::kubernetes::exec::{self, Place};
 use crate::sim::kubernetes::faults::PodFault;
 use crate::sim::kubernetes::json::{at, int, list, text};
@@ -62,7 +62,7 @@ fn run(world: &mut World<'_>, key: &Key, pod: &Value) {
     let mut held = !started;
     for container in list(pod, "/spec/initContainers") {
         let doing = if held { Doing::waiting("PodInitializing") } else { init(world, key, pod, container) };
-        held |= !matches!(doing, Doing::Ended { code: 0, .. });
+        held |= !matches!(&doing, Doing::Ended(End { code: 0, .. }));
         reports.push(Report { container, doing, restarts: 0, init: true });
     }
     for container in list(pod, "/spec/containers") {
@@ -121,8 +121,7 @@ fn init(world: &mut World<'_>, key: &Key, pod: &Value, container: &Value) -> Doi
     if let Some(doing) = hindrance(world, key, pod, container, None) {
         return doing;
     }
-    let code = execute(world, key, pod, container);
-    Doing::Ended { code, reason: if code == 0 { "Completed" } else { "Error" } }
+    Doing::Ended(End::with(execute(world, key, pod, container)))
 }
 
 /// How a container ended, if its pod's status says so.
@@ -131,8 +130,7 @@ fn ended(pod: &Value, name: &str) -> Option<Doing> {
         .iter()
         .flat_map(|pointer| list(pod, pointer))
         .find(|status| text(status, "/name") == name)?;
-    let code = int(status, "/state/terminated/exitCode")?;
-    Some(Doing::Ended { code, reason: if code == 0 { "Completed" } else { "Error" } })
+    Some(Doing::Ended(End::with(int(status, "/state/terminated/exitCode")?)))
 }
 
 /// Runs a container's command to its end.
@@ -147,7 +145,7 @@ fn execute(world: &mut World<'_>, key: &Key, pod: &Value, container: &Value) -> 
     let output = exec::execute(world.state, &place, &command, &[]);
     let uid = text(pod, "/metadata/uid");
     for line in output.stdout.lines().chain(output.stderr.lines()) {
-        world.cluster.logs.print(uid, text(container, "/name"), line);
+        world.cluster.logs.print(uid, text(container, "/name"), line.to_owned());
     }
     output.code
 }
@@ -159,20 +157,21 @@ fn own(world: &mut World<'_>, key: &Key, pod: &Value, container: &Value, fault: 
     let before = before.cloned().unwrap_or_default();
     let restarts = int(&before, "/restartCount").unwrap_or(0);
     let running = !at(&before, "/state/running").is_null();
-    if let Some(known) = ended(pod, &name) {
+    let always = text(pod, "/spec/restartPolicy") == "Always";
+    if !always && let Some(known) = ended(pod, &name) {
         return (known, restarts);
     }
     if !running && let Some(doing) = hindrance(world, key, pod, container, fault) {
         return (doing, restarts);
     }
-    if text(pod, "/spec/restartPolicy") != "Always" {
+    if !always {
         return (finite(world, key, pod, container, running), restarts);
     }
-    let crashes = fault == Some(PodFault::Crash) || text(container, "/image").ends_with(":crash");
-    if crashes {
-        return crash(world, pod, &name, &before, restarts);
+    if let Some(end) = crashes(container, fault) {
+        return crash(world, key, pod, container, &before, &end);
     }
-    let backing_off = text(&before, "/state/waiting/reason") == "CrashLoopBackOff";
+    let backing_off =
+        text(&before, "/state/waiting/reason") == "CrashLoopBackOff" || !at(&before, "/state/terminated").is_null();
     if !running {
         if !backing_off {
             created(world, key, pod, container);
@@ -194,12 +193,41 @@ fn finite(world: &mut World<'_>, key: &Key, pod: &Value, container: &Value, runn
     if !world.due(&uid, "run", world.cluster.timing.job_run) {
         return Doing::Running { ready: true };
     }
-    let code = execute(world, key, pod, container);
-    Doing::Ended { code, reason: if code == 0 { "Completed" } else { "Error" } }
+    Doing::Ended(End::with(execute(world, key, pod, container)))
 }
 
-fn crash(world: &mut World<'_>, pod: &Value, name: &str, before: &Value, restarts: i64) -> (Doing, i64) {
-    let uid = text(pod, "/metadata/uid").to_owned();
+/// How a container ends that does not go on running.
+fn crashes(container: &Value, fault: Option<PodFault>) -> Option<End> {
+    const NO_COMMAND: &str = "failed to create containerd task: failed to create shim task: OCI runtime create failed: \
+        runc create failed: unable to start container process: error during container init: exec: \
+        \"/no/such/binary\": stat /no/such/binary: no such file or directory";
+    let tag = text(container, "/image").rsplit_once(':').map(|(_, tag)| tag);
+    match (fault, tag) {
+        (Some(PodFault::Crash), _) | (_, Some("crash")) => Some(End::with(1)),
+        (Some(PodFault::Memory), _) | (_, Some("oom")) => Some(End { code: 137, reason: "OOMKilled", message: "" }),
+        (Some(PodFault::NoCommand), _) | (_, Some("nocommand")) => {
+            Some(End { code: 128, reason: "StartError", message: NO_COMMAND })
+        }
+        (Some(PodFault::NotLive), _) => Some(End { code: 137, reason: "Error", message: "" }),
+        _ => None,
+    }
+}
+
+/// A container that runs, ends, waits and is started again, in this order: it is seen in each of these states.
+fn crash(world: &mut World<'_>, key: &Key, pod: &Value, container: &Value, before: &Value, end: &End) -> (Doing, i64) {
+    let (uid, name) = (text(pod, "/metadata/uid").to_owned(), text(container, "/name").to_owned());
+    let restarts = int(before, "/restartCount").unwrap_or(0);
+    let starts = end.reason != "StartError";
+    if !at(before, "/state/running").is_null() {
+        if end.reason == "Error" && end.code == 137 {
+            let probe =
+                Event::warning(WHO, "Unhealthy", "Liveness probe failed: HTTP probe failed with statuscode: 500");
+            world.tell(pod, probe.about(&name));
+            let killed = format!("Container {name} failed liveness probe, will be restarted");
+            world.tell(pod, Event::normal(WHO, "Killing", killed).about(&name));
+        }
+        return (Doing::Ended(end.clone()), restarts);
+    }
     let pause = world.cluster.timing.crash_backoff * 2u32.pow(u32::try_from(restarts.min(MOST_DOUBLINGS)).unwrap_or(0));
     let message = format!(
         "back-off {}s restarting failed container={name} pod={}_{}({uid})",
@@ -208,16 +236,33 @@ fn crash(world: &mut World<'_>, pod: &Value, name: &str, before: &Value, restart
         text(pod, "/metadata/namespace")
     );
     let waiting = text(before, "/state/waiting/reason") == "CrashLoopBackOff";
+    let ended = !at(before, "/state/terminated").is_null();
+    if !waiting && !ended {
+        // The first time.
+        if starts {
+            created(world, key, pod, container);
+            return (Doing::Running { ready: false }, restarts);
+        }
+        return (Doing::Ended(end.clone()), restarts);
+    }
     if waiting && world.due(&uid, "backoff", pause) {
         world.restart(&uid, "backoff");
-        let event = Event::warning(WHO, "BackOff", "Back-off restarting failed container").about(name);
-        world.tell(pod, event);
-        return (Doing::Backoff { code: 1, message }, restarts + 1);
+        let said = format!(
+            "Back-off restarting failed container {name} in pod {}_{}({uid})",
+            text(pod, "/metadata/name"),
+            text(pod, "/metadata/namespace")
+        );
+        world.tell(pod, Event::warning(WHO, "BackOff", said).about(&name));
+        return if starts {
+            (Doing::Running { ready: false }, restarts + 1)
+        } else {
+            (Doing::Backoff { end: end.clone(), message }, restarts + 1)
+        };
     }
     if !waiting {
         world.due(&uid, "backoff", pause);
     }
-    (Doing::Backoff { code: 1, message }, restarts)
+    (Doing::Backoff { end: end.clone(), message }, restarts)
 }
 
 /// What happens once when a container first runs.
@@ -228,6 +273,10 @@ fn created(world: &mut World<'_>, key: &Key, pod: &Value, container: &Value) {
         world.cluster.logs.print(&uid, &name, line);
     }
     let image = text(container, "/image");
+    if image.ends_with(":binary") {
+        // A word in Latin-1, and what is no text in any encoding.
+        world.cluster.logs.print(&uid, &name, b"caf\xe9 \xff\xfe".to_vec());
+    }
     let events = [
         ("Pulled", format!("Container image {image:?} already present on machine and can be accessed by the pod")),
         ("Created", "Container created".to_owned()),
@@ -286,12 +335,19 @@ fn announce(world: &mut World<'_>, pod: &Value, next: &Value) {
         let event = match reason {
             "ImagePullBackOff" => {
                 let image = text(status, "/image");
-                let failed = format!("Failed to pull image {image:?}: not found");
+                // What is waited for says it after its own beginning.
+                let cause = message.split_once("ErrImagePull: ").map_or("not found", |(_, cause)| cause);
+                let failed = format!("Failed to pull image {image:?}: {cause}");
                 world.tell(pod, Event::warning(WHO, "Failed", failed).about(name));
                 Event::normal(WHO, "BackOff", format!("Back-off pulling image {image:?}"))
             }
             "CreateContainerConfigError" => Event::warning(WHO, "Failed", format!("Error: {message}")),
-            "CrashLoopBackOff" => Event::warning(WHO, "BackOff", "Back-off restarting failed container"),
+            "CrashLoopBackOff" => {
+                let (pod_name, place) = (text(pod, "/metadata/name"), text(pod, "/metadata/namespace"));
+                let uid = text(pod, "/metadata/uid");
+                let said = format!("Back-off restarting failed container {name} in pod {pod_name}_{place}({uid})");
+                Event::warning(WHO, "BackOff", said)
+            }
             _ => continue,
         };
         world.tell(pod, event.about(name));

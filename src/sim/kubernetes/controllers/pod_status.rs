@@ -15,16 +15,33 @@ pub(super) enum Doing {
     Running {
         ready: bool,
     },
-    /// Ended with that code.
-    Ended {
-        code: i64,
-        reason: &'static str,
-    },
+    /// Has ended.
+    Ended(End),
     /// Ended and waits to be started again.
     Backoff {
-        code: i64,
+        end: End,
         message: String,
     },
+}
+
+/// How a container ended.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct End {
+    pub(super) code: i64,
+    pub(super) reason: &'static str,
+    /// What the runtime, or the container's last words, say of it.
+    pub(super) message: &'static str,
+}
+
+impl End {
+    /// By itself, with a code.
+    pub(super) fn with(code: i64) -> Self {
+        Self { code, reason: if code == 0 { "Completed" } else { "Error" }, message: "" }
+    }
+
+    fn well(&self) -> bool {
+        self.code == 0
+    }
 }
 
 impl Doing {
@@ -42,19 +59,26 @@ pub(super) struct Report<'a> {
     pub(super) init: bool,
 }
 
+impl Report<'_> {
+    /// Whether it has come to a good end.
+    fn done(&self) -> bool {
+        matches!(&self.doing, Doing::Ended(end) if end.well())
+    }
+}
+
 /// The whole status of a pod on its node.
 pub(super) fn status(pod: &Value, reports: &[Report<'_>], address: Option<&str>, sandboxed: bool) -> Value {
     let old = at(pod, "/status");
     let generation = at(pod, "/metadata/generation").clone();
     let own: Vec<&Report<'_>> = reports.iter().filter(|report| !report.init).collect();
-    let phase = phase(&own);
+    let always = text(pod, "/spec/restartPolicy") == "Always";
+    let phase = phase(&own, always);
     let unready: Vec<&str> = own
         .iter()
         .filter(|report| report.doing != Doing::Running { ready: true })
         .map(|report| text(report.container, "/name"))
         .collect();
-    let initialized =
-        reports.iter().filter(|report| report.init).all(|report| matches!(report.doing, Doing::Ended { code: 0, .. }));
+    let initialized = reports.iter().filter(|report| report.init).all(|report| report.done());
     let ended = matches!(phase, "Succeeded" | "Failed");
     let readiness = if unready.is_empty() {
         None
@@ -66,7 +90,7 @@ pub(super) fn status(pod: &Value, reports: &[Report<'_>], address: Option<&str>,
     let mut status = json!({"observedGeneration": generation, "phase": phase});
     let incomplete: Vec<&str> = reports
         .iter()
-        .filter(|report| report.init && !matches!(report.doing, Doing::Ended { code: 0, .. }))
+        .filter(|report| report.init && !report.done())
         .map(|report| text(report.container, "/name"))
         .collect();
     let not_initialized = (!initialized).then(|| {
@@ -100,15 +124,16 @@ pub(super) fn status(pod: &Value, reports: &[Report<'_>], address: Option<&str>,
     status
 }
 
-fn phase(own: &[&Report<'_>]) -> &'static str {
-    let ended = |report: &&&Report<'_>| matches!(report.doing, Doing::Ended { .. });
-    if own.iter().all(|report| ended(&report)) {
-        let failed = own.iter().any(|report| matches!(report.doing, Doing::Ended { code, .. } if code != 0));
+/// A pod whose containers are started again for ever has no end of its own.
+fn phase(own: &[&Report<'_>], always: bool) -> &'static str {
+    let ended = |report: &&&Report<'_>| matches!(report.doing, Doing::Ended(_));
+    if !always && own.iter().all(|report| ended(&report)) {
+        let failed = own.iter().any(|report| !report.done());
         return if failed { "Failed" } else { "Succeeded" };
     }
     let started = own
         .iter()
-        .any(|report| matches!(report.doing, Doing::Running { .. } | Doing::Backoff { .. } | Doing::Ended { .. }));
+        .any(|report| matches!(report.doing, Doing::Running { .. } | Doing::Backoff { .. } | Doing::Ended(_)));
     if started { "Running" } else { "Pending" }
 }
 
@@ -138,7 +163,7 @@ fn entry(old: &Value, list_name: &str, report: &Report<'_>) -> Value {
     let before = before.unwrap_or(&empty);
     let image = text(report.container, "/image");
     let running = matches!(report.doing, Doing::Running { .. });
-    let started = running || matches!(report.doing, Doing::Backoff { .. } | Doing::Ended { .. });
+    let started = running || matches!(report.doing, Doing::Backoff { .. } | Doing::Ended(_));
     let same_run = int(before, "/restartCount") == Some(report.restarts);
     let id = match text(before, "/containerID") {
         known if !known.is_empty() && same_run => known.to_owned(),
@@ -148,19 +173,26 @@ fn entry(old: &Value, list_name: &str, report: &Report<'_>) -> Value {
         let known = text(before, "/state/running/startedAt");
         if known.is_empty() || !same_run { clock::now() } else { known.to_owned() }
     };
-    let finished = |code: i64, reason: &str| {
+    let finished = |end: &End| {
         let known = at(before, "/state/terminated");
         let known = if known.is_null() { at(before, "/lastState/terminated") } else { known };
-        if !known.is_null() && same_run {
+        // The last of a run before is not the end of one that ran until now.
+        if !known.is_null() && same_run && at(before, "/state/running").is_null() {
             return known.clone();
         }
         let start = match text(before, "/state/running/startedAt") {
+            _ if end.reason == "StartError" => "1970-01-01T00:00:00Z".to_owned(),
             "" => clock::now(),
             known => known.to_owned(),
         };
-        json!({
-            "exitCode": code, "reason": reason, "startedAt": start, "finishedAt": clock::now(), "containerID": id,
-        })
+        let mut ended = json!({
+            "exitCode": end.code, "reason": end.reason, "startedAt": start, "finishedAt": clock::now(),
+            "containerID": id,
+        });
+        if !end.message.is_empty() {
+            set(&mut ended, &["message"], end.message);
+        }
+        ended
     };
     let mut last = at(before, "/lastState").clone();
     if !last.is_object() {
@@ -174,15 +206,19 @@ fn entry(old: &Value, list_name: &str, report: &Report<'_>) -> Value {
             }
             json!({"waiting": waiting})
         }
-        Doing::Running { .. } => json!({"running": {"startedAt": began()}}),
-        Doing::Ended { code, reason } => json!({"terminated": finished(*code, reason)}),
-        Doing::Backoff { code, message } => {
-            last = json!({"terminated": finished(*code, "Error")});
+        Doing::Running { .. } => {
+            if !at(before, "/state/terminated").is_null() {
+                last = json!({"terminated": at(before, "/state/terminated")});
+            }
+            json!({"running": {"startedAt": began()}})
+        }
+        Doing::Ended(end) => json!({"terminated": finished(end)}),
+        Doing::Backoff { end, message } => {
+            last = json!({"terminated": finished(end)});
             json!({"waiting": {"reason": "CrashLoopBackOff", "message": message}})
         }
     };
-    let ready = matches!(report.doing, Doing::Running { ready: true })
-        || (report.init && matches!(report.doing, Doing::Ended { code: 0, .. }));
+    let ready = matches!(report.doing, Doing::Running { ready: true }) || (report.init && report.done());
     let mut entry = json!({
         "name": name, "state": state, "lastState": last, "ready": ready, "restartCount": report.restarts,
         "image": image, "imageID": if started { image_id(image) } else { String::new() },

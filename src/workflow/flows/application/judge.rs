@@ -11,10 +11,9 @@ use super::super::super::flow::{Progress, StepContext};
 use super::names::{RESTARTED, Slot, Target};
 use super::prepare::Before;
 use super::{Needs, Rollout, network, objects, ours};
-use crate::domain::text::first_line;
 use crate::domain::workload::Workload;
 use crate::domain::{Code, Error, Result};
-use crate::vendors::kubernetes::{Trouble, diagnose, ending, rolled_out};
+use crate::vendors::kubernetes::{Trouble, diagnose, ending, rolled_out, said};
 
 pub(super) async fn ready(needs: Arc<Needs>, context: StepContext) -> Result<Progress> {
     let rollout = Rollout::new(needs, &context)?;
@@ -105,7 +104,12 @@ pub(super) async fn settled(
     if let Some(words) = ending {
         detail = format!("{detail}; {words}");
         why = Some(words);
-    } else if let Some(diagnosis) = diagnose(deployment, &pods) {
+    } else if let Some(mut diagnosis) = diagnose(deployment, &pods, &[]) {
+        if matches!(diagnosis.trouble, Trouble::Crash { .. }) {
+            // Only events tell that a probe was the reason.
+            let events = needs.kubernetes.events(&target.namespace).await?;
+            diagnosis = diagnose(deployment, &pods, &events).unwrap_or(diagnosis);
+        }
         let mut text = diagnosis.text;
         if matches!(diagnosis.trouble, Trouble::NotReady)
             && let Some(said) = probe_said(needs, target, &pods).await?
@@ -168,10 +172,9 @@ fn hopeless(needs: &Needs, trouble: &Trouble, elapsed: Duration) -> bool {
 async fn probe_said(needs: &Needs, target: &Target, pods: &[Pod]) -> Result<Option<String>> {
     let Some(pod) = pods.iter().find_map(|pod| pod.metadata.name.as_deref()) else { return Ok(None) };
     let warnings = needs.kubernetes.warnings(&target.namespace, pod).await?;
-    let said = warnings.into_iter().rev().find(|event| event.reason.as_deref() == Some("Unhealthy"));
-    let text = said.and_then(|event| event.message).unwrap_or_default();
-    let line = first_line(&text, 200);
-    Ok(Some(line).filter(|line| !line.is_empty()))
+    let unhealthy = warnings.into_iter().rev().find(|event| event.reason.as_deref() == Some("Unhealthy"));
+    let text = unhealthy.and_then(|event| event.message).unwrap_or_default();
+    Ok(Some(said(&text)).filter(|line| !line.is_empty()))
 }
 
 #[cfg(test)]

@@ -23,18 +23,36 @@ pub struct Raise<'a> {
     pub subject_id: Uuid,
 }
 
-/// The subjects of the alerts with this title that are not resolved.
-pub async fn unresolved(db: impl PgExecutor<'_>, subject_type: &str, title: &str) -> Result<Vec<Uuid>> {
-    sqlx::query_scalar!(
-        "select distinct subject_id as \"subject_id!\" from alerts
+/// The subjects of the alerts with this title that are not resolved, each with what the alert says.
+pub async fn unresolved(db: impl PgExecutor<'_>, subject_type: &str, title: &str) -> Result<Vec<(Uuid, String)>> {
+    let found = sqlx::query!(
+        "select distinct on (subject_id) subject_id as \"subject_id!\", detail from alerts
          where subject_type = $1 and title = $2 and subject_id is not null
-           and resolved_at is null and deleted_at is null",
+           and resolved_at is null and deleted_at is null
+         order by subject_id, created_at desc",
         subject_type,
         title
     )
     .fetch_all(db)
     .await
-    .map_err(while_doing("list alerts"))
+    .map_err(while_doing("list alerts"))?;
+    Ok(found.into_iter().map(|row| (row.subject_id, row.detail)).collect())
+}
+
+/// Says what is the matter now in the alerts of a title about a subject.
+pub async fn tell(db: &mut PgConnection, subject_type: &str, subject: Uuid, title: &str, detail: &str) -> Result<()> {
+    sqlx::query!(
+        "update alerts set detail = $4
+         where subject_type = $1 and subject_id = $2 and title = $3 and resolved_at is null and deleted_at is null",
+        subject_type,
+        subject,
+        title,
+        detail
+    )
+    .execute(db)
+    .await
+    .map_err(while_doing("refresh an alert"))
+    .map(drop)
 }
 
 /// Raises an alert, unless one of that title about that subject is not resolved yet. Answers whether it was raised.

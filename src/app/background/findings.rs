@@ -1,6 +1,7 @@
-//! From what a pass found to alerts: raised once, resolved when it is found no more, nothing written in between.
+//! From what a pass found to alerts: raised once, resolved when it is found no more, and written in between only when
+//! there is something else to say.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use uuid::Uuid;
 
@@ -61,11 +62,13 @@ pub(super) async fn reconcile_among(
 
 async fn settle(app: &App, kind: &Kind, findings: &[Finding], concerned: impl Fn(&Uuid) -> bool) -> Result<Changes> {
     let open = alerts::unresolved(app.db.pool(), kind.subject_type, kind.title).await?;
-    let open: HashSet<Uuid> = open.into_iter().filter(concerned).collect();
+    let open: HashMap<Uuid, String> = open.into_iter().filter(|(subject, _)| concerned(subject)).collect();
     let found: HashSet<Uuid> = findings.iter().map(|finding| finding.subject).collect();
-    let new: Vec<&Finding> = findings.iter().filter(|finding| !open.contains(&finding.subject)).collect();
-    let over: Vec<Uuid> = open.difference(&found).copied().collect();
-    if new.is_empty() && over.is_empty() {
+    let new: Vec<&Finding> = findings.iter().filter(|finding| !open.contains_key(&finding.subject)).collect();
+    let other = |finding: &&Finding| open.get(&finding.subject).is_some_and(|detail| *detail != finding.detail);
+    let changed: Vec<&Finding> = findings.iter().filter(other).collect();
+    let over: Vec<Uuid> = open.keys().filter(|subject| !found.contains(*subject)).copied().collect();
+    if new.is_empty() && over.is_empty() && changed.is_empty() {
         return Ok(Changes::default());
     }
     app.db
@@ -75,6 +78,9 @@ async fn settle(app: &App, kind: &Kind, findings: &[Finding], concerned: impl Fn
                 if raise(&mut tx, kind, finding).await? {
                     changes.raised.push(finding.subject);
                 }
+            }
+            for finding in &changed {
+                alerts::tell(&mut tx, kind.subject_type, finding.subject, kind.title, &finding.detail).await?;
             }
             for subject in &over {
                 if resolve(&mut tx, kind, *subject).await? {

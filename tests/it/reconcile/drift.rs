@@ -224,3 +224,77 @@ async fn a_scaled_application_is_to_have_the_size_that_it_was_given() {
     assert_eq!(found.spec.replicas, Some(4));
     assert!(pass(&town).await.drifted.is_empty());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_hand_has_added_is_named_and_taken_out_again() {
+    let town = Town::new().await;
+    let api = healing(&town, "api").await;
+    let find = async || town.kubernetes.get::<Deployment>(&api.target.namespace, "api").await.unwrap().unwrap();
+    let mut containers = serde_json::to_value(find().await).unwrap()["spec"]["template"]["spec"]["containers"].clone();
+    let mut env = containers[0]["env"].as_array().cloned().unwrap_or_default();
+    env.push(json!({ "name": "EVIL", "value": "1" }));
+    containers[0]["env"] = json!(env);
+    containers.as_array_mut().unwrap().push(json!({ "name": "miner", "image": "miner:1" }));
+    let pod = json!({ "hostNetwork": true, "containers": containers });
+    let patch = json!({ "spec": { "template": { "spec": pod } } });
+    tamper::<Deployment>(&town, &api, "api", patch.clone()).await;
+    let seen = pass(&town).await;
+    assert_eq!((&seen.drifted, &seen.healed), (&vec![api.id], &vec![api.id]), "{seen:?}");
+    let told = detail(&town).await;
+    for words in ["containers[miner]", "hostNetwork", "env", "it was put right"] {
+        assert!(told.contains(words), "{words}: {told}");
+    }
+    let clean = async || {
+        let found = find().await.spec.template.spec.unwrap();
+        let app = &found.containers[0];
+        let evil = app.env.iter().flatten().any(|variable| variable.name == "EVIL");
+        found.containers.len() == 1 && found.host_network != Some(true) && !evil
+    };
+    assert!(clean().await, "{:?}", find().await);
+    assert!(pass(&town).await.drifted.is_empty(), "and it is not told again");
+
+    // Nor does it survive what is deployed next.
+    tamper::<Deployment>(&town, &api, "api", patch).await;
+    northstack::workflow::flows::application::desired::apply(&town.kubernetes, &api.target, &api.desired(&town))
+        .await
+        .unwrap();
+    assert!(clean().await, "{:?}", find().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_server_drops_is_no_drift() {
+    let town = Town::new().await;
+    let mut api = healing(&town, "api").await;
+    api.workload.settings =
+        northstack::domain::workload::Settings::read(&json!({ "health": { "path": "/", "initialDelaySeconds": 0 } }))
+            .unwrap();
+    let update = "update deployment_revisions set settings = $2 where application_id = $1";
+    sqlx::query(update)
+        .bind(api.id)
+        .bind(json!({ "health": { "path": "/", "initialDelaySeconds": 0 } }))
+        .execute(town.pool())
+        .await
+        .unwrap();
+    northstack::workflow::flows::application::desired::apply(&town.kubernetes, &api.target, &api.desired(&town))
+        .await
+        .unwrap();
+    let seen = pass(&town).await;
+    assert_eq!((seen.looked_at, seen.drifted.len()), (1, 0), "{:?}", town.alerts().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_open_alert_says_what_is_the_matter_now() {
+    let town = Town::new().await;
+    let api = town.deployed("api", "nginx:1").await;
+    town.ready(&api).await;
+    town.kubernetes.delete::<Ingress>(&api.target.namespace, "api").await.unwrap();
+    assert_eq!(pass(&town).await.alerts.raised, [api.id]);
+    town.kubernetes.delete::<PodDisruptionBudget>(&api.target.namespace, "api").await.unwrap();
+    pass(&town).await;
+    let told = detail(&town).await;
+    assert!(
+        told.contains("Ingress api is not there") && told.contains("PodDisruptionBudget api is not there"),
+        "{told}"
+    );
+    assert_eq!(town.alerts().await.len(), 1);
+}

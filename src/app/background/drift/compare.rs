@@ -19,10 +19,12 @@ pub(super) fn differences(wanted: &Value, found: &Value) -> Vec<String> {
 fn compare(path: &str, wanted: &Value, found: &Value, into: &mut Vec<String>) {
     match (wanted, found) {
         (Value::Object(wanted), found) => members(path, wanted, found, into),
+        (Value::Array(wanted), Value::Array(found)) if named(wanted) && named(found) => {
+            by_name(path, wanted, found, into)
+        }
         (Value::Array(wanted), Value::Array(found)) if wanted.len() == found.len() => {
-            for (place, item) in wanted.iter().enumerate() {
-                let (name, other) = counterpart(place, item, found);
-                compare(&format!("{path}[{name}]"), item, other, into);
+            for (place, (item, other)) in wanted.iter().zip(found).enumerate() {
+                compare(&format!("{path}[{place}]"), item, other, into);
             }
         }
         (Value::Array(wanted), Value::Null) if wanted.is_empty() => {}
@@ -32,6 +34,7 @@ fn compare(path: &str, wanted: &Value, found: &Value, into: &mut Vec<String>) {
         }
         (wanted, found) if wanted == found => {}
         (wanted, found) if path.contains(".resources.") && same_amount(wanted, found) => {}
+        (wanted, Value::Null) if nothing(wanted) && dropped(path) => {}
         (wanted, Value::Null) => into.push(format!("{path} is not set and was to be {}", shown(wanted))),
         (wanted, found) => into.push(format!("{path} is {} and not {}", shown(found), shown(wanted))),
     }
@@ -52,15 +55,78 @@ fn members(path: &str, wanted: &Map<String, Value>, found: &Value, into: &mut Ve
     }
 }
 
-/// The item of a list that stands for another: the one of the same name, else the one in the same place.
-fn counterpart<'a>(place: usize, item: &Value, found: &'a [Value]) -> (String, &'a Value) {
-    match item.get("name").and_then(Value::as_str) {
-        Some(name) => {
-            let same = found.iter().find(|other| other.get("name").and_then(Value::as_str) == Some(name));
-            (name.to_owned(), same.unwrap_or(&Value::Null))
+/// Whether the items of a list are told apart by their names.
+fn named(items: &[Value]) -> bool {
+    !items.is_empty() && items.iter().all(|item| name(item).is_some())
+}
+
+fn name(item: &Value) -> Option<&str> {
+    item.get("name").and_then(Value::as_str)
+}
+
+fn by_name(path: &str, wanted: &[Value], found: &[Value], into: &mut Vec<String>) {
+    let of = |items: &'_ [Value], wanted: Option<&str>| items.iter().position(|item| name(item) == wanted);
+    for item in wanted {
+        let path = format!("{path}[{}]", name(item).unwrap_or_default());
+        match of(found, name(item)).and_then(|place| found.get(place)) {
+            Some(other) => compare(&path, item, other, into),
+            None => into.push(format!("{path} is not there")),
         }
-        None => (place.to_string(), found.get(place).unwrap_or(&Value::Null)),
     }
+    let more = found.iter().filter(|item| of(wanted, name(item)).is_none());
+    into.extend(more.map(|item| format!("{path}[{}] is there and was not to be", name(item).unwrap_or_default())));
+}
+
+/// Whether a value is its type's zero.
+fn nothing(value: &Value) -> bool {
+    match value {
+        Value::Bool(flag) => !flag,
+        Value::Number(number) => number.as_f64() == Some(0.0),
+        Value::String(text) => text.is_empty(),
+        _ => false,
+    }
+}
+
+/// Whether the API server drops a field that has its type's zero (`omitempty`). It keeps what is a pointer in the Go
+/// types, where nothing means something else than zero, and what people name themselves.
+fn dropped(path: &str) -> bool {
+    const POINTERS: [&str; 21] = [
+        "replicas",
+        "revisionHistoryLimit",
+        "progressDeadlineSeconds",
+        "maxSurge",
+        "maxUnavailable",
+        "minAvailable",
+        "minReplicas",
+        "averageUtilization",
+        "terminationGracePeriodSeconds",
+        "enableServiceLinks",
+        "automountServiceAccountToken",
+        "shareProcessNamespace",
+        "allowPrivilegeEscalation",
+        "privileged",
+        "readOnlyRootFilesystem",
+        "runAsNonRoot",
+        "runAsUser",
+        "runAsGroup",
+        "fsGroup",
+        "defaultMode",
+        "optional",
+    ];
+    const MAPS: [&str; 9] = [
+        "data",
+        "stringData",
+        "binaryData",
+        "labels",
+        "annotations",
+        "matchLabels",
+        "selector",
+        "nodeSelector",
+        "hard",
+    ];
+    let words: Vec<&str> = path.split('.').map(|word| word.split('[').next().unwrap_or(word)).collect();
+    let pointer = words.last().is_some_and(|last| POINTERS.contains(last));
+    !pointer && !words.iter().any(|word| MAPS.contains(word))
 }
 
 /// The server writes amounts in its own way: `0.5` as `500m`.
@@ -98,8 +164,32 @@ mod tests {
             ["spec.replicas is 5 and not 2", "spec.containers[app].image is \"evil:1\" and not \"nginx:1\""]
         );
         found["spec"]["containers"] = json!([{ "name": "app", "image": "nginx:1" }, { "name": "miner" }]);
-        assert_eq!(differences(&wanted, &found)[1], "spec.containers has 2 items and not 1");
+        assert_eq!(
+            differences(&wanted, &found)[1],
+            "spec.containers[app].resources.limits.cpu is not set and was to be \"0.5\""
+        );
+        assert_eq!(differences(&wanted, &found)[2], "spec.containers[miner] is there and was not to be");
         found["metadata"] = json!({});
         assert_eq!(differences(&wanted, &found)[0], "metadata.name is not set and was to be \"api\"");
+    }
+
+    #[test]
+    fn zero_and_nothing_are_one_where_the_server_drops_zero() {
+        let probe = |probe: Value| json!({ "spec": { "containers": [{ "name": "app", "readinessProbe": probe }] } });
+        let wanted = probe(json!({ "initialDelaySeconds": 0, "httpGet": { "path": "", "port": 80 } }));
+        let found = probe(json!({ "httpGet": { "port": 80 }, "timeoutSeconds": 1 }));
+        assert_eq!(differences(&wanted, &found), [] as [&str; 0]);
+        let variable = |value: Value| json!({ "spec": { "containers": [{ "name": "app", "env": [value] }] } });
+        let (empty, bare) = (variable(json!({ "name": "A", "value": "" })), variable(json!({ "name": "A" })));
+        assert_eq!(differences(&empty, &bare), [] as [&str; 0]);
+        for (wanted, path) in [
+            (json!({ "spec": { "replicas": 0 } }), "spec.replicas"),
+            (json!({ "spec": { "enableServiceLinks": false } }), "spec.enableServiceLinks"),
+            (json!({ "data": { "A": "" } }), "data.A"),
+            (json!({ "spec": { "minReadySeconds": 5 } }), "spec.minReadySeconds"),
+        ] {
+            let told = differences(&wanted, &json!({ "spec": {}, "data": {} }));
+            assert!(told.len() == 1 && told[0].starts_with(&format!("{path} is not set")), "{told:?}");
+        }
     }
 }

@@ -22,11 +22,13 @@ use crate::app::Provisioning;
 use crate::db::settled::Settled;
 use crate::domain::workload::Workload;
 use crate::domain::{Error, Result};
-use crate::vendors::kubernetes::{Client, HttpRoute};
+use crate::vendors::kubernetes::{Client, HttpRoute, strangers};
 use crate::workflow::flows::application::Change;
 use crate::workflow::flows::application::names::{APPLICATION, Colour, Target};
 use crate::workflow::flows::application::{desired, secrets};
 
+/// The end of what is told of an object that says that it is an application's, and is none of its.
+pub(super) const NEVER_DEPLOYED: &str = "is there and was never deployed";
 /// Applications that are looked at at once, one by one.
 const AT_ONCE: usize = 8;
 
@@ -80,13 +82,30 @@ impl Seat {
 
 /// Compares many applications with the cluster, by listing each kind once.
 pub(super) async fn everywhere(provisioning: &Provisioning, rows: Vec<Settled>) -> Result<Vec<Seat>> {
-    look(provisioning, rows, Where::Everywhere).await
+    look(provisioning, seats(rows)?, Where::Everywhere).await
+}
+
+/// Compares one application again. It asks the database for nothing: whoever puts many right at once has its connections.
+pub(super) async fn again(provisioning: &Provisioning, seat: &Seat) -> Result<Vec<String>> {
+    let seat = Seat {
+        target: seat.target.clone(),
+        workload: seat.workload.clone(),
+        differences: Vec::new(),
+        colour: Colour::default(),
+        ..*seat
+    };
+    let seats = look(provisioning, vec![seat], Where::Own).await?;
+    Ok(seats.into_iter().flat_map(|seat| seat.differences).collect())
+}
+
+fn seats(rows: Vec<Settled>) -> Result<Vec<Seat>> {
+    rows.into_iter().map(Seat::new).collect()
 }
 
 /// Compares a few applications with the cluster, each by its own objects.
 pub(super) async fn one_by_one(provisioning: &Provisioning, rows: Vec<Settled>) -> Result<Vec<Seat>> {
-    let seats = stream::iter(rows).map(|row| look(provisioning, vec![row], Where::Own)).buffer_unordered(AT_ONCE);
-    seats.try_concat().await
+    let looks = seats(rows)?.into_iter().map(|seat| look(provisioning, vec![seat], Where::Own));
+    stream::iter(looks).buffer_unordered(AT_ONCE).try_concat().await
 }
 
 /// Which objects are listed.
@@ -98,9 +117,8 @@ enum Where {
     Own,
 }
 
-async fn look(provisioning: &Provisioning, rows: Vec<Settled>, at: Where) -> Result<Vec<Seat>> {
+async fn look(provisioning: &Provisioning, seats: Vec<Seat>, at: Where) -> Result<Vec<Seat>> {
     let settings = &provisioning.applications;
-    let seats: Vec<Seat> = rows.into_iter().map(Seat::new).collect::<Result<_>>()?;
     let places = seats.iter().enumerate().map(|(place, seat)| (seat.id, place)).collect();
     let mut survey = Survey { kubernetes: &provisioning.kubernetes, at, seats, places };
     // The Service comes first: it says which pods serve.
@@ -259,7 +277,7 @@ impl Survey<'_> {
                 seat.differences.push(format!("{kind} {} is not there", (rule.name)(seat)));
             }
             seat.differences.extend(verdict.differences);
-            let strange = |name| format!("{kind} {name} is there and was never deployed");
+            let strange = |name| format!("{kind} {name} {NEVER_DEPLOYED}");
             seat.differences.extend(verdict.strangers.into_iter().map(strange));
         }
         Ok(())
@@ -291,9 +309,12 @@ fn meet<K: Object>(rule: &Rule<'_, K>, seat: &mut Seat, verdict: &mut Verdict, m
         verdict.differences = vec![format!("{kind} {name} is being removed")];
         return Ok(());
     }
+    let added = strangers(&wanted, &object);
     // Larger than all the rest, and nothing that is compared.
     object.meta_mut().managed_fields = None;
-    let list = differences(&plain(&wanted)?, &plain(&object)?);
+    let mut list = differences(&plain(&wanted)?, &plain(&object)?);
+    list.retain(|told| !added.iter().any(|added| told.starts_with(&format!("{} ", added.path))));
+    list.extend(added.iter().map(ToString::to_string));
     verdict.differences = list.into_iter().map(|difference| format!("{kind} {name}: {difference}")).collect();
     Ok(())
 }

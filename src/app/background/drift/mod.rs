@@ -15,7 +15,7 @@ use crate::app::{App, Provisioning};
 use crate::db::{Audit, settled};
 use crate::domain::Result;
 use crate::workflow::flows::application::{SUBJECT, desired, secrets as values};
-use look::Seat;
+use look::{NEVER_DEPLOYED, Seat};
 
 pub use watch::Watch;
 
@@ -117,7 +117,11 @@ async fn treat(app: &App, provisioning: &Provisioning, seat: &Seat) -> (Outcome,
     let mut told: Vec<&str> = seat.differences.iter().take(MOST).map(String::as_str).collect();
     let (outcome, end) = if seat.heal {
         match heal(app, provisioning, seat).await {
-            Ok(true) => (Outcome::Healed, "it was put right".to_owned()),
+            Ok(true) => match left(provisioning, seat).await {
+                Ok(None) => (Outcome::Healed, "it was put right".to_owned()),
+                Ok(Some(left)) => (Outcome::Left, format!("it could not be put right: {left}")),
+                Err(error) => (Outcome::Left, format!("nobody knows whether it was put right: {}", error.message())),
+            },
             Ok(false) => (Outcome::Left, "something is being done to it".to_owned()),
             Err(error) => (Outcome::Left, format!("it could not be put right: {}", error.message())),
         }
@@ -132,6 +136,15 @@ async fn treat(app: &App, provisioning: &Provisioning, seat: &Seat) -> (Outcome,
     }
     tracing::warn!(application = %seat.id, healed, "application_drifted");
     (outcome, Finding { team: seat.team, subject: seat.id, detail })
+}
+
+/// What is still not as it is to be: whoever says that it was put right has looked.
+async fn left(provisioning: &Provisioning, seat: &Seat) -> Result<Option<String>> {
+    let mut still = look::again(provisioning, seat).await?;
+    // What stands beside the application's objects was told and is left alone: nobody has said that it may go.
+    still.retain(|told| !told.ends_with(NEVER_DEPLOYED));
+    still.truncate(MOST);
+    Ok((!still.is_empty()).then(|| still.join("; ")))
 }
 
 /// Applies what is to be there, while nothing else can be begun. False when something was begun before.

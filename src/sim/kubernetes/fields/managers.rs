@@ -83,7 +83,9 @@ pub(super) fn write(object: &mut Value, mut entries: Vec<Entry>) {
 pub(crate) fn record_update(old: Option<&Value>, new: &mut Value, manager: &Manager) {
     let nothing = json!({});
     let difference = compare(old.unwrap_or(&nothing), new);
-    let mut entries = old.map(read).unwrap_or_default();
+    // A writer may say itself who owns what (apimachinery `decodeLiveOrNew`), but not through a subresource.
+    let said = if manager.subresource.is_empty() { read(new) } else { Vec::new() };
+    let mut entries = if said.is_empty() { old.map(read).unwrap_or_default() } else { said };
     let touched = difference.written.union(&difference.removed);
     let mut found = false;
     for entry in &mut entries {

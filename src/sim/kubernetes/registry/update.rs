@@ -75,7 +75,11 @@ pub(crate) fn update(
         set(&mut value, &["metadata", "generation"], generation);
     }
     if !writer.applied {
-        set_or_remove(&mut value, "managedFields", at(&live, "/metadata/managedFields").clone());
+        // A writer of the object itself may say who owns what; saying nothing leaves it as it is.
+        let silent = list(&value, "/metadata/managedFields").is_empty();
+        if silent || !writer.manager.subresource.is_empty() {
+            set_or_remove(&mut value, "managedFields", at(&live, "/metadata/managedFields").clone());
+        }
         own(&live, &mut value, writer, part);
     }
     if is_same(&live, &value) {

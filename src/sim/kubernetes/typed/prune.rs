@@ -90,11 +90,24 @@ fn is_free(field: &str) -> bool {
     )
 }
 
+/// Numbers that are no pointers in the Go types: zero is the same as nothing, and what has a default gets it then.
+const NUMBERS: &[&str] = &[
+    "initialDelaySeconds",
+    "timeoutSeconds",
+    "periodSeconds",
+    "successThreshold",
+    "failureThreshold",
+    "minReadySeconds",
+    "hostPort",
+    "nodePort",
+];
+
 fn omitted(key: &str, value: &Value) -> bool {
     match value {
         Value::Array(items) => items.is_empty(),
         Value::Object(map) => map.is_empty() && (is_free(key) || QUANTITIES.contains(&key)) && key != "fieldsV1",
         Value::String(text) => text.is_empty() && OMITTED.contains(&key),
+        Value::Number(number) => number.as_i64() == Some(0) && NUMBERS.contains(&key),
         Value::Bool(flag) => !flag && OMITTED.contains(&key),
         _ => false,
     }

@@ -155,7 +155,8 @@ pub async fn settle(kubernetes: &Client, target: &Target) -> Result<()> {
     Ok(())
 }
 
-/// Makes it so: every object by server-side apply, the namespace too when it is gone. Nothing is removed. The Secret has
+/// Makes it so: every object by server-side apply, the namespace too when it is gone. What others have added
+/// to an object is taken out of it; no object is removed. The Secret has
 /// to be there already: [`super::secrets::provide`].
 ///
 /// # Errors
@@ -163,19 +164,19 @@ pub async fn settle(kubernetes: &Client, target: &Target) -> Result<()> {
 pub async fn apply(kubernetes: &Client, target: &Target, desired: &Desired) -> Result<()> {
     let namespace = target.namespace.as_str();
     settle(kubernetes, target).await?;
-    kubernetes.apply(namespace, &desired.configuration).await?;
-    kubernetes.apply(namespace, &desired.service).await?;
+    kubernetes.apply_alone(namespace, &desired.configuration).await?;
+    kubernetes.apply_alone(namespace, &desired.service).await?;
     if let Some(ingress) = &desired.ingress {
-        kubernetes.apply(namespace, ingress).await?;
+        kubernetes.apply_alone(namespace, ingress).await?;
     }
-    kubernetes.apply(namespace, &desired.deployment).await?;
+    kubernetes.apply_alone(namespace, &desired.deployment).await?;
     if let Some(autoscaler) = &desired.autoscaler {
-        kubernetes.apply(namespace, autoscaler).await?;
+        kubernetes.apply_alone(namespace, autoscaler).await?;
     }
-    kubernetes.apply(namespace, &desired.budget).await?;
+    kubernetes.apply_alone(namespace, &desired.budget).await?;
     // Last: a cluster may know no routes.
     if let Some(route) = &desired.route {
-        kubernetes.apply(namespace, route).await?;
+        kubernetes.apply_alone(namespace, route).await?;
     }
     Ok(())
 }

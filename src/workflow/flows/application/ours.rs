@@ -67,7 +67,7 @@ fn in_the_way<K: Object>(target: &Target, object: &K) -> Error {
 /// `vendor-rejected` when somebody else's is there, `conflict` while the namespace is on its way out or was made again.
 pub(super) async fn apply<K: Object>(needs: &Needs, target: &Target, wanted: &K) -> Result<K> {
     get::<K>(&needs.kubernetes, target, &wanted.name_any()).await?;
-    match needs.kubernetes.apply(&target.namespace, wanted).await {
+    match needs.kubernetes.apply_alone(&target.namespace, wanted).await {
         Err(error @ (vendors::Error::Conflict(_) | vendors::Error::NotFound(_))) => {
             let missing = needs.kubernetes.namespace(&target.namespace).await?.is_none();
             namespace(needs, target).await?;

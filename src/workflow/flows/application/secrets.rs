@@ -57,7 +57,7 @@ pub async fn provide(
 ) -> Result<()> {
     let Some((secret, values)) = wanted(kubernetes, settings, rows, target, workload).await? else { return Ok(()) };
     ours::get::<Secret>(kubernetes, target, &target.configuration(workload.revision)).await?;
-    match kubernetes.apply(&target.namespace, &secret).await {
+    match kubernetes.apply_alone(&target.namespace, &secret).await {
         Ok(_) => Ok(()),
         Err(error) => Err(unquoted(error.into(), &values)),
     }

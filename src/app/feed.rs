@@ -95,7 +95,8 @@ impl App {
         let newest = events::newest(self.db.pool()).await?;
         let mut after = follow.after.unwrap_or(newest);
         if !(0..=newest).contains(&after) {
-            let message = format!("must be the number of an event, from 0 to {newest}, the newest");
+            // How many events there are is nobody's business: they are those of all teams.
+            let message = "is the number of no event: give that of the last one that you have, or none";
             return Err(Error::invalid("last-event-id", message));
         }
         let app = Arc::clone(self);

@@ -16,6 +16,7 @@ mod operations;
 pub mod previews;
 mod promotion;
 mod provisioning;
+mod refused;
 mod removal;
 mod requests;
 mod resume;

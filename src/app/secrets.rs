@@ -106,7 +106,13 @@ impl App {
     /// # Errors
     /// `not-found`, `forbidden`; `unavailable` and `internal` where the key that it is sealed with is not configured.
     pub async fn reveal_secret(&self, caller: &Caller, id: Uuid) -> Result<Revealed> {
-        self.authorised_secret(caller, id).await?;
+        if let Err(refusal) = self.authorised_secret(caller, id).await {
+            if let Some(row) = secrets::find(self.db.pool(), id).await? {
+                let details = json!({ "name": row.name });
+                self.refused(caller, row.team_id, ("reveal-refused", "secrets", id), &details, &refusal).await?;
+            }
+            return Err(refusal);
+        }
         let ring = self.config.get().secrets.ring()?;
         let ring = &ring;
         self.db

@@ -212,7 +212,17 @@ impl App {
     /// `not-found`, `forbidden`, `illegal-transition` while there are none, `unavailable` when the cluster is.
     pub async fn reveal_store_credentials(&self, caller: &Caller, id: Uuid) -> Result<Credentials> {
         let provisioning = self.provisioning()?;
-        let store = self.authorised_store(caller, id, TeamRole::Developer).await?;
+        let store = match self.authorised_store(caller, id, TeamRole::Developer).await {
+            Ok(store) => store,
+            Err(refusal) => {
+                if let Some(store) = stores::find(self.db.pool(), id).await? {
+                    let details = json!({ "storeId": store.store_id });
+                    let what = ("reveal-credentials-refused", "stores", id);
+                    self.refused(caller, store.team_id, what, &details, &refusal).await?;
+                }
+                return Err(refusal);
+            }
+        };
         let secret: Option<Secret> = provisioning.kubernetes.get(&store.store_id, names::ADMIN_SECRET).await?;
         let mut data = secret.and_then(|secret| secret.data).unwrap_or_default();
         let mut take = |key: &str| String::from_utf8(data.remove(key)?.0).ok();

@@ -150,6 +150,8 @@ async fn row(bus: &Bus, stream: &'static str, message: &Message) -> Result<Optio
             return Ok(None);
         }
     };
+    let mut data = event.data;
+    super::told::show(&mut data);
     let entity = super::Subject::parse(&event.subject).ok().map(|subject| subject.entity());
     let metadata = serde_json::to_value(&event.metadata)
         .map_err(|source| Error::internal("writing an event's metadata", source))?;
@@ -163,7 +165,7 @@ async fn row(bus: &Bus, stream: &'static str, message: &Message) -> Result<Optio
         entity_id: entity,
         correlation_id: event.metadata.correlation_id.clone(),
         occurred_at: event.timestamp,
-        data: serde_json::Value::Object(event.data),
+        data: serde_json::Value::Object(data),
         metadata,
     }))
 }

@@ -6,7 +6,7 @@ use time::format_description::well_known::{Iso8601, Rfc3339};
 use time::{OffsetDateTime, PrimitiveDateTime};
 use uuid::Uuid;
 
-use super::{Bus, Event, Metadata, Published, Subject};
+use super::{Bus, Event, Metadata, Published, Subject, told};
 use crate::domain::{Error, Result};
 
 /// The body of an event-trigger delivery (Hasura v2, payload at top level).
@@ -87,12 +87,17 @@ pub fn event(trigger: &Trigger) -> Result<(Subject, Event)> {
     let mut data = Map::new();
     data.insert("table".to_owned(), json!(trigger.table.name));
     data.insert("operation".to_owned(), json!(trigger.event.op));
-    data.insert("row".to_owned(), Value::Object(row.clone()));
+    let table = trigger.table.name.as_str();
+    let mut told = row.clone();
+    told::publish(table, &mut told);
+    data.insert("row".to_owned(), Value::Object(told));
     if let (Some(old), Some(new)) = (&rows.old, &rows.new) {
         let changed = old.iter().filter(|(column, value)| new.get(*column) != Some(*value));
-        let previous: Map<String, Value> = changed.map(|(column, value)| (column.clone(), value.clone())).collect();
+        let mut previous: Map<String, Value> = changed.map(|(column, value)| (column.clone(), value.clone())).collect();
+        told::publish(table, &mut previous);
         data.insert("previous".to_owned(), Value::Object(previous));
     }
+    told::fit(&mut data);
     let user_id = session("x-hasura-user-id").and_then(|id| id.parse().ok());
     let event = Event {
         id: trigger.id,

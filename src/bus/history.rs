@@ -75,7 +75,51 @@ pub struct Recorded {
     pub recorded_at: OffsetDateTime,
 }
 
+/// A stream that is read page by page.
+#[derive(Debug)]
+pub struct Pages {
+    replay: Replay,
+    stream: &'static str,
+    filter: String,
+    over: bool,
+}
+
 impl Bus {
+    /// The streams that keep what is to be read, each from its beginning.
+    pub fn pages(&self, replay: &Replay) -> Result<Vec<Pages>> {
+        let pages = replay.sources()?.into_iter().map(|(spec, filter)| Pages {
+            replay: replay.clone(),
+            stream: spec.name,
+            filter: filter.to_owned(),
+            over: false,
+        });
+        Ok(pages.collect())
+    }
+
+    /// The next page of a stream, oldest first; `None` after the last.
+    pub async fn next_page(&self, pages: &mut Pages, limit: usize) -> Result<Option<Vec<Recorded>>> {
+        if pages.over {
+            return Ok(None);
+        }
+        let stream = self.stream(pages.stream).await?;
+        let policy = pages.replay.policy();
+        let messages = self.read(&stream, &pages.filter, policy, limit, |_| true).await?;
+        pages.over = messages.len() < limit;
+        let mut found = Vec::with_capacity(messages.len());
+        for message in &messages {
+            let info = message.info().map_err(|source| Error::internal("reading where an event comes from", source))?;
+            pages.replay.from_sequence = Some(info.stream_sequence + 1);
+            if pages.replay.until.is_some_and(|until| info.published > until) {
+                pages.over = true;
+                break;
+            }
+            if subject::within(&message.subject, &pages.replay.subject) {
+                found.extend(recorded(message)?);
+            }
+        }
+        Ok(Some(found))
+    }
+
     /// Reads kept events, oldest first. Messages that are no events are left out.
     pub async fn get_history(&self, replay: &Replay) -> Result<Vec<Recorded>> {
         let mut found = Vec::new();

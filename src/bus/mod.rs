@@ -16,6 +16,7 @@ mod publish;
 pub mod report;
 pub mod streams;
 mod subject;
+pub mod told;
 mod written;
 
 use std::sync::Arc;

@@ -255,3 +255,68 @@ pub async fn seen_by(executor: impl sqlx::PgExecutor<'_>, user: Option<Uuid>, pa
     .await
     .map_err(error::while_doing("reading events"))
 }
+
+/// A time, what the subject is to fit, and at most how many.
+#[derive(Debug, Clone, Copy)]
+pub struct Span<'a> {
+    /// From when on.
+    pub since: Option<OffsetDateTime>,
+    /// Until when.
+    pub until: Option<OffsetDateTime>,
+    /// What the subject is to fit.
+    pub subject: &'a str,
+    /// At most this many.
+    pub limit: i64,
+}
+
+/// An event of the past.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Past {
+    /// The event.
+    pub event: Written,
+    /// Its place in its stream.
+    pub stream_sequence: i64,
+    /// The envelope's metadata.
+    pub metadata: Value,
+}
+
+/// The oldest events of a time that a user may see, in order: as [`seen_by`].
+pub async fn past(executor: impl sqlx::PgExecutor<'_>, user: Uuid, span: Span<'_>) -> Result<Vec<Past>> {
+    let rows = sqlx::query!(
+        r#"select sequence, id, stream, stream_sequence, subject, type as "kind", source, entity_id, data, metadata,
+             correlation_id, occurred_at
+           from platform_events e
+           where e.team_id in (
+               select m.team_id from team_members m join teams t on t.id = m.team_id
+               where m.user_id = $1 and m.deleted_at is null and t.deleted_at is null
+                 and (e.stream <> 'AUDIT' or m.role in ('owner', 'admin')))
+             and subject ~ $2
+             and ($3::timestamptz is null or occurred_at >= $3) and ($4::timestamptz is null or occurred_at <= $4)
+           order by sequence limit $5"#,
+        user,
+        span.subject,
+        span.since,
+        span.until,
+        span.limit,
+    )
+    .fetch_all(executor)
+    .await
+    .map_err(error::while_doing("reading past events"))?;
+    let past = rows.into_iter().map(|row| Past {
+        stream_sequence: row.stream_sequence,
+        metadata: row.metadata,
+        event: Written {
+            sequence: row.sequence,
+            id: row.id,
+            stream: row.stream,
+            subject: row.subject,
+            kind: row.kind,
+            source: row.source,
+            entity_id: row.entity_id,
+            data: row.data,
+            correlation_id: row.correlation_id,
+            occurred_at: row.occurred_at,
+        },
+    });
+    Ok(past.collect())
+}

@@ -11,6 +11,8 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, any, on};
 
+use tower_http::limit::RequestBodyLimitLayer;
+
 use super::actions::{
     applications, deployments, identity, operations, previews, secrets, stores as store_actions, variables,
 };
@@ -25,6 +27,9 @@ use crate::domain::{Code, Error};
 
 /// The header that Hasura shows with every action, event delivery and remote-schema request.
 pub const ACTION_SECRET_HEADER: &str = "x-northstack-action-secret";
+
+/// Most bytes that the engine may hand on: a row before and after a change, with all of its columns.
+const INTERNAL_BODY_LIMIT: usize = 64 * 1024 * 1024;
 
 /// Who may call a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -187,6 +192,12 @@ fn guarded(path: &str, handler: MethodRouter<AppState>, access: Access, state: &
     let limited = |handler: MethodRouter<AppState>| {
         handler.route_layer(middleware::from_fn_with_state(state.clone(), edge::limits::limit))
     };
+    // What the engine hands on was within the public limit when it came, and is a row or an action's whole call now.
+    let most = match access {
+        Access::Hasura => INTERNAL_BODY_LIMIT.max(state.settings.body_limit),
+        Access::Public | Access::SignedIn | Access::Engine | Access::Internal => state.settings.body_limit,
+    };
+    let handler: MethodRouter<AppState> = handler.layer(RequestBodyLimitLayer::new(most));
     match access {
         Access::Public if path.starts_with("/api/") => limited(handler),
         Access::Public | Access::Internal => handler,

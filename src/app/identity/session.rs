@@ -39,10 +39,13 @@ impl App {
         self.login_limits.check(caller, &email).await?;
         let found = users::find_for_login(self.db.pool(), &email).await?;
         let (user, hash) = found.map_or((None, None), |(user, hash)| (Some(user), hash));
+        let known = user.as_ref().map(|user| user.id);
         let right = self.passwords.verify(login.password, hash).await?;
         let Some(user) = user.filter(|_| right) else {
             metrics::counter!("northstack_logins_total", "result" => "refused").increment(1);
             tracing::warn!(address = caller.address.map(tracing::field::display), "login_refused");
+            // Of nobody as of somebody, so that the time taken tells nothing.
+            self.note_refused(caller, known).await?;
             return Err(wrong());
         };
         let audit = audit(caller, user.id);
@@ -99,6 +102,19 @@ impl App {
         let lifetime = self.config.get().auth.access_token_ttl;
         let issued = self.tokens.issue(user.id, &user.email, user.is_admin(), teams, lifetime)?;
         Ok((issued.token, issued.expires_in))
+    }
+
+    /// Writes to the audit log that somebody did not get in. Who that was nobody knows; as whom, where there is such a
+    /// user. What was typed is not kept: it may be a password in the wrong field.
+    async fn note_refused(&self, caller: &Caller, user: Option<Uuid>) -> Result<()> {
+        let by = Audit { actor: Actor::Anonymous, correlation_id: Some(caller.correlation_id.clone()) };
+        let details = &json!({ "address": caller.address });
+        let user = user.unwrap_or_default();
+        self.db
+            .transaction(&by, async |mut tx| {
+                db::audit::append(&mut tx, None, "login-refused", "users", user, details).await
+            })
+            .await
     }
 
     /// Writes to the audit log what was done with a user's session.

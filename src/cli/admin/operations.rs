@@ -164,8 +164,8 @@ async fn show(db: &Db, id: Uuid, context: &Context) -> Result<Exit> {
 async fn retry(db: &Db, id: Uuid, context: &Context) -> Result<Exit> {
     let flows = &flows()?;
     db.transaction(&operator(), async |mut tx| {
-        let operation = workflow::retry(&mut tx, flows, id).await?;
-        audit::append(&mut tx, operation.team_id, "retry", "operations", id, &json!({})).await
+        // The record of the act is a trigger's, as for every retry.
+        workflow::retry(&mut tx, flows, id).await.map(drop)
     })
     .await?;
     say(context, id, "queued", "queued again")
@@ -200,13 +200,10 @@ async fn abandon(db: &Db, id: Uuid, reason: &str, context: &Context) -> Result<E
 async fn signal(db: &Db, id: Uuid, name: &str, payload: &str, context: &Context) -> Result<Exit> {
     let payload: Value = serde_json::from_str(payload)
         .map_err(|source| Error::invalid("payload", format!("must be JSON: {source}")).caused_by(source))?;
-    let (payload, details) = (&payload, &json!({ "name": name }));
+    let payload = &payload;
     let signalled = db
         .transaction(&operator(), async |mut tx| {
-            let operation = operations::find(&mut *tx, id).await?.ok_or_else(|| Error::not_found("operation"))?;
-            let (signalled, _) = workflow::signal(&mut tx, id, name, payload, None).await?;
-            audit::append(&mut tx, operation.team_id, "signal", "operations", id, details).await?;
-            Ok(signalled)
+            workflow::signal(&mut tx, id, name, payload, None).await.map(|(signalled, _)| signalled)
         })
         .await?;
     match signalled {

@@ -19,7 +19,6 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::{CompressionLayer, CompressionLevel};
-use tower_http::limit::RequestBodyLimitLayer;
 
 use super::AppState;
 
@@ -32,7 +31,6 @@ pub(super) fn around(router: Router, state: &AppState) -> Router {
     let settings = &state.settings;
     router
         .layer(DefaultBodyLimit::disable())
-        .layer(RequestBodyLimitLayer::new(settings.body_limit))
         .layer(middleware::from_fn(refusal::too_large))
         .layer(CatchPanicLayer::custom(panic::answer))
         .layer(middleware::from_fn_with_state(state.clone(), timeout::limit))

@@ -7,7 +7,7 @@ use northstack::app::deployments::NewDeployment;
 use northstack::domain::Code;
 use northstack::workflow::Faults;
 use northstack::workflow::flows::application;
-use northstack::workflow::testing::{Worker, ended};
+use northstack::workflow::testing::{Bench, Worker, ended};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -135,4 +135,60 @@ async fn green_stands_beside_blue_until_it_is_promoted() {
     assert_eq!(ended(&town, third.operation).await, "cancelled");
     worker.stop().await;
     assert_eq!(town.cluster(id).await, before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_promotes_retries_and_ends_is_in_the_audit_trail() {
+    let town = Town::new(application::CANARY).await;
+    let steps = json!({ "canary": { "steps": [{ "weight": 25 }, { "weight": 50 }] } });
+    let id = town.running("api", json!({ "strategy": "canary", "replicas": 4, "settings": steps })).await;
+    let dave = town.service.register("dave@example.com").await;
+    let dave: Uuid = dave["userId"].as_str().unwrap().parse().unwrap();
+    sqlx::query(
+        "insert into team_members (team_id, user_id, role) select team_id, $2, 'developer' from projects where id = $1",
+    )
+    .bind(town.project)
+    .bind(dave)
+    .execute(&town.pool())
+    .await
+    .unwrap();
+    let other = northstack::app::Caller { actor: northstack::domain::Actor::User(dave), ..town.caller.clone() };
+    let made = deploy(&town, id, "nginx:2").await;
+    let worker = Worker::start(&town, Faults::none());
+    until(&town, made.deployment, "paused").await;
+    let app = &town.service.app;
+    app.promote_deployment(&other, made.deployment, false, None).await.unwrap();
+    app.cancel_operation(&other, made.operation, None).await.unwrap();
+    assert_eq!(ended(&town, made.operation).await, "cancelled");
+    worker.stop().await;
+    // One that failed: gone on with, and given up.
+    let failed = deploy(&town, id, "nginx:3").await;
+    sqlx::query("update operations set status = 'failed', lane_blocked = false where id = $1")
+        .bind(failed.operation)
+        .execute(&town.pool())
+        .await
+        .unwrap();
+    app.retry_operation(&other, failed.operation, None).await.unwrap();
+    app.abort_deployment(&other, failed.deployment, None).await.unwrap();
+    let acts: Vec<(String, Option<Uuid>, Uuid)> = sqlx::query_as(
+        "select action, actor_id, resource_id from audit_logs
+         where resource_type = 'operations' and resource_id = any($1) order by created_at",
+    )
+    .bind([made.operation, failed.operation])
+    .fetch_all(&town.pool())
+    .await
+    .unwrap();
+    let ada = town.caller.actor.user_id();
+    let act = |action: &str, who: Option<Uuid>, operation: Uuid| (action.to_owned(), who, operation);
+    assert_eq!(
+        acts,
+        [
+            act("request", ada, made.operation),
+            act("promote", Some(dave), made.operation),
+            act("cancel", Some(dave), made.operation),
+            act("request", ada, failed.operation),
+            act("retry", Some(dave), failed.operation),
+            act("cancel", Some(dave), failed.operation),
+        ]
+    );
 }

@@ -120,3 +120,70 @@ async fn the_platforms_health_is_part_of_the_graph() {
     let names: Vec<_> = health["parts"].as_array().unwrap().iter().map(|part| part["name"].clone()).collect();
     assert_eq!(names, ["database", "cache", "events"]);
 }
+
+#[tokio::test]
+async fn events_of_others_take_no_room_and_no_column_is_shown_that_is_hidden() {
+    let service = Service::start().await;
+    let ada = service.register("ada@example.com").await;
+    let bob = service.register("bob@example.com").await;
+    let team = |user: &Value| service.app.tokens.verify(user["accessToken"].as_str().unwrap()).unwrap().teams[0].id;
+    let (own, other) = (team(&ada), team(&bob));
+    let mut sequence = 0;
+    let mut tell = async |id: Uuid, team: Uuid, row: Value| {
+        let mut body = delivery(id, row);
+        body["table"]["name"] = json!("operations");
+        assert_eq!(service.post("/events/operations", &[SECRET], &body).await.status, StatusCode::OK);
+        sequence += 1;
+        sqlx::query(
+            "insert into platform_events (id, sequence, stream, stream_sequence, subject, type, source, team_id, occurred_at)
+             values ($1, $2, 'APPLICATIONS', $2, 's', 't', 'northstack', $3, now())",
+        )
+        .bind(id)
+        .bind(i64::from(sequence))
+        .bind(team)
+        .execute(service.app.db.pool())
+        .await
+        .unwrap();
+    };
+    let subject = Uuid::new_v4();
+    let row = |team: Uuid| {
+        json!({ "id": Uuid::new_v4(), "team_id": team, "subject_type": "store", "subject_id": subject, "status": "running",
+            "input": { "image": "x" }, "output": { "a": 1 }, "lease_holder": "vm/1", "idempotency_key": "k" })
+    };
+    for _ in 0..40 {
+        tell(Uuid::new_v4(), other, row(other)).await;
+    }
+    for _ in 0..3 {
+        tell(Uuid::new_v4(), own, row(own)).await;
+    }
+    let id = ada["userId"].as_str().unwrap();
+    let session = [("x-hasura-role", "user"), ("x-hasura-user-id", id)];
+    let variables = json!({ "subject": format!("store.operation.*.{subject}"), "limit": 2 });
+    let answer = ask(&service, &session, HISTORY, variables).await;
+    let found = answer.json()["data"]["eventHistory"].as_array().unwrap().clone();
+    assert_eq!(found.len(), 2, "{}", answer.text);
+    for event in found {
+        let mut columns: Vec<&str> = event["data"]["row"].as_object().unwrap().keys().map(String::as_str).collect();
+        columns.sort_unstable();
+        assert_eq!(columns, ["id", "status", "subject_id", "subject_type", "team_id"]);
+    }
+}
+
+#[tokio::test]
+async fn a_row_of_more_than_the_public_limit_reaches_the_bus() {
+    let service = Service::start().await;
+    let record = Uuid::new_v4();
+    let mut body = delivery(
+        Uuid::new_v4(),
+        json!({ "id": record, "resource_type": "teams", "action": "update", "resource_id": record, "hash": "00",
+            "before": { "x": "b".repeat(900_000) }, "after": { "x": "a".repeat(900_000) } }),
+    );
+    body["table"]["name"] = json!("audit_logs");
+    let answer = service.post("/events/audit_logs", &[SECRET], &body).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+    let admin = [("x-hasura-role", "admin")];
+    let answer = ask(&service, &admin, HISTORY, json!({ "subject": format!("audit.*.*.{record}") })).await;
+    let found = answer.json()["data"]["eventHistory"][0]["data"].clone();
+    assert_eq!(found["row"]["id"], json!(record), "{}", answer.text.len());
+    assert_eq!(found["omitted"].as_array().map(Vec::len), Some(2), "{found}");
+}

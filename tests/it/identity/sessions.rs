@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::support::{Answer, Service};
 
@@ -107,6 +108,14 @@ async fn a_login_does_not_tell_whether_the_address_is_known() {
     let unknown = login("bob@example.com", "incorrect horse battery").await;
     assert_eq!((known.status, &known.text), (unknown.status, &unknown.text));
     assert_eq!((known.status, known.code().as_str()), (StatusCode::UNAUTHORIZED, "invalid-credentials"));
+    let refused: Vec<(Option<Uuid>, bool)> = sqlx::query_as(
+        "select actor_id, resource_id in (select id from users) from audit_logs
+         where action = 'login-refused' order by created_at",
+    )
+    .fetch_all(service.app.db.pool())
+    .await
+    .unwrap();
+    assert_eq!(refused, [(None, true), (None, false)], "both are in the audit trail");
 
     // Somebody who signs in elsewhere has no password here, and nobody who is deleted signs in.
     let pool = service.app.db.pool();

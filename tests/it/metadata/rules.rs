@@ -221,3 +221,23 @@ fn every_environment_variable_of_the_metadata_is_documented() {
         assert!(compose.contains(&format!("{variable}:")), "docker-compose.yml does not give Hasura {variable}");
     }
 }
+
+/// Whoever sees events sees no column that whoever reads rows does not.
+#[test]
+fn events_tell_of_the_columns_that_the_role_user_reads() {
+    let document = document();
+    let told: BTreeMap<&str, BTreeSet<&str>> = northstack::bus::told::READABLE
+        .iter()
+        .map(|(table, columns)| (*table, columns.iter().copied().collect()))
+        .collect();
+    for table in tables(&document) {
+        let name = text(table, "/table/name");
+        let triggers = list(table, "event_triggers").count();
+        assert!(triggers == 0 || told.contains_key(name), "{name} has an event trigger");
+        let Some(told) = told.get(name) else { continue };
+        let user = list(table, "select_permissions").find(|permission| text(permission, "/role") == "user").unwrap();
+        let readable: BTreeSet<&str> =
+            list(&user["permission"], "columns").map(|column| column.as_str().unwrap()).collect();
+        assert_eq!(told, &readable, "{name}");
+    }
+}

@@ -209,6 +209,64 @@ async fn a_cut_with_its_head_and_a_chain_made_anew_are_found_by_the_events() {
 }
 
 #[tokio::test]
+async fn a_record_that_the_bus_was_never_told_of_is_named() {
+    let (db, team) = trail().await;
+    let private = private().await;
+    let bus = Bus::connect(&private.config).await.unwrap();
+    // As long ago as no event is still under way.
+    run(&db, "update audit_logs set created_at = created_at - interval '1 hour'").await;
+    let rows: Vec<(Uuid, i64, Value)> = sqlx::query_as(
+        "select chain_id, chain_position, to_jsonb(r) from audit_logs r order by created_at, chain_position",
+    )
+    .fetch_all(db.pool())
+    .await
+    .unwrap();
+    let told = async |row: &Value| {
+        let trigger = json!({
+            "id": Uuid::new_v4(), "created_at": "2026-11-21T21:02:59.418862",
+            "table": { "schema": "public", "name": "audit_logs" },
+            "event": { "op": "INSERT", "data": { "old": null, "new": row } },
+        });
+        bus.publish_trigger(&serde_json::from_value(trigger).unwrap()).await.unwrap();
+    };
+    let lost = |chain: &Uuid, position: &i64| *chain == team && [4, 7].contains(position);
+    for (chain, position, row) in &rows {
+        if !lost(chain, position) {
+            told(row).await;
+        }
+    }
+    let untold = async || {
+        let report = verify(db.pool(), Some(&bus)).await.unwrap();
+        let untold = report.findings.into_iter().filter(|finding| finding.fault == Fault::Untold);
+        untold.map(|finding| finding.position).collect::<Vec<_>>()
+    };
+    assert_eq!(untold().await, [4, 7]);
+    for (chain, position, row) in &rows {
+        if lost(chain, position) {
+            told(row).await;
+        }
+    }
+    assert_eq!(untold().await, [] as [i64; 0]);
+    db.close().await;
+}
+
+#[tokio::test]
+async fn many_short_chains_are_walked_together() {
+    let db = database().await;
+    // More than a page of them, so that one page ends within what the next goes on with.
+    run(&db, "insert into teams (name, slug) select 'team', 'team-' || n from generate_series(1, 700) n").await;
+    run(&db, "update teams set name = 'renamed'").await;
+    let report = verify(db.pool(), None).await.unwrap();
+    assert_eq!((report.chains, report.records, report.findings.len()), (700, 1_400, 0));
+    let team: Uuid =
+        sqlx::query_scalar("select max(chain_id::text)::uuid from audit_logs").fetch_one(db.pool()).await.unwrap();
+    run(&db, "alter table audit_logs disable trigger user").await;
+    run(&db, &format!("delete from audit_logs where chain_id = '{team}' and chain_position = 1")).await;
+    assert_eq!(faults(&db, None).await, [(Fault::Missing, 2)]);
+    db.close().await;
+}
+
+#[tokio::test]
 async fn the_command_line_tells_by_its_exit_code() {
     let options = support::database().await;
     let db = Db::connect(&settings(&options)).await.unwrap();

@@ -44,6 +44,16 @@ async fn a_viewer_is_refused_and_to_a_stranger_no_secret_is_there() {
         .await
         .unwrap();
     assert_eq!(reveals, 0);
+    let tried: Vec<Uuid> = sqlx::query_scalar(
+        "select actor_id from audit_logs
+         where action = 'reveal-refused' and resource_id = $1 and actor_id is not null order by created_at",
+    )
+    .bind(id)
+    .fetch_all(&town.pool())
+    .await
+    .unwrap();
+    let stranger: Uuid = stranger.as_str().unwrap().parse().unwrap();
+    assert_eq!(tried, [user, stranger], "who wanted to see it is known");
 }
 
 #[tokio::test(flavor = "multi_thread")]

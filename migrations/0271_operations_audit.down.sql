@@ -1,0 +1,1 @@
+drop trigger if exists operations_audit on operations;

@@ -1,0 +1,1 @@
+drop trigger if exists operation_signals_audit on operation_signals;

@@ -1,0 +1,2 @@
+-- What was taken out was for nobody to read.
+select 1;

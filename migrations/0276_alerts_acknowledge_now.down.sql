@@ -1,0 +1,1 @@
+drop trigger if exists alerts_acknowledge_now on alerts;

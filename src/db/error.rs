@@ -4,7 +4,7 @@
 
 use sqlx::error::DatabaseError;
 
-use crate::domain::{Code, Error};
+use crate::domain::{Broken, Code, Error};
 
 /// Names the act during which a database error happened (a verb phrase, for the log):
 /// `query.fetch_one(pool).await.map_err(error::while_doing("reading a store"))?`.
@@ -62,6 +62,11 @@ fn words(error: &dyn DatabaseError) -> (Code, Option<String>, String) {
     let code = error.code();
     let state = code.as_deref().unwrap_or_default();
     let field = || column(error.table(), error.constraint());
+    if state.starts_with("23")
+        && let Some(broken) = error.constraint().and_then(Broken::by_name).or_else(|| Broken::by_words(error.message()))
+    {
+        return (broken.code, Some(broken.field), broken.message);
+    }
     match state {
         "23505" => {
             let what = field().unwrap_or_else(|| "key".to_owned());

@@ -1,6 +1,7 @@
 //! Ids, statuses and their legal transitions, the actor, the one error, the sealing of secrets. No I/O.
 
 mod actor;
+mod constraints;
 mod email;
 mod error;
 mod placement;
@@ -12,6 +13,7 @@ pub mod subject;
 pub mod workload;
 
 pub use actor::{Actor, TeamRole};
+pub use constraints::Broken;
 pub use email::Email;
 pub use error::{Code, Error, Result};
 pub use placement::Placement;

@@ -6,10 +6,12 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::HeaderName;
+use axum::http::header::ACCEPT_ENCODING;
 use axum::response::{IntoResponse, Response};
 use tower::ServiceExt;
 
 use super::proxy::Proxy;
+use super::violations;
 use crate::domain::Result;
 use crate::http::{AppState, RestError, router};
 
@@ -31,7 +33,9 @@ impl Backend {
     pub(in crate::http) async fn answer(self, mut request: Request) -> Response {
         // What authenticates Hasura to us means nothing in the other direction.
         request.headers_mut().remove(HeaderName::from_static(router::ACTION_SECRET_HEADER));
-        match self {
+        // The answer is read here, and compressed for the client after that.
+        request.headers_mut().remove(ACCEPT_ENCODING);
+        let response = match self {
             Self::Embedded(engine) => match engine.oneshot(request).await {
                 Ok(response) => response.map(Body::new),
                 Err(never) => match never {},
@@ -39,7 +43,8 @@ impl Backend {
             Self::External(proxy) => {
                 proxy.forward(request).await.unwrap_or_else(|error| RestError::from(error).into_response())
             }
-        }
+        };
+        violations::in_words(response).await
     }
 }
 

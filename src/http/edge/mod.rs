@@ -13,6 +13,7 @@ mod panic;
 mod proxy;
 pub(super) mod refusal;
 mod timeout;
+mod violations;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;

@@ -135,7 +135,9 @@ impl From<Error> for domain::Error {
             }
             Error::Protocol { .. } => domain::Error::new(Code::VendorRejected, error.to_string()),
             Error::Graphql { message, extensions } => {
-                let code = violation(message).unwrap_or_else(|| code(extensions.get("code").and_then(Value::as_str)));
+                // Where the service says it in its own words, what it means stands beside Hasura's code.
+                let text = |key: &str| extensions.get(key).and_then(Value::as_str);
+                let code = violation(message).unwrap_or_else(|| code(text("reason").or_else(|| text("code"))));
                 match (code, extensions.get("field").and_then(Value::as_str)) {
                     (Code::InvalidInput, Some(field)) => domain::Error::invalid(field, message),
                     _ => domain::Error::new(code, message),
@@ -187,6 +189,13 @@ mod tests {
         })]);
         let error = domain::Error::from(error);
         assert_eq!((error.code(), error.field(), error.message()), (Code::InvalidInput, Some("name"), "too short"));
+    }
+
+    #[test]
+    fn a_broken_rule_is_wrong_input_and_not_a_lack_of_rights() {
+        let extensions = json!({"path": "$", "code": "permission-error", "field": "name", "reason": "invalid-input"});
+        let error = domain::Error::from(Error::graphql(&[json!({"message": "name: ...", "extensions": extensions})]));
+        assert_eq!((error.code(), error.field()), (Code::InvalidInput, Some("name")));
     }
 
     #[test]

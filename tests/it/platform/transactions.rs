@@ -124,7 +124,7 @@ async fn errors_name_what_was_wrong() {
     team(&db, "taken").await;
     let insert = async |sql: &'static str| -> Error { sqlx::query(sql).execute(db.pool()).await.unwrap_err().into() };
     let taken = insert("insert into teams (name, slug) values ('x', 'taken')").await;
-    assert_eq!((taken.code(), taken.message()), (Code::AlreadyExists, "an object with that slug exists already"));
+    assert_eq!((taken.code(), taken.message()), (Code::AlreadyExists, "slug: another team has this slug"));
     let wrong = insert("insert into teams (name, slug) values ('x', 'NOT A SLUG')").await;
     assert_eq!((wrong.code(), wrong.field()), (Code::InvalidInput, Some("slug")));
     let dangling = insert("insert into projects (team_id, name) values (gen_random_uuid(), 'x')").await;

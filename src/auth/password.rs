@@ -11,14 +11,23 @@ use crate::domain::{Error, Redacted, Result};
 
 const MIN_LENGTH: usize = 10;
 const MAX_LENGTH: usize = 128;
+/// More than a million guesses: what the limits on attempts to sign in do not let through in years.
+const LEAST: zxcvbn::Score = zxcvbn::Score::Two;
 
-/// Refuses a password that is too short or too long (10 to 128 characters); the error names the field `password`.
-pub fn check_password(password: &Redacted) -> Result<()> {
-    if (MIN_LENGTH..=MAX_LENGTH).contains(&password.expose().chars().count()) {
-        Ok(())
-    } else {
-        Err(Error::invalid("password", format!("must have {MIN_LENGTH} to {MAX_LENGTH} characters")))
+/// Refuses a password that is too short or too long (10 to 128 characters), or that is guessed early: a common one, the
+/// person's own words (`about`: e-mail address, name), a row of keys, one character again and again. The error names the
+/// field `password`.
+pub fn check_password(password: &Redacted, about: &[&str]) -> Result<()> {
+    let text = password.expose();
+    if !(MIN_LENGTH..=MAX_LENGTH).contains(&text.chars().count()) {
+        return Err(Error::invalid("password", format!("must have {MIN_LENGTH} to {MAX_LENGTH} characters")));
     }
+    let own = about.iter().any(|word| word.trim().to_lowercase() == text.trim().to_lowercase());
+    if own || text.trim().is_empty() || zxcvbn::zxcvbn(text, about).score() < LEAST {
+        let message = "is too easy to guess: take several words that have nothing to do with you or with each other";
+        return Err(Error::invalid("password", message));
+    }
+    Ok(())
 }
 
 /// Hashes and verifies, on the blocking pool and no more at once than there are processors: each takes 19 MiB.
@@ -92,8 +101,34 @@ mod tests {
 
     #[test]
     fn length_is_counted_in_characters() {
-        assert!(check_password(&"ä".repeat(10).as_str().into()).is_ok());
-        assert_eq!(check_password(&"a".repeat(9).as_str().into()).unwrap_err().field(), Some("password"));
-        assert!(check_password(&"a".repeat(129).as_str().into()).is_err());
+        let check = |text: &str| check_password(&text.into(), &[]);
+        assert!(check("äkñøßzçwéq").is_ok());
+        assert_eq!(check("äkñøßzçwé").unwrap_err().field(), Some("password"));
+        let long = "correct horse battery staple ".repeat(5);
+        assert!(check(&long).is_err() && check(&long[..128]).is_ok());
+    }
+
+    #[test]
+    fn what_is_guessed_early_is_refused() {
+        let about = ["ada.lovelace@example.com", "ada.lovelace", "Ada Lovelace"];
+        for wrong in [
+            "password123",
+            "Password1234",
+            "1234567890",
+            "qwertyuiop",
+            "            ",
+            "aaaaaaaaaaaa",
+            "abcabcabcabc",
+            "iloveyou123",
+            "ada.lovelace@example.com",
+            "Ada.Lovelace@Example.com",
+            "ada lovelace",
+            "ada.lovelace1",
+        ] {
+            assert!(check_password(&wrong.into(), &about).is_err(), "{wrong:?}");
+        }
+        for right in ["correct horse battery", "northstack-demo", "tr0ub4dour&3x", "k8Vq!mZ2pLw9"] {
+            assert!(check_password(&right.into(), &about).is_ok(), "{right:?}");
+        }
     }
 }

@@ -84,8 +84,8 @@ impl RefreshTokens {
         self.config.get().auth.refresh_token_ttl
     }
 
-    /// The first token of a new family.
-    pub async fn begin(&self, user: Uuid) -> Result<Redacted> {
+    /// The first token of a new family, and the family's name, by which access tokens say whose session they are of.
+    pub async fn begin(&self, user: Uuid) -> Result<(Redacted, String)> {
         let token = Token::new(rand::random());
         let key = self.key(&token);
         let mut keep = redis::pipe();
@@ -95,7 +95,19 @@ impl RefreshTokens {
             .pexpire(&key, milliseconds(self.lifetime()))
             .ignore();
         self.cache.pipeline::<()>(&keep).await?;
-        Ok(token.text())
+        Ok((token.text(), token.session()))
+    }
+
+    /// The name of a token's family, whether it lives or not.
+    pub fn session(token: &Redacted) -> Option<String> {
+        Token::parse(token).map(|token| token.session())
+    }
+
+    /// Whether a family lives, by its name.
+    pub async fn lives(&self, session: &str) -> Result<bool> {
+        let mut command = redis::cmd("EXISTS");
+        command.arg(self.cache.key(&format!("refresh:{session}")));
+        Ok(self.cache.run(&command).await?)
     }
 
     /// Looks at a token without using it up. A used one ends its family.
@@ -149,7 +161,7 @@ impl RefreshTokens {
     }
 
     fn key(&self, token: &Token) -> String {
-        self.cache.key(&format!("refresh:{}", hex::encode(token.family)))
+        self.cache.key(&format!("refresh:{}", token.session()))
     }
 }
 
@@ -182,6 +194,10 @@ impl Token {
     fn text(&self) -> Redacted {
         let bytes = [self.family.as_slice(), &self.secret].concat();
         Redacted::new(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes)))
+    }
+
+    fn session(&self) -> String {
+        hex::encode(self.family)
     }
 
     fn digest(&self) -> String {

@@ -12,8 +12,8 @@ use super::{SigningKey, VerifyingKey};
 use crate::config;
 use crate::domain::{Actor, Code, Error, Redacted, Result};
 
-/// A longer token is not ours: with a hundred teams one has about 10 kB.
-const MAX_LENGTH: usize = 64 * 1024;
+/// A longer token is not ours.
+const MAX_LENGTH: usize = 16 * 1024;
 
 /// Clocks of two replicas may differ by this many seconds.
 const LEEWAY_SECONDS: u64 = 5;
@@ -47,6 +47,9 @@ pub struct Claims {
     iat: u64,
     exp: u64,
     jti: Uuid,
+    /// The session (OpenID Connect Session Management, `sid`): the family of the refresh token beside it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sid: Option<String>,
     /// The user.
     pub user_id: Uuid,
     /// The user's e-mail address.
@@ -140,6 +143,7 @@ impl Tokens {
         email: &str,
         admin: bool,
         teams: Vec<TeamClaim>,
+        session: Option<String>,
         lifetime: Duration,
     ) -> Result<AccessToken> {
         let now = u64::try_from(OffsetDateTime::now_utc().unix_timestamp())
@@ -156,6 +160,7 @@ impl Tokens {
             iat: now,
             exp: now.saturating_add(expires_in),
             jti: Uuid::new_v4(),
+            sid: session,
             user_id,
             email: email.to_owned(),
             hasura: HasuraClaims { allowed_roles: roles.clone(), default_role: "user".to_owned(), user_id },
@@ -219,7 +224,7 @@ mod tests {
     }
 
     fn issue(tokens: &Tokens) -> Redacted {
-        tokens.issue(Uuid::new_v4(), "ada@example.com", false, Vec::new(), Duration::from_secs(60)).unwrap().token
+        tokens.issue(Uuid::new_v4(), "ada@example.com", false, Vec::new(), None, Duration::from_secs(60)).unwrap().token
     }
 
     #[test]

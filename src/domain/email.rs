@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use unicode_normalization::UnicodeNormalization;
+
 use super::{Error, Result};
 
 /// RFC 5321, 4.5.3.1: 64 octets before the sign, 254 in all.
@@ -15,9 +17,10 @@ const MAX_LOCAL_LENGTH: usize = 64;
 pub struct Email(String);
 
 impl Email {
-    /// Reads an address; spaces around it and letter case do not count. An error names the field `email`.
+    /// Reads an address; spaces around it, letter case and the width or form of characters (Unicode's NFKC) do not count.
+    /// An error names the field `email`.
     pub fn parse(text: &str) -> Result<Self> {
-        let text = text.trim().to_lowercase();
+        let text: String = text.trim().nfkc().collect::<String>().to_lowercase().nfkc().collect();
         let sound = text.len() <= MAX_LENGTH
             && text.split_once('@').is_some_and(|(name, domain)| sound_name(name) && sound_domain(domain));
         if sound {
@@ -65,6 +68,8 @@ mod tests {
     fn addresses_are_read_in_lower_case() {
         assert_eq!(Email::parse("  Ada.Lovelace+Shop@Example.COM ").unwrap().as_str(), "ada.lovelace+shop@example.com");
         assert_eq!(Email::parse("jürgen@bücher.example").unwrap().as_str(), "jürgen@bücher.example");
+        assert_eq!(Email::parse("ａlice＠example.com").unwrap().as_str(), "alice@example.com");
+        assert_eq!(Email::parse("ju\u{308}rgen@example.com").unwrap().as_str(), "jürgen@example.com");
     }
 
     #[test]

@@ -4,9 +4,9 @@ use std::time::SystemTime;
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Request};
-use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;
 
 use super::edge::{ClientAddress, CorrelationId};
@@ -124,16 +124,18 @@ pub(super) fn caller(parts: &Parts, actor: Actor) -> Caller {
     }
 }
 
+/// The token of `Authorization: Bearer <access token>`.
+pub(super) fn bearer_token(headers: &HeaderMap) -> Option<&str> {
+    let mut values = headers.get_all(axum::http::header::AUTHORIZATION).iter();
+    let (Some(value), None) = (values.next(), values.next()) else { return None };
+    let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
 /// Reads `Authorization: Bearer <access token>`.
 pub(super) fn bearer(state: &AppState, parts: &Parts) -> Result<SignedIn> {
     let missing = || Error::new(Code::Unauthenticated, "send an access token as `Authorization: Bearer ...`");
-    let mut values = parts.headers.get_all(axum::http::header::AUTHORIZATION).iter();
-    let (Some(value), None) = (values.next(), values.next()) else { return Err(missing()) };
-    let (scheme, token) = value.to_str().ok().and_then(|text| text.split_once(' ')).ok_or_else(missing)?;
-    if !scheme.eq_ignore_ascii_case("bearer") {
-        return Err(missing());
-    }
-    let claims = state.app.tokens.verify(token.trim())?;
+    let claims = state.app.tokens.verify(bearer_token(&parts.headers).ok_or_else(missing)?)?;
     let role = parts.headers.get("x-hasura-role").and_then(|role| role.to_str().ok());
     Ok(SignedIn { actor: claims.actor(role)?, until: claims.expires_at() })
 }

@@ -16,6 +16,7 @@ mod pages;
 pub mod remote_schema;
 pub mod router;
 mod server;
+mod session;
 mod settings;
 mod state;
 mod stores;

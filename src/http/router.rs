@@ -20,7 +20,7 @@ use super::edge::{self, alias, backend};
 use super::state::Face;
 use super::{
     ActionError, AppState, RestError, auth, event_stream, events, extract, health, openapi, pages, remote_schema,
-    stores,
+    session, stores,
 };
 use crate::auth::same_secret;
 use crate::domain::{Code, Error};
@@ -201,7 +201,10 @@ fn guarded(path: &str, handler: MethodRouter<AppState>, access: Access, state: &
     match access {
         Access::Public if path.starts_with("/api/") => limited(handler),
         Access::Public | Access::Internal => handler,
-        Access::Engine => limited(handler).route_layer(middleware::from_fn_with_state(state.clone(), know_the_caller)),
+        Access::Engine => {
+            let open = handler.route_layer(middleware::from_fn_with_state(state.clone(), session::require_open));
+            limited(open).route_layer(middleware::from_fn_with_state(state.clone(), know_the_caller))
+        }
         Access::SignedIn => limited(handler).route_layer(middleware::from_fn_with_state(state.clone(), require_bearer)),
         Access::Hasura => handler.route_layer(middleware::from_fn_with_state(state.clone(), require_secret)),
     }
@@ -209,7 +212,7 @@ fn guarded(path: &str, handler: MethodRouter<AppState>, access: Access, state: &
 
 async fn require_bearer(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
-    match extract::bearer(&state, &parts) {
+    match session::bearer(&state, &parts).await {
         Ok(signed_in) => {
             parts.extensions.insert(signed_in);
             next.run(Request::from_parts(parts, body)).await

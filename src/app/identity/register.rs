@@ -13,7 +13,7 @@ use crate::domain::{Actor, Code, Email, Error, Redacted, Result, TeamRole};
 pub struct NewUser {
     /// E-mail address, with which they will sign in.
     pub email: String,
-    /// 10 to 128 characters.
+    /// 10 to 128 characters, and not easy to guess.
     pub password: Redacted,
     /// As it will be shown, 1 to 200 characters.
     pub name: String,
@@ -32,7 +32,8 @@ impl App {
         }
         let email = Email::parse(&new.email)?;
         let name = check_name(&new.name)?;
-        check_password(&new.password)?;
+        let local = email.as_str().split('@').next().unwrap_or_default();
+        check_password(&new.password, &[email.as_str(), local, name])?;
         self.login_limits.check(caller, &email).await?;
         let hash = self.passwords.hash(new.password).await?;
 

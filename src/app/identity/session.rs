@@ -4,7 +4,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::app::{App, Caller};
-use crate::auth::{Shown, TeamClaim};
+use crate::auth::{Claims, RefreshTokens, Shown, TeamClaim};
 use crate::db::users::{self, User};
 use crate::db::{self, Audit, teams};
 use crate::domain::{Actor, Code, Email, Error, Redacted, Result};
@@ -30,6 +30,10 @@ pub struct Session {
     /// Whose session it is.
     pub user_id: Uuid,
 }
+
+/// Memberships that a token shows, the oldest first: whatever carries it in a header has limits, of 8 kB some. What a
+/// person may do is read from the database, never from here.
+const MOST_TEAMS: usize = 20;
 
 impl App {
     /// Signs somebody in. Whether the address or the password was wrong shows neither in the answer nor in its time.
@@ -72,7 +76,7 @@ impl App {
             return Err(ended());
         };
         // The token is used up last: a failure before leaves the session as it was.
-        let (access_token, expires_in) = self.access_token(&user).await?;
+        let (access_token, expires_in) = self.access_token(&user, RefreshTokens::session(token)).await?;
         let refresh_token = self.refresh_tokens.rotate(token).await?.ok_or_else(ended)?;
         Ok(Session { access_token, refresh_token, expires_in, user_id: user.id })
     }
@@ -88,19 +92,30 @@ impl App {
     pub(super) async fn begin_session(&self, user: Uuid) -> Result<Session> {
         let found = users::find(self.db.pool(), user).await?;
         let user = found.ok_or_else(|| Error::not_found("user"))?;
-        let (access_token, expires_in) = self.access_token(&user).await?;
-        let refresh_token = self.refresh_tokens.begin(user.id).await?;
+        let (refresh_token, session) = self.refresh_tokens.begin(user.id).await?;
+        let (access_token, expires_in) = self.access_token(&user, Some(session)).await?;
         Ok(Session { access_token, refresh_token, expires_in, user_id: user.id })
     }
 
-    async fn access_token(&self, user: &User) -> Result<(Redacted, u64)> {
+    /// Whether the session that an access token is of has not ended by signing out. Without the cache there is no saying,
+    /// and the token is good until it expires.
+    pub async fn session_is_open(&self, claims: &Claims) -> bool {
+        let Some(session) = &claims.sid else { return true };
+        self.refresh_tokens.lives(session).await.unwrap_or_else(|error| {
+            tracing::warn!(cause = error.chain(), "session_not_checked");
+            true
+        })
+    }
+
+    async fn access_token(&self, user: &User, session: Option<String>) -> Result<(Redacted, u64)> {
         let memberships = teams::memberships(self.db.pool(), user.id).await?;
         let teams = memberships
             .iter()
+            .take(MOST_TEAMS)
             .map(|membership| TeamClaim { id: membership.team_id, role: <&str>::from(membership.role).to_owned() })
             .collect();
         let lifetime = self.config.get().auth.access_token_ttl;
-        let issued = self.tokens.issue(user.id, &user.email, user.is_admin(), teams, lifetime)?;
+        let issued = self.tokens.issue(user.id, &user.email, user.is_admin(), teams, session, lifetime)?;
         Ok((issued.token, issued.expires_in))
     }
 

@@ -54,7 +54,7 @@ impl Keys {
     fn token(&self, user: Uuid) -> Redacted {
         let auth = config::Auth { signing_key: Some(self.signing.pem().unwrap()), ..config::Auth::default() };
         let tokens = Tokens::new(&auth).unwrap();
-        tokens.issue(user, "ada@example.com", false, Vec::new(), Duration::from_secs(3600)).unwrap().token
+        tokens.issue(user, "ada@example.com", false, Vec::new(), None, Duration::from_secs(3600)).unwrap().token
     }
 }
 

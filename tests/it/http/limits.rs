@@ -43,8 +43,12 @@ async fn without_the_cache_reading_goes_on_and_signing_in_does_not() {
         .execute(service.app.db.pool())
         .await
         .unwrap();
-    let token =
-        service.app.tokens.issue(user, "ada@example.com", false, Vec::new(), Duration::from_secs(60)).unwrap().token;
+    let token = service
+        .app
+        .tokens
+        .issue(user, "ada@example.com", false, Vec::new(), None, Duration::from_secs(60))
+        .unwrap()
+        .token;
     let bearer = format!("Bearer {}", token.expose());
     let me = service.get("/api/v1/auth/me", &[("authorization", &bearer)]).await;
     assert_eq!(me.status, StatusCode::OK, "{}", me.text);
@@ -90,7 +94,7 @@ async fn the_engines_routes_are_limited_by_user_and_by_address_and_the_administr
     .await;
     let bearer = |user: uuid::Uuid| {
         let token =
-            service.app.tokens.issue(user, "a@example.com", false, Vec::new(), Duration::from_secs(60)).unwrap();
+            service.app.tokens.issue(user, "a@example.com", false, Vec::new(), None, Duration::from_secs(60)).unwrap();
         format!("Bearer {}", token.token.expose())
     };
     let (ada, bob) = (bearer(uuid::Uuid::new_v4()), bearer(uuid::Uuid::new_v4()));

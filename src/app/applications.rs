@@ -9,7 +9,7 @@ use super::requests::{self, Asked, Key};
 use super::{App, Caller, Provisioning};
 use crate::db::applications::{self, Application};
 use crate::db::{PgTx, operations};
-use crate::domain::workload::{Autoscaling, Settings, check_replicas, names};
+use crate::domain::workload::{Autoscaling, Resources, Settings, check_replicas, names};
 use crate::domain::{ApplicationStatus, Code, Error, Result, TeamRole};
 use crate::workflow::flows::application::{self, Change, SUBJECT, Size, Target};
 
@@ -56,6 +56,8 @@ impl App {
             let before = size_of(row)?;
             let after = resized(&before, size)?;
             let autoscaling = Settings::read(&after.settings)?.autoscaling;
+            let most = autoscaling.as_ref().map_or(after.replicas, |it| it.max_replicas);
+            Resources::read(&row.resources)?.check_all(most)?;
             Ok((Some(after.replicas), autoscaling, Some((before, after))))
         })
         .await
@@ -276,9 +278,18 @@ pub(super) fn require_free_address(taken: bool) -> Result<()> {
     Ok(())
 }
 
-/// A host name of one's own is none that the platform gives.
+/// A host name of one's own is none that the platform gives, nor one at which it is reached itself.
 pub(super) fn require_foreign_host(provisioning: &Provisioning, host: Option<&str>) -> Result<()> {
     let Some(host) = host else { return Ok(()) };
+    let config = provisioning.config.get();
+    let public = config.server.public_url.as_ref().and_then(|url| url.host_str());
+    if public
+        .into_iter()
+        .chain(config.server.hosts.iter().map(String::as_str))
+        .any(|own| own.eq_ignore_ascii_case(host))
+    {
+        return Err(Error::invalid("settings.host", format!("settings.host: {host} is the platform's own address")));
+    }
     for domain in [&provisioning.applications.base_domain, &provisioning.settings.base_domain] {
         if host == domain || host.ends_with(&format!(".{domain}")) {
             let message = format!("settings.host: names under {domain} are given by the platform");

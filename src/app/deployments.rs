@@ -269,14 +269,17 @@ pub(super) async fn workload(tx: &mut PgTx, row: &Application, new: &NewDeployme
     }
     check_variables(plain.iter().map(|(name, value)| (name.as_str(), value.as_str())))?;
     let settings = Settings::read(&row.settings)?;
+    let replicas = check_replicas("replicas", row.replicas.into(), 1)?;
+    let resources = Resources::read(&row.resources)?;
+    resources.check_all(settings.autoscaling.as_ref().map_or(replicas, |it| it.max_replicas.max(replicas)))?;
     let port = u16::try_from(row.port).ok().filter(|port| *port > 0);
     Ok(Workload {
         revision: deployments::next_revision(tx, row.id).await?,
         image: Image::parse("image", image)?,
         commit: new.commit.as_ref().map(|commit| commit.to_ascii_lowercase()),
         port: port.ok_or_else(|| Error::invalid("port", "port: must be from 1 to 65535"))?,
-        replicas: check_replicas("replicas", row.replicas.into(), 1)?,
-        resources: Resources::read(&row.resources)?,
+        replicas,
+        resources,
         variables: plain,
         secrets,
         strategy: Strategy::parse(new.strategy.as_deref().unwrap_or(&row.strategy))?,
@@ -293,6 +296,16 @@ pub(super) fn require_keys(provisioning: &Provisioning, workload: &Workload) -> 
         }
         _ => Ok(()),
     }
+}
+
+/// Refuses an image that would be pulled from inside of the cluster's network, unless that is allowed.
+pub(super) fn require_registry(provisioning: &Provisioning, workload: &Workload) -> Result<()> {
+    if workload.image.is_local() && !provisioning.applications.local_registries {
+        let message =
+            format!("image: the registry of {} is an address or a local name; use a public one", workload.image);
+        return Err(Error::invalid("image", message));
+    }
+    Ok(())
 }
 
 /// How a deployment is to be carried out.
@@ -319,6 +332,7 @@ async fn begin(
     }
     require_staying(row)?;
     require_keys(provisioning, &workload)?;
+    require_registry(provisioning, &workload)?;
     require_foreign_host(provisioning, workload.settings.host.as_deref())?;
     let target = match placed(row) {
         Some(target) => target,

@@ -89,6 +89,7 @@ impl App {
                 let mut workload = workload(&mut tx, &row, &deployment).await?;
                 workload.revision = 1;
                 workload.replicas = replicas;
+                workload.resources.check_all(replicas)?;
                 workload.strategy = Strategy::Rolling;
                 workload.settings.autoscaling = None;
                 // The host name is the application's own.
@@ -96,6 +97,7 @@ impl App {
                 workload.secrets.retain(|name, _| !new.variables.contains_key(name));
                 workload.variables.extend(new.variables.clone());
                 super::deployments::require_keys(provisioning, &workload)?;
+                super::deployments::require_registry(provisioning, &workload)?;
                 let id = Uuid::new_v4();
                 let target = Target {
                     application: id,

@@ -109,6 +109,15 @@ impl App {
                     let message = format!("the team has {limit} active stores, which is its limit; delete one first");
                     return Err(Error::new(Code::StoreLimitReached, message));
                 }
+                if let Some((count, most)) = stores::lock_makers_limit(&mut tx, team).await?
+                    && count >= i64::from(most)
+                {
+                    let message = format!(
+                        "the teams that the maker of this team has made have {most} active stores together, which is \
+                         their limit; delete one first"
+                    );
+                    return Err(Error::new(Code::StoreLimitReached, message));
+                }
                 let user = caller.actor.user_id();
                 let (store, input) = insert(&mut tx, provisioning, team, name, kind, user).await?;
                 stores::log(&mut tx, store, "created", &format!("The creation of {name} is requested"), Severity::Info)

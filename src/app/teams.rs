@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::App;
-use crate::db::teams;
+use crate::db::teams::{self, Membership};
 use crate::domain::{Actor, Code, Error, Result, TeamRole};
 
 impl App {
@@ -28,12 +28,25 @@ impl App {
         }
     }
 
-    /// The team that is meant when the actor names none: the oldest of those in which they may create.
+    /// The team that is meant when the actor names none: the only one in which they may create, or the only one of these
+    /// that they have made themself.
+    ///
+    /// # Errors
+    /// `invalid-input` that names the teams there are to choose from, `forbidden` where there is none.
     pub async fn default_team(&self, actor: &Actor) -> Result<Uuid> {
         let user = actor.user_id().ok_or_else(|| Error::invalid("teamId", "name the team"))?;
         let memberships = teams::memberships(self.db.pool(), user).await?;
-        let own = memberships.iter().find(|membership| membership.role >= TeamRole::Developer);
-        own.map(|membership| membership.team_id)
-            .ok_or_else(|| Error::new(Code::Forbidden, "you are in no team in which you may create anything"))
+        let may: Vec<&Membership> = memberships.iter().filter(|it| it.role >= TeamRole::Developer).collect();
+        let own: Vec<&Membership> = may.iter().copied().filter(|it| it.own).collect();
+        match (may.as_slice(), own.as_slice()) {
+            ([only], _) | (_, [only]) => Ok(only.team_id),
+            ([], _) => Err(Error::new(Code::Forbidden, "you are in no team in which you may create anything")),
+            _ => {
+                let teams: Vec<String> =
+                    may.iter().take(10).map(|it| format!("{} ({})", it.team, it.team_id)).collect();
+                let message = format!("teamId: you may create in several teams; name one of {}", teams.join(", "));
+                Err(Error::invalid("teamId", message))
+            }
+        }
     }
 }

@@ -23,6 +23,9 @@ pub struct Applications {
     /// Gateway that publishes applications by HTTPRoutes in place of Ingresses, as `namespace/name`. It has to take routes
     /// from all namespaces, and a canary then gets its share of the requests.
     pub gateway: Option<String>,
+    /// Whether images may be of registries at addresses or local names, such as `localhost:5000`, which every node asks
+    /// inside of its own network.
+    pub local_registries: bool,
     /// Longest wait for a revision to become ready, where the application says nothing else.
     #[serde(with = "humantime_serde")]
     #[schemars(with = "String")]
@@ -55,6 +58,7 @@ impl Default for Applications {
             public_port: None,
             ingress_class: None,
             gateway: None,
+            local_registries: false,
             ready_timeout: Duration::from_secs(300),
             stuck_after: Duration::from_secs(20),
             unschedulable_after: Duration::from_secs(120),

@@ -242,8 +242,8 @@ pub async fn seen_by(executor: impl sqlx::PgExecutor<'_>, user: Option<Uuid>, pa
            where sequence > $1 and sequence <= $2 and subject ~ $3
              and ($4::uuid is null or exists (
                select 1 from team_members m join teams t on t.id = m.team_id
-               where m.team_id = e.team_id and m.user_id = $4 and m.deleted_at is null and t.deleted_at is null
-                 and (e.stream <> 'AUDIT' or m.role in ('owner', 'admin'))))
+               where m.team_id = e.team_id and m.user_id = $4 and m.active and m.deleted_at is null
+                 and t.deleted_at is null and (e.stream <> 'AUDIT' or m.role in ('owner', 'admin'))))
            order by sequence limit $5"#,
         part.after,
         part.until,

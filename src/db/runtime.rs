@@ -36,7 +36,7 @@ pub async fn visible(db: impl PgExecutor<'_>, ids: &[Uuid], user: Option<Uuid>) 
          from applications a join projects p on p.id = a.project_id join teams t on t.id = p.team_id
          where a.id = any($1) and a.deleted_at is null and p.deleted_at is null and t.deleted_at is null
            and ($2::uuid is null or exists (
-             select 1 from team_members m where m.team_id = t.id and m.user_id = $2 and m.deleted_at is null))",
+             select 1 from team_members m where m.team_id = t.id and m.user_id = $2 and m.active and m.deleted_at is null))",
         ids,
         user
     )

@@ -118,7 +118,7 @@ pub async fn list(db: impl PgExecutor<'_>, user: Option<Uuid>) -> Result<Vec<Sto
          where status <> 'deleted'
            and ($1::uuid is null or exists (
              select 1 from team_members m
-             where m.team_id = stores.team_id and m.user_id = $1 and m.deleted_at is null))
+             where m.team_id = stores.team_id and m.user_id = $1 and m.active and m.deleted_at is null))
          order by created_at desc, id",
         user
     )
@@ -159,7 +159,7 @@ pub async fn count_by_status(db: impl PgExecutor<'_>, user: Option<Uuid>) -> Res
          where status <> 'deleted'
            and ($1::uuid is null or exists (
              select 1 from team_members m
-             where m.team_id = stores.team_id and m.user_id = $1 and m.deleted_at is null))
+             where m.team_id = stores.team_id and m.user_id = $1 and m.active and m.deleted_at is null))
          group by status",
         user
     )
@@ -176,6 +176,31 @@ pub async fn lock_limit(db: &mut PgConnection, team: Uuid) -> Result<Option<i32>
         .fetch_optional(db)
         .await
         .map_err(while_doing("lock a team"))
+}
+
+/// How many active stores there are in all the teams that a team's maker has made, and how many these may have together:
+/// as many as any one of them may have alone, at least. Whoever else asks for the same maker waits until the transaction
+/// ends. `None` for a team that nobody made.
+pub async fn lock_makers_limit(db: &mut PgConnection, team: Uuid) -> Result<Option<(i64, i32)>> {
+    let maker = sqlx::query_scalar!(
+        "select u.id from users u join teams t on t.created_by = u.id where t.id = $1 for no key update of u",
+        team
+    )
+    .fetch_optional(&mut *db)
+    .await
+    .map_err(while_doing("lock a team's maker"))?;
+    let Some(maker) = maker else { return Ok(None) };
+    let row = sqlx::query!(
+        r#"select (select count(*) from stores s join teams t on t.id = s.team_id
+                   where t.created_by = $1 and s.status in ('provisioning', 'ready', 'failed')) as "count!",
+                  greatest((select most from row_limits where name = 'user.stores'),
+                           (select max(store_limit) from teams where created_by = $1 and deleted_at is null)) as most"#,
+        maker
+    )
+    .fetch_one(db)
+    .await
+    .map_err(while_doing("count the stores of a team's maker"))?;
+    Ok(row.most.map(|most| (row.count, most)))
 }
 
 /// A team's stores that count against its limit. Call it while the team's row is locked.

@@ -7,22 +7,27 @@ use super::error::while_doing;
 use crate::domain::{Error, Result, TeamRole};
 
 /// A user's place in a team.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Membership {
     /// The team.
     pub team_id: Uuid,
+    /// Its name.
+    pub team: String,
+    /// Whether the user has made the team.
+    pub own: bool,
     /// The user's role there.
     pub role: TeamRole,
 }
 
-/// Inserts a team that may have so many active stores.
-pub async fn insert(conn: &mut PgConnection, name: &str, slug: &str, stores: u32) -> Result<Uuid> {
+/// Inserts a team that somebody made and that may have so many active stores.
+pub async fn insert(conn: &mut PgConnection, by: Uuid, name: &str, slug: &str, stores: u32) -> Result<Uuid> {
     let stores = i32::try_from(stores).unwrap_or(i32::MAX);
     sqlx::query_scalar!(
-        "insert into teams (name, slug, store_limit) values ($1, $2, $3) returning id",
+        "insert into teams (name, slug, store_limit, created_by) values ($1, $2, $3, $4) returning id",
         name,
         slug,
-        stores
+        stores,
+        by
     )
     .fetch_one(conn)
     .await
@@ -45,19 +50,21 @@ pub async fn add_member(conn: &mut PgConnection, team: Uuid, user: Uuid, role: T
     Ok(())
 }
 
-/// The user's memberships, the oldest first.
+/// The user's memberships, the oldest first; invitations are none.
 pub async fn memberships(executor: impl PgExecutor<'_>, user: Uuid) -> Result<Vec<Membership>> {
     let rows = sqlx::query!(
-        "select m.team_id, m.role
+        "select m.team_id, m.role, t.name, t.created_by is not distinct from m.user_id as \"own!\"
          from team_members m join teams t on t.id = m.team_id
-         where m.user_id = $1 and m.deleted_at is null and t.deleted_at is null
+         where m.user_id = $1 and m.active and m.deleted_at is null and t.deleted_at is null
          order by m.created_at, m.id",
         user
     )
     .fetch_all(executor)
     .await
     .map_err(while_doing("reading memberships"))?;
-    rows.into_iter().map(|row| Ok(Membership { team_id: row.team_id, role: parse(&row.role)? })).collect()
+    rows.into_iter()
+        .map(|row| Ok(Membership { team_id: row.team_id, team: row.name, own: row.own, role: parse(&row.role)? }))
+        .collect()
 }
 
 /// The user's role in the team, if the team exists and the user is a member.
@@ -65,7 +72,7 @@ pub async fn role(executor: impl PgExecutor<'_>, team: Uuid, user: Uuid) -> Resu
     let role = sqlx::query_scalar!(
         "select m.role
          from team_members m join teams t on t.id = m.team_id
-         where m.team_id = $1 and m.user_id = $2 and m.deleted_at is null and t.deleted_at is null",
+         where m.team_id = $1 and m.user_id = $2 and m.active and m.deleted_at is null and t.deleted_at is null",
         team,
         user
     )

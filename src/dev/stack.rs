@@ -112,6 +112,9 @@ impl Stack {
             }
             stack.kubernetes = Some(simulator);
         }
+        if !named("applications.local_registries") {
+            loader = loader.set("applications.local_registries", true);
+        }
         let loader = local_defaults(loader, state, options, &named, given.config.server.port)?;
         Ok((stack, loader))
     }

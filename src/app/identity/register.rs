@@ -44,7 +44,7 @@ impl App {
         self.db
             .transaction(&audit, async |mut tx| {
                 users::insert(&mut tx, id, email, name, hash).await?;
-                let team = teams::insert(&mut tx, team_name, slug, config.stores.limit).await?;
+                let team = teams::insert(&mut tx, id, team_name, slug, config.stores.limit).await?;
                 teams::add_member(&mut tx, team, id, TeamRole::Owner).await?;
                 projects::insert(&mut tx, team, FIRST_PROJECT).await?;
                 users::touch_login(&mut tx, id).await

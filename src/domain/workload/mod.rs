@@ -145,14 +145,17 @@ pub fn check_commit(commit: &str) -> Result<()> {
     if right { Ok(()) } else { Err(Error::invalid("commit", "commit: 7 to 64 characters of 0-9 and a-f")) }
 }
 
+/// The most pods of an application.
+const MOST_REPLICAS: u32 = 100;
+
 /// Refuses a number of pods that is too large.
 ///
 /// # Errors
 /// `invalid-input` that names the field.
 pub fn check_replicas(field: &str, replicas: i64, least: u32) -> Result<u32> {
     match u32::try_from(replicas) {
-        Ok(replicas) if (least..=1_000).contains(&replicas) => Ok(replicas),
-        _ => Err(Error::invalid(field, format!("{field}: must be from {least} to 1000"))),
+        Ok(replicas) if (least..=MOST_REPLICAS).contains(&replicas) => Ok(replicas),
+        _ => Err(Error::invalid(field, format!("{field}: must be from {least} to {MOST_REPLICAS}"))),
     }
 }
 

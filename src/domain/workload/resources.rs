@@ -39,9 +39,12 @@ struct Part {
     memory: Option<String>,
 }
 
-/// The most cores and bytes of one pod, in thousandths.
-const MOST_CPU: u128 = 256_000;
-const MOST_MEMORY: u128 = 1_000 << 42;
+/// The most cores and bytes of one pod, in thousandths: 64 cores and 512 GiB.
+const MOST_CPU: u128 = 64_000;
+const MOST_MEMORY: u128 = 1_000 << 39;
+/// The most that all pods of an application set aside, in thousandths: 256 cores and 1 TiB.
+const ALL_CPU: u128 = 256_000;
+const ALL_MEMORY: u128 = 1_000 << 40;
 
 impl Resources {
     /// Reads what an application's row says, with defaults for what it does not.
@@ -74,6 +77,24 @@ impl Resources {
             requests: Amounts { cpu: cpu.0, memory: memory.0 },
             limits: Amounts { cpu: cpu.1, memory: memory.1 },
         })
+    }
+
+    /// Refuses what so many pods would set aside together, where that is too much for one application.
+    ///
+    /// # Errors
+    /// `invalid-input` that names the field.
+    pub fn check_all(&self, replicas: u32) -> Result<()> {
+        let Amounts { cpu, memory } = &self.requests;
+        for (what, of_one, most, words) in [("cpu", cpu, ALL_CPU, "256 cores"), ("memory", memory, ALL_MEMORY, "1 TiB")]
+        {
+            if of_one.milli() * u128::from(replicas) > most {
+                let field = format!("resources.requests.{what}");
+                let message =
+                    format!("{field}: {replicas} pods of {of_one} are more than the {words} that one application gets");
+                return Err(Error::invalid(&*field, message));
+            }
+        }
+        Ok(())
     }
 }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::read;
+use super::{MOST_REPLICAS, read};
 use crate::domain::{Error, Result};
 
 /// The keys of `applications.settings`.
@@ -131,8 +131,33 @@ pub struct BlueGreen {
     pub auto_promote: bool,
 }
 
-const MOST_REPLICAS: u32 = 1_000;
 const DAY: u32 = 86_400;
+
+/// Names that lead nowhere in public: RFC 6761, 6762, 7686, 8375 and 9476, those of clusters, and what routers give.
+const LOCAL: [&str; 16] = [
+    "localhost",
+    "local",
+    "localdomain",
+    "internal",
+    "intranet",
+    "lan",
+    "home",
+    "corp",
+    "private",
+    "invalid",
+    "onion",
+    "alt",
+    "arpa",
+    "svc",
+    "cluster",
+    "test",
+];
+
+/// Whether a name can be that of a site on the internet. One that ends in a number is an IPv4 address to browsers.
+pub(super) fn is_public(host: &str) -> bool {
+    let last = host.rsplit('.').next().unwrap_or_default();
+    !last.bytes().next().is_some_and(|byte| byte.is_ascii_digit()) && !LOCAL.contains(&last)
+}
 
 impl Settings {
     /// Reads and checks what an application's row says.
@@ -153,6 +178,11 @@ impl Settings {
         if let Some(host) = &self.host {
             let right = host.len() <= 253 && host.contains('.') && host.split('.').all(super::names::is_label);
             require("settings.host", right, "a host name in lower case, such as `shop.example.com`")?;
+            require(
+                "settings.host",
+                is_public(host),
+                "a public host name: no address, and no name of a local network",
+            )?;
         }
         if let Some(health) = &self.health {
             let path = &health.path;
@@ -168,9 +198,9 @@ impl Settings {
             }
         }
         if let Some(Autoscaling { min_replicas, max_replicas, cpu_percent }) = self.autoscaling {
-            require("settings.autoscaling.minReplicas", (1..=MOST_REPLICAS).contains(&min_replicas), "1 to 1000")?;
+            require("settings.autoscaling.minReplicas", (1..=MOST_REPLICAS).contains(&min_replicas), "1 to 100")?;
             let most = (min_replicas..=MOST_REPLICAS).contains(&max_replicas);
-            require("settings.autoscaling.maxReplicas", most, "from minReplicas to 1000")?;
+            require("settings.autoscaling.maxReplicas", most, "from minReplicas to 100")?;
             require("settings.autoscaling.cpuPercent", (1..=1_000).contains(&cpu_percent), "1 to 1000")?;
         }
         let steps = &self.canary.steps;

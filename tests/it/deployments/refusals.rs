@@ -13,7 +13,10 @@ fn session(user: &Value) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn bad_input_is_named_and_nothing_reaches_the_cluster() {
-    let town = Town::new(application::ROLLING).await;
+    let town = Town::with(application::ROLLING, |config| {
+        config.server.public_url = Some("https://portal.example.com/".parse().unwrap());
+    })
+    .await;
     let me = session(&json!(town.caller.actor.user_id()));
     let mut untouched = Vec::new();
     for (columns, input, field) in [
@@ -35,6 +38,15 @@ async fn bad_input_is_named_and_nothing_reaches_the_cluster() {
         (json!({ "settings": { "health": { "path": "no slash" } } }), json!({}), "settings.health.path"),
         (json!({ "settings": { "hoost": "a.example.com" } }), json!({}), "settings.hoost"),
         (json!({ "settings": { "host": "other.127.0.0.1.nip.io" } }), json!({}), "settings.host"),
+        (json!({ "settings": { "host": "10.0.0.1" } }), json!({}), "settings.host"),
+        (json!({ "settings": { "host": "kubernetes.default.svc" } }), json!({}), "settings.host"),
+        (json!({ "settings": { "host": "db.internal" } }), json!({}), "settings.host"),
+        (json!({ "settings": { "host": "portal.example.com" } }), json!({}), "settings.host"),
+        (json!({}), json!({ "image": "localhost:2375/x" }), "image"),
+        (json!({}), json!({ "image": "127.0.0.1:8180/x" }), "image"),
+        (json!({}), json!({ "image": "registry.default.svc/x" }), "image"),
+        (json!({ "resources": { "requests": { "cpu": "65" } } }), json!({}), "resources.requests.cpu"),
+        (json!({ "resources": { "requests": { "cpu": "60" } }, "replicas": 5 }), json!({}), "resources.requests.cpu"),
     ] {
         let id = town.application(&format!("api-{}", untouched.len()), columns.clone()).await;
         let mut arguments = json!({ "id": id });

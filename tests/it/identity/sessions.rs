@@ -68,6 +68,9 @@ async fn wrong_input_is_refused_by_its_field() {
         ("email", json!("ada@example.com\u{0}")),
         ("password", json!("short")),
         ("password", json!("x".repeat(129))),
+        ("password", json!("password123")),
+        ("password", json!("ada@example.com")),
+        ("password", json!(" ".repeat(12))),
         ("name", json!("  ")),
         ("name", json!("a\u{0}b")),
         ("name", Value::Null),
@@ -287,4 +290,52 @@ async fn registration_can_be_closed() {
     let service = Service::with(|config| config.auth.registration = false).await;
     let input = json!({ "email": "ada@example.com", "password": "correct horse battery", "name": "Ada" });
     assert_eq!(service.action("register", input, anonymous()).await.code(), "forbidden");
+}
+
+#[tokio::test]
+async fn signing_out_ends_the_access_token_too() {
+    let service = Service::start().await;
+    let session = service.register("ada@example.com").await;
+    let bearer = format!("Bearer {}", session["accessToken"].as_str().unwrap());
+    let headers = [("authorization", bearer.as_str())];
+    let graphql = json!({ "query": "{ __typename }" });
+    assert_eq!(service.get("/api/v1/auth/me", &headers).await.status, StatusCode::OK);
+    // The engine of this service has no routes: whatever reaches it is not found.
+    assert_eq!(service.post("/v1/graphql", &headers, &graphql).await.status, StatusCode::NOT_FOUND);
+    let again = json!({ "email": "ada@example.com", "password": "correct horse battery" });
+    let other = service.post("/api/v1/auth/login", &[], &again).await.json();
+    let other = other["data"]["accessToken"].as_str().unwrap().to_owned();
+
+    let out = json!({ "refreshToken": session["refreshToken"] });
+    assert_eq!(service.post("/api/v1/auth/logout", &[], &out).await.status, StatusCode::OK);
+    let refused = service.get("/api/v1/auth/me", &headers).await;
+    assert_eq!((refused.status, refused.code().as_str()), (StatusCode::UNAUTHORIZED, "invalid-token"));
+    let refused = service.post("/v1/graphql", &headers, &graphql).await;
+    assert_eq!(refused.json()["errors"][0]["extensions"]["code"], "invalid-jwt", "{}", refused.text);
+    let refused = service.get("/api/rest/v1/projects", &headers).await;
+    assert_eq!((refused.status, &refused.json()["code"]), (StatusCode::UNAUTHORIZED, &json!("invalid-jwt")));
+    let other = format!("Bearer {other}");
+    let still = service.get("/api/v1/auth/me", &[("authorization", other.as_str())]).await;
+    assert_eq!(still.status, StatusCode::OK, "another session of the same person goes on");
+}
+
+#[tokio::test]
+async fn a_token_stays_small_however_many_teams_its_person_belongs_to() {
+    let service = Service::start().await;
+    let session = service.register("ada@example.com").await;
+    let teams =
+        "with made as (insert into teams (name, slug) select 'T', 't-' || n from generate_series(1, 99) n returning id)
+                 insert into team_members (team_id, user_id, role) select id, $1, 'viewer' from made";
+    let user: uuid::Uuid = session["userId"].as_str().unwrap().parse().unwrap();
+    let pool = service.app.db.pool();
+    sqlx::query(teams).bind(user).execute(pool).await.unwrap();
+    let login = json!({ "email": "ada@example.com", "password": "correct horse battery" });
+    let answer = service.post("/api/v1/auth/login", &[], &login).await.json();
+    let token = answer["data"]["accessToken"].as_str().unwrap();
+    assert!(token.len() < 4096, "{}", token.len());
+    // One more is one too many.
+    let one = "insert into team_members (team_id, user_id) select id, $1 from teams where slug = 'more'";
+    sqlx::query("insert into teams (name, slug) values ('More', 'more')").execute(pool).await.unwrap();
+    let refused = sqlx::query(one).bind(user).execute(pool).await.unwrap_err().to_string();
+    assert!(refused.contains("user_id: this person belongs to 100 teams"), "{refused}");
 }

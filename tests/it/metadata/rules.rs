@@ -11,8 +11,15 @@ use super::{document, list, tables, text};
 use crate::support;
 
 /// Tables that no client sees at all.
-const UNTRACKED: &[&str] =
-    &["audit_chains", "handled_events", "idempotency_keys", "leases", "operation_lanes", "operation_signals"];
+const UNTRACKED: &[&str] = &[
+    "audit_chains",
+    "handled_events",
+    "idempotency_keys",
+    "leases",
+    "operation_lanes",
+    "operation_signals",
+    "row_limits",
+];
 /// Tables that only administrators see.
 const ADMINISTRATORS_ONLY: &[&str] = &["webhook_deliveries"];
 /// Columns that no role besides `admin` may read or write, whatever the table.
@@ -102,6 +109,8 @@ fn every_row_filter_leads_to_the_session_user() {
             let membership = filter.matches(r#""members":{"#).count() + filter.matches(r#""memberships":{"#).count();
             let living = filter.matches(r#""deleted_at":{"_is_null":true}"#).count();
             assert!(living >= membership, "{}: a membership that has ended still counts", text(table, "/table/name"));
+            let active = filter.matches(r#""active":{"_eq":true}"#).count();
+            assert!(active >= membership, "{}: an invitation counts as a membership", text(table, "/table/name"));
         }
     }
 }

@@ -28,10 +28,42 @@ async fn names_types_and_teams_are_checked() {
     town.create("My Shop").await;
     assert_eq!(refused(named("My Shop")).await.code(), Code::AlreadyExists);
 
-    sqlx::query("update team_members set role = 'viewer'").execute(&town.pool()).await.unwrap();
-    let team = sqlx::query_scalar("select team_id from stores").fetch_one(&town.pool()).await.unwrap();
+    let team: uuid::Uuid = sqlx::query_scalar("select team_id from stores").fetch_one(&town.pool()).await.unwrap();
+    // A team keeps an owner.
+    let owner =
+        town.service.register("owner@example.com").await["userId"].as_str().unwrap().parse::<uuid::Uuid>().unwrap();
+    let join = "insert into team_members (team_id, user_id, role) values ($1, $2, 'owner')";
+    sqlx::query(join).bind(team).bind(owner).execute(&town.pool()).await.unwrap();
+    let demote = "update team_members set role = 'viewer' where team_id = $1 and user_id <> $2";
+    sqlx::query(demote).bind(team).bind(owner).execute(&town.pool()).await.unwrap();
     let viewer = NewStore { team_id: Some(team), ..named("Another") };
     assert_eq!(refused(viewer).await.code(), Code::Forbidden);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_teams_are_no_more_stores_without_end() {
+    let town = Town::new(store::CREATE).await;
+    let (app, pool) = (&town.service.app, town.pool());
+    sqlx::query("update row_limits set most = 3 where name = 'user.stores'").execute(&pool).await.unwrap();
+    sqlx::query("update teams set store_limit = 2").execute(&pool).await.unwrap();
+    let second =
+        "with made as (insert into teams (name, slug, store_limit, created_by) values ('2', 'two', 2, $1) returning id)
+                  insert into team_members (team_id, user_id, role) select id, $1, 'owner' from made returning team_id";
+    let second: uuid::Uuid =
+        sqlx::query_scalar(second).bind(town.caller.actor.user_id()).fetch_one(&pool).await.unwrap();
+    let first: uuid::Uuid =
+        sqlx::query_scalar("select id from teams where id <> $1").bind(second).fetch_one(&pool).await.unwrap();
+    let make =
+        async |team, name| app.create_store(&town.caller, &NewStore { team_id: Some(team), ..named(name) }).await;
+    make(first, "One").await.unwrap();
+    make(first, "Two").await.unwrap();
+    let both = tokio::join!(make(second, "Three"), make(second, "Four"));
+    let refused = match both {
+        (Ok(_), Err(refused)) | (Err(refused), Ok(_)) => refused,
+        other => panic!("one of them is the third: {other:?}"),
+    };
+    assert_eq!(refused.code(), Code::StoreLimitReached);
+    assert!(refused.message().contains("have 3 active stores together"), "{refused}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

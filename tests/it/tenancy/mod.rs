@@ -1,7 +1,7 @@
 //! Who may do what in the database: the product's own metadata over its own schema, with the engine that serves it.
 
 mod foreign_keys;
-
+mod memberships;
 mod rules;
 mod secrets;
 mod world;

@@ -1,0 +1,1 @@
+select 1; -- The column goes with the file before.

@@ -1,0 +1,2 @@
+alter table teams
+  drop constraint if exists teams_settings_bound;

@@ -122,12 +122,13 @@ impl Stores {
         for network in &self.closed_networks {
             let parts = network.split_once('/').map(|(address, bits)| (address.parse::<IpAddr>(), bits.parse::<u8>()));
             let fits = match parts {
-                Some((Ok(IpAddr::V4(_)), Ok(bits))) => bits <= 32,
-                Some((Ok(IpAddr::V6(_)), Ok(bits))) => bits <= 128,
+                // All of them would be no exception: Kubernetes refuses that.
+                Some((Ok(IpAddr::V4(_)), Ok(bits))) => (1..=32).contains(&bits),
+                Some((Ok(IpAddr::V6(_)), Ok(bits))) => (1..=128).contains(&bits),
                 _ => false,
             };
             if !fits {
-                problems.add("stores.closed_networks", &format!("{network:?}: must be a network such as `10.0.0.0/8`"));
+                problems.add("stores.closed_networks", format!("{network:?}: must be a network such as `10.0.0.0/8`"));
             }
         }
         for (field, value) in [

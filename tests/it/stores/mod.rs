@@ -8,5 +8,6 @@ mod matrix;
 mod names;
 mod outage;
 mod refusals;
+mod walls;
 
 pub use bench::Town;

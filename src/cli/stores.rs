@@ -163,7 +163,10 @@ impl Stores {
 
 async fn follow(api: &Api, begun: Begun, wait: bool, doing: &str, context: &Context) -> Result<Exit> {
     if wait {
-        return watch::operation(api, begun.operation, context.output).await;
+        return match begun.store {
+            Some(store) => watch::named(api, begun.operation, context.output, store.name).await,
+            None => watch::operation(api, begun.operation, context.output).await,
+        };
     }
     context.output.print(&begun, |begun| {
         let name =

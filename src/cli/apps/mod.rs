@@ -9,6 +9,7 @@ mod why;
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
+use serde_json::json;
 use uuid::Uuid;
 
 pub use act::{Abort, Deploy, Promote, Restart, Rollback, Scale, Start, Stop, Strategy};
@@ -21,9 +22,9 @@ pub use why::Why;
 use super::api::{Api, nothing};
 use super::graphql::{
     self, Application, application_by_id, application_deployments, application_runtime, applications,
-    applications_named, create_application,
+    applications_named, create_application, delete_application,
 };
-use super::{Context, Exit, output, projects};
+use super::{Context, Exit, ask, output, projects, watch};
 use crate::domain::workload::{check_replicas, names};
 use crate::domain::{Code, Error, Result};
 
@@ -51,6 +52,8 @@ pub enum AppsCommand {
     },
     /// Create an application; deploy it afterwards
     Create(Create),
+    /// Delete an app with everything that runs of it
+    Delete(Delete),
 }
 
 /// Arguments of `northstack apps create`.
@@ -84,6 +87,22 @@ pub struct Create {
     pub heal_drift: bool,
 }
 
+/// Arguments of `northstack apps delete`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  northstack apps delete my-app --watch
+  northstack apps delete my-app --yes     # asks nothing")]
+pub struct Delete {
+    /// Which app
+    pub app: String,
+    /// Do not ask
+    #[arg(long, short)]
+    pub yes: bool,
+    /// How the request is begun and followed.
+    #[command(flatten)]
+    pub start: super::stores::Start,
+}
+
 impl Apps {
     /// Does what was asked.
     pub async fn run(self, context: &Context) -> Result<Exit> {
@@ -92,6 +111,7 @@ impl Apps {
             AppsCommand::List { limit } => list(&api, limit, context).await,
             AppsCommand::Show { app } => show(&api, &app, context).await,
             AppsCommand::Create(new) => create(&api, new, context).await,
+            AppsCommand::Delete(wanted) => delete(&api, wanted, context).await,
         }
     }
 }
@@ -189,6 +209,25 @@ async fn create(api: &Api, new: Create, context: &Context) -> Result<Exit> {
         let Application { name, project, environment, image, .. } = made;
         let image = if image.is_some() { "" } else { " --image <image>" };
         format!("{name} was created in {project}, {environment}.\nDeploy it: northstack deploy {name}{image} --watch")
+    })?;
+    Ok(Exit::Done)
+}
+
+async fn delete(api: &Api, wanted: Delete, context: &Context) -> Result<Exit> {
+    let Application { id, name, project, environment, url, .. } = find(api, &wanted.app).await?;
+    let address = url.map(|url| format!(", its address {url}")).unwrap_or_default();
+    let lost = format!(
+        "This deletes {name} ({project}, {environment}): its pods, its revisions, its variables and secrets{address}."
+    );
+    ask::confirm(wanted.yes, &name, &lost)?;
+    let variables = delete_application::Variables { id, idempotency_key: wanted.start.idempotency_key };
+    let begun = api.run::<graphql::DeleteApplication>(variables).await?.delete_application.ok_or_else(nothing)?;
+    if wanted.start.watch {
+        return watch::named(api, begun.operation_id, context.output, name).await;
+    }
+    let result = json!({ "operationId": begun.operation_id, "applicationId": id, "application": name });
+    context.output.print(&result, |_| {
+        format!("{name} is being deleted.\nFollow it: northstack operations watch {}", begun.operation_id)
     })?;
     Ok(Exit::Done)
 }

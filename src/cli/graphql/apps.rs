@@ -22,6 +22,8 @@ operations! { "src/cli/graphql/applications.graphql":
     ApplicationDeployments,
     /// Inserts an application.
     CreateApplication,
+    /// Begins the removal of an application.
+    DeleteApplication,
     /// What runs of an application.
     ApplicationRuntime,
     /// What an application wrote.

@@ -26,23 +26,33 @@ pub enum AtPause {
 
 /// Follows an operation to its end and gives the exit code that its outcome deserves.
 pub async fn operation(api: &Api, id: Uuid, output: Output) -> Result<Exit> {
-    until(api, id, output, "succeeded", &AtPause::Follow).await
+    until(api, id, output, "succeeded", &AtPause::Follow, None).await
+}
+
+/// The same for an operation about something whose name is known: what is deleted may be gone before it is seen.
+pub async fn named(api: &Api, id: Uuid, output: Output, name: String) -> Result<Exit> {
+    until(api, id, output, "succeeded", &AtPause::Follow, Some(name)).await
 }
 
 /// The same, with a choice of what to do at a pause.
 pub async fn until_pause(api: &Api, id: Uuid, output: Output, at_pause: &AtPause) -> Result<Exit> {
-    until(api, id, output, "succeeded", at_pause).await
+    until(api, id, output, "succeeded", at_pause, None).await
 }
 
 /// The same for an operation whose end was asked for.
 pub async fn cancelled(api: &Api, id: Uuid, output: Output) -> Result<Exit> {
-    until(api, id, output, "cancelled", &AtPause::Follow).await
+    until(api, id, output, "cancelled", &AtPause::Follow, None).await
 }
 
-async fn until(api: &Api, id: Uuid, output: Output, wanted: &str, at_pause: &AtPause) -> Result<Exit> {
+async fn until(
+    api: &Api,
+    id: Uuid,
+    output: Output,
+    wanted: &str,
+    at_pause: &AtPause,
+    mut name: Option<String>,
+) -> Result<Exit> {
     let mut view = View::new(output, *at_pause == AtPause::Follow);
-    // What is deleted has no name any more when that is to be said.
-    let mut name = None;
     let following = api.watch::<WatchOperation, _>(watch_operation::Variables { id }, |data| {
         let row = data.operations_by_pk.ok_or_else(|| Error::not_found("operation"))?;
         let operation = Operation::from(row);

@@ -114,6 +114,13 @@ async fn a_newcomer_goes_from_nothing_to_an_app_that_runs() {
     let address = shell.ok(&["open", "my-app"]).await;
     assert!(address.starts_with("http://"), "{address}");
 
+    let asked = shell.run(&["apps", "delete", "my-app"], "").await;
+    assert!(asked.code == 2 && asked.err.contains("--yes"), "{} {}", asked.code, asked.err);
+    let deleted = shell.ok(&["apps", "delete", "my-app", "--yes", "--watch"]).await;
+    assert!(deleted.contains("my-app was deleted."), "{deleted}");
+    assert_eq!(shell.json(&["apps", "list"]).await, json!([]));
+    assert_eq!(shell.run(&["apps", "delete", "my-app", "--yes"], "").await.code, 4);
+
     shell.ok(&["projects", "create", "website"]).await;
     let which = shell.run(&["apps", "create", "api"], "").await;
     assert!(which.code == 2 && which.err.contains("default, website"), "{} {}", which.code, which.err);

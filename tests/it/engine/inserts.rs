@@ -183,10 +183,10 @@ async fn permissions_that_compare_what_cannot_be_compared_are_inconsistent() {
     let engine = engine(setup, &json!({"version": 3, "sources": [source]})).await;
     let told = format!("{:?}", engine.state().inconsistencies);
     for role in ["types", "root", "value", "values"] {
-        assert!(told.contains(&format!("\"{role}\"")) || told.contains(&format!("{role} ")), "{role}: {told}");
+        assert!(told.contains(role), "{role}: {told}");
     }
-    for part in ["incompatible column types", "expected one of the values ['red', 'blue']", "VARIADIC"] {
-        assert!(told.contains(part) || part.contains("['red'") && told.contains("given 'green'"), "{part}: {told}");
+    for part in ["incompatible column types", "given 'green'", "VARIADIC"] {
+        assert!(told.contains(part), "{part}: {told}");
     }
     assert_eq!(engine.state().inconsistencies.len(), 5, "{told}");
 }

@@ -38,9 +38,8 @@ async fn answer(engine: &Engine, query: &str, variables: Value) -> Value {
 fn refusal(answer: &Value) -> (&str, &str, &str) {
     let error = &answer["errors"][0];
     assert!(error.is_object(), "{answer}");
-    let extensions = &error["extensions"];
-    let text = |value: &'_ Value| value.as_str().unwrap().to_owned().leak() as &str;
-    (text(&error["message"]), text(&extensions["path"]), text(&extensions["code"]))
+    let (message, extensions) = (&error["message"], &error["extensions"]);
+    (message.as_str().unwrap(), extensions["path"].as_str().unwrap(), extensions["code"].as_str().unwrap())
 }
 
 #[tokio::test(flavor = "multi_thread")]

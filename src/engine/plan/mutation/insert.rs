@@ -312,7 +312,13 @@ impl<'a> Context<'a> {
     }
 
     /// Refuses columns of a row whose values the row above gives.
-    fn refuse_given_keys(&self, table: TableId, columns: &[Given<'a>], keys: &Keys, path: &str) -> Result<()> {
+    fn refuse_given_keys(
+        &self,
+        table: TableId,
+        columns: &[Given<'a>],
+        keys: &[(usize, usize)],
+        path: &str,
+    ) -> Result<()> {
         let twice: Vec<String> = keys
             .iter()
             .filter(|(column, _)| columns.iter().any(|(own, _, _)| own == column))
@@ -475,7 +481,7 @@ impl<'a> Context<'a> {
         table: TableId,
         rows: &[Vec<Given<'a>>],
         conflict: Option<Clause<'a, '_>>,
-        keys: &Keys,
+        keys: &[(usize, usize)],
         returned: &[usize],
     ) -> Result<Write> {
         let rule = self.insert_rule(table)?;

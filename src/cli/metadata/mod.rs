@@ -94,7 +94,8 @@ fn load(directory: &Path) -> Result<Value> {
 async fn apply(client: &Client, directory: &Path, allow_inconsistent: bool, context: &Context) -> Result<Exit> {
     let wanted = load(directory)?;
     let present = client.export_metadata().await?;
-    let consistency = if normal::normal(&present.metadata) == normal::normal(&wanted) {
+    let directory = normal::normal(&wanted);
+    let consistency = if normal::aligned(&normal::normal(&present.metadata), &directory) == directory {
         client.inconsistent_metadata().await?
     } else {
         client.apply_metadata(&wanted, Some(present.resource_version), allow_inconsistent).await?
@@ -116,7 +117,7 @@ fn words(consistency: &Consistency) -> String {
 
 async fn diff(client: &Client, directory: &Path, context: &Context) -> Result<Exit> {
     let wanted = normal::normal(&load(directory)?);
-    let present = normal::normal(&client.export_metadata().await?.metadata);
+    let present = normal::aligned(&normal::normal(&client.export_metadata().await?.metadata), &wanted);
     let changes = diff::changes(&directory::files(&present)?, &directory::files(&wanted)?);
     context.output.print(&changes, |changes| match changes.is_empty() {
         true => "The server's metadata is that of the directory.".to_owned(),

@@ -33,7 +33,73 @@ const IGNORED_HEADERS: [&str; 14] = [
 ///
 /// Permissions' own expressions are left as they are: serde_json compares objects without regard to order.
 pub fn normal(document: &Value) -> Value {
-    ordered(&sort_keys(&without_defaults(document)))
+    ordered(&sort_keys(&without_defaults(document, false)))
+}
+
+/// The server's document with each expression written as the directory writes it, where both mean the same: Hasura
+/// orders keys, and writes lists of conditions on different columns as one object. Both in normal form.
+pub fn aligned(server: &Value, directory: &Value) -> Value {
+    match (server, directory) {
+        (Value::Object(own), Value::Object(other)) => Value::Object(
+            own.iter()
+                .map(|(key, value)| {
+                    let value = match other.get(key) {
+                        Some(other) if OPAQUE.contains(&key.as_str()) => match meaning(value) == meaning(other) {
+                            true => other.clone(),
+                            false => value.clone(),
+                        },
+                        Some(other) => aligned(value, other),
+                        None => value.clone(),
+                    };
+                    (key.clone(), value)
+                })
+                .collect(),
+        ),
+        (Value::Array(own), Value::Array(other)) => {
+            let found = |place: usize, item: &Value| match identity(item) {
+                name if name.is_empty() => other.get(place),
+                name => other.iter().find(|other| identity(other) == name),
+            };
+            let align = |(place, item)| found(place, item).map_or_else(|| item.clone(), |other| aligned(item, other));
+            Value::Array(own.iter().enumerate().map(align).collect())
+        }
+        (own, _) => own.clone(),
+    }
+}
+
+/// An expression in the form that all of its meaning share.
+fn meaning(expression: &Value) -> Value {
+    match expression {
+        Value::Object(fields) => {
+            let mut conditions = Map::new();
+            for (key, value) in fields {
+                let key = key.strip_prefix('$').map_or_else(|| key.clone(), |name| format!("_{name}"));
+                let value = meaning(value);
+                let parts = match &value {
+                    Value::Array(parts) if key == "_and" => merged(parts),
+                    _ => None,
+                };
+                match parts {
+                    Some(parts) if parts.keys().all(|part| !fields.contains_key(part)) => conditions.extend(parts),
+                    _ => drop(conditions.insert(key, value)),
+                }
+            }
+            Value::Object(conditions)
+        }
+        Value::Array(items) => Value::Array(items.iter().map(meaning).collect()),
+        other => other.clone(),
+    }
+}
+
+/// Conditions that all hold, as one object; nothing when two of them are about the same.
+fn merged(parts: &[Value]) -> Option<Map<String, Value>> {
+    let mut all = Map::new();
+    for (key, value) in parts.iter().filter_map(Value::as_object).flatten() {
+        if all.insert(key.clone(), value.clone()).is_some() {
+            return None;
+        }
+    }
+    parts.iter().all(Value::is_object).then_some(all)
 }
 
 /// The value with its unordered lists in order.
@@ -61,7 +127,10 @@ fn identity(item: &Value) -> String {
     IDENTITIES.iter().find_map(|key| item.get(key)).map(Value::to_string).unwrap_or_default()
 }
 
-fn without_defaults(value: &Value) -> Value {
+/// Under these an empty comment takes the place of the one in the database, so that there is no description.
+const DESCRIBED: &[&str] = &["configuration", "computed_fields", "functions"];
+
+fn without_defaults(value: &Value, described: bool) -> Value {
     match value {
         Value::Object(fields) => {
             let mut kept = Map::new();
@@ -70,22 +139,23 @@ fn without_defaults(value: &Value) -> Value {
                     kept.insert(key.clone(), field.clone());
                     continue;
                 }
-                let field = without_defaults(field);
-                if !is_default(key, &field) {
+                let described = described || DESCRIBED.contains(&key.as_str());
+                let field = without_defaults(field, described);
+                if !is_default(key, &field, described) {
                     kept.insert(key.clone(), field);
                 }
             }
             Value::Object(kept)
         }
-        Value::Array(items) => Value::Array(items.iter().map(without_defaults).collect()),
+        Value::Array(items) => Value::Array(items.iter().map(|item| without_defaults(item, described)).collect()),
         other => other.clone(),
     }
 }
 
-fn is_default(key: &str, value: &Value) -> bool {
+fn is_default(key: &str, value: &Value, described: bool) -> bool {
     match value {
         Value::Null | Value::Bool(false) => true,
-        Value::String(text) => text.is_empty() && key == "comment",
+        Value::String(text) => text.is_empty() && key == "comment" && !described,
         Value::Array(items) if key == "ignored_client_headers" => {
             items.iter().filter_map(Value::as_str).eq(IGNORED_HEADERS)
         }
@@ -158,13 +228,56 @@ mod tests {
     fn defaults_and_order_make_no_difference() {
         let exported = json!({"tables": [
             {"table": {"name": "b", "schema": "public"}, "is_enum": false, "event_triggers": []},
-            {"table": {"schema": "public", "name": "a"}, "configuration": {"custom_root_fields": {}, "comment": ""}},
+            {"table": {"schema": "public", "name": "a"}, "configuration": {"custom_root_fields": {}},
+                "select_permissions": [{"role": "user", "permission": {"columns": [], "filter": {}}, "comment": ""}]},
         ]});
         let written = json!({"tables": [
-            {"table": {"schema": "public", "name": "a"}},
+            {"table": {"schema": "public", "name": "a"},
+                "select_permissions": [{"role": "user", "permission": {"columns": [], "filter": {}}}]},
             {"table": {"schema": "public", "name": "b"}},
         ]});
         assert_eq!(normal(&exported), normal(&written));
+    }
+
+    #[test]
+    fn an_empty_comment_hides_that_of_the_database() {
+        let table = |configuration: Value| normal(&json!({"tables": [{"table": "a", "configuration": configuration}]}));
+        assert_ne!(table(json!({"comment": ""})), table(json!({})));
+        assert_ne!(table(json!({"column_config": {"id": {"comment": ""}}})), table(json!({})));
+        let function = |comment: Value| normal(&json!({"functions": [{"function": "f", "comment": comment}]}));
+        assert_ne!(function(json!("")), function(Value::Null));
+    }
+
+    #[test]
+    fn expressions_of_one_meaning_are_written_as_the_directory_has_them() {
+        let permission = |filter: Value| {
+            normal(&json!({"tables": [{"table": "b"}, {"table": "a", "select_permissions": [
+                {"role": "user", "permission": {"columns": ["id"], "filter": filter}},
+                {"role": "other", "permission": {"columns": ["id"], "filter": {}}},
+            ]}]}))
+        };
+        let shown = |server: Value, directory: Value| {
+            let (server, directory) = (permission(server), permission(directory));
+            aligned(&server, &directory).to_string() == directory.to_string()
+        };
+        let written =
+            json!({"team": {"members": {"user_id": {"_eq": "X-Hasura-User-Id"}, "left": {"_is_null": true}}}});
+        let exported =
+            json!({"team": {"members": {"left": {"_is_null": true}, "user_id": {"_eq": "X-Hasura-User-Id"}}}});
+        assert!(shown(exported, written));
+        assert!(shown(
+            json!({"a": {"_eq": 1}, "b": {"_eq": 2}}),
+            json!({"_and": [{"a": {"_eq": 1}}, {"b": {"_eq": 2}}]})
+        ));
+        assert!(shown(json!({"_or": [{"a": {"_eq": 1}}]}), json!({"$or": [{"a": {"_eq": 1}}]})));
+        assert!(shown(json!({}), json!({"_and": []})));
+        let twice = json!({"_and": [{"a": {"_gt": 1}}, {"a": {"_lt": 5}}]});
+        assert!(shown(twice.clone(), twice.clone()) && !shown(json!({"a": {"_lt": 5}}), twice));
+        assert!(!shown(json!({"a": {"_eq": 1}}), json!({"a": {"_eq": 2}})));
+        assert!(!shown(
+            json!({"_or": [{"a": {"_eq": 1}}, {"b": {"_eq": 2}}]}),
+            json!({"a": {"_eq": 1}, "b": {"_eq": 2}})
+        ));
     }
 
     #[test]

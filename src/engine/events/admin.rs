@@ -35,7 +35,6 @@ pub async fn invoke(
     trigger: &str,
     payload: &Value,
     session: &Value,
-    trace: Option<&Value>,
 ) -> Result<String, EventAdminError> {
     let (table, found) = source
         .tables
@@ -49,7 +48,7 @@ pub async fn invoke(
     let mut tx = pool.begin().await?;
     sqlx::query("select set_config('hasura.user', $1, true), set_config('hasura.tracecontext', $2, true)")
         .bind(session.to_string())
-        .bind(trace.map(Value::to_string).unwrap_or_default())
+        .bind(super::trace_context())
         .execute(&mut *tx)
         .await?;
     let id = sqlx::query_scalar(

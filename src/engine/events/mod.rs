@@ -9,6 +9,7 @@ mod deliver;
 mod outcome;
 mod payload;
 mod send;
+mod trace;
 mod triggers;
 
 pub use admin::{EventAdminError, event_by_id, event_logs, invocation_logs, invoke, redeliver};
@@ -16,6 +17,7 @@ pub use catalog::prepare;
 pub use deliver::{Deliverer, DelivererOptions};
 pub(in crate::engine) use payload::{LoggedHeader, LoggedRequest, Reply};
 pub(in crate::engine) use send::{NO_ANSWER, send};
+pub use trace::trace_context;
 pub use triggers::install;
 pub(crate) use triggers::quote;
 

@@ -21,6 +21,7 @@ use sqlx::{Arguments, AssertSqlSafe, PgConnection, PgPool, SqlSafeStr};
 
 use super::callers::RequestContext;
 use super::error::{ErrorCode, GraphqlError, Result};
+use super::events::trace_context;
 use super::plan::{ActionPlan, CompiledRoot, Planned, Query, Root, Values};
 use connections::{Connections, Lease, OUTDATED, lost, outdated};
 
@@ -191,8 +192,9 @@ impl Executor {
         roots: &[Root],
         answers: &mut [Vec<u8>],
     ) -> Result<()> {
-        sqlx::query("select set_config('hasura.user', $1, true)")
+        sqlx::query("select set_config('hasura.user', $1, true), set_config('hasura.tracecontext', $2, true)")
             .bind(context.session.to_json())
+            .bind(trace_context())
             .execute(&mut *connection)
             .await
             .map_err(|error| errors::database(error, "$"))?;

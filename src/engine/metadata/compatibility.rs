@@ -81,6 +81,10 @@ const DIFFERENCES: &[Row] = &[
         "relationships to and from remote schemas",
         "also in live queries and streams, which Hasura refuses there; what a remote says is asked again when a row changes",
     ),
+    (
+        "`run_sql` that changes the schema",
+        "changes go on to be captured for event triggers meanwhile; Hasura takes its triggers away until the SQL has run, and misses what others write",
+    ),
     ("a streaming subscription after a change of metadata", "goes on from its cursor under the new permissions"),
     ("remote schema permissions", "in force without a switch"),
     (

@@ -30,7 +30,7 @@ pub(super) async fn run(surface: &Surface, identity: &Identity, command: &Comman
                     .ok_or_else(|| refused(EventAdminError::UnknownTrigger(name.to_owned())))?;
                 let session = json!(identity.session.variables());
                 let payload = document::required(args, "payload")?;
-                let id = events::invoke(pool, source, name, payload, &session, None).await.map_err(refused)?;
+                let id = events::invoke(pool, source, name, payload, &session).await.map_err(refused)?;
                 surface.nudge_events(name);
                 Ok(json!({"event_id": id}))
             }

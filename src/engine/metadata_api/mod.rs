@@ -8,8 +8,11 @@ mod commands;
 mod document;
 mod events;
 mod inspect;
+mod references;
+mod rename;
 mod run_sql;
 mod schedule;
+mod schema_change;
 mod transforms;
 mod whole;
 
@@ -103,7 +106,8 @@ async fn dispatch(surface: &Surface, identity: &Identity, endpoint: Endpoint, co
         "bulk" | "concurrent_bulk" => return bulk(surface, identity, endpoint, command, false).await,
         "bulk_keep_going" => return bulk(surface, identity, endpoint, command, true).await,
         "bulk_atomic" => return bulk_atomic(surface, endpoint, command).await,
-        "run_sql" => return run_sql::run(surface, &command.args).await,
+        "rename_relationship" => return rename::run(surface, &command.args).await,
+        "run_sql" => return run_sql::run(surface, identity, &command.args).await,
         _ => transforms::check(&command.args)?,
     }
     if command.name() == "test_webhook_transform" {

@@ -7,54 +7,62 @@ use sqlx::{AssertSqlSafe, Column, Either, Executor, Row, SqlSafeStr, TypeInfo, V
 
 use super::change::{self, Accept};
 use super::document;
+use super::schema_change::Before;
+use crate::engine::auth::Identity;
 use crate::engine::error::{ErrorCode, GraphqlError, Result};
-use crate::engine::metadata::QualifiedName;
+use crate::engine::events;
 use crate::engine::server::Surface;
 use crate::engine::subscriptions::feed::Change;
 
 /// Runs `run_sql`.
-pub(super) async fn run(surface: &Surface, args: &Value) -> Result<Value> {
+pub(super) async fn run(surface: &Surface, identity: &Identity, args: &Value) -> Result<Value> {
     let sql = document::text(args, "sql")?;
     let flag = |key: &str| args.get(key).and_then(Value::as_bool);
     let (cascade, read_only) = (flag("cascade").unwrap_or(false), flag("read_only").unwrap_or(false));
-    let current = surface.backend.current();
+    let state = surface.backend.state();
     let name = document::source_name(args);
-    if current.metadata.sources.iter().all(|source| source.name != name) && !(current.metadata.sources.is_empty()) {
+    if state.metadata.sources.iter().all(|source| source.name != name) && !(state.metadata.sources.is_empty()) {
         return Err(GraphqlError::new(ErrorCode::NotExists, format!("source with name {name:?} does not exist")));
     }
-    let mut tx = surface.backend.pool().begin().await.map_err(|error| failed(sql, &error))?;
+    let failed = |error: sqlx::Error| failed(sql, &error);
+    let mut tx = surface.backend.pool().begin().await.map_err(failed)?;
     if read_only {
-        sqlx::raw_sql("set transaction read only").execute(&mut *tx).await.map_err(|error| failed(sql, &error))?;
+        sqlx::raw_sql("set transaction read only").execute(&mut *tx).await.map_err(failed)?;
     }
+    let changes_schema = !read_only && flag("check_metadata_consistency").unwrap_or_else(|| may_change_schema(sql));
+    let before = match changes_schema {
+        true => Some(Before::read(&mut tx, &state).await.map_err(failed)?),
+        false => None,
+    };
+    // Captured events say who made a change, and so may functions of the database.
+    sqlx::query("select set_config('hasura.user', $1, true), set_config('hasura.tracecontext', $2, true)")
+        .bind(identity.session.to_json())
+        .bind(events::trace_context())
+        .execute(&mut *tx)
+        .await
+        .map_err(failed)?;
     let answer = execute(&mut tx, sql).await?;
-    let changes_schema = flag("check_metadata_consistency").unwrap_or_else(|| !read_only && may_change_schema(sql));
-    if !changes_schema {
-        tx.commit().await.map_err(|error| failed(sql, &error))?;
+    let Some(before) = before else {
+        tx.commit().await.map_err(failed)?;
         surface.feed.send(Change::Everything);
         return Ok(answer);
-    }
-    let tracked: Vec<QualifiedName> =
-        current.metadata.sources.iter().flat_map(|source| &source.tables).map(|table| table.table.clone()).collect();
-    let gone = missing_relations(&mut tx, &tracked).await.map_err(|error| failed(sql, &error))?;
-    // What was inconsistent already does not count.
-    let known: Vec<&Value> = current.inconsistencies.iter().map(|found| &found.definition).collect();
-    let gone: Vec<QualifiedName> = gone.into_iter().filter(|table| !known.contains(&&json!(table))).collect();
-    let dependents = surface.backend.dependents(&gone);
+    };
+    let (change, functions) = before.compare(&mut tx, &state).await.map_err(failed)?;
+    functions.check_functions(&state.model)?;
+    let dependents = change.dependents(&state.metadata, &state.model, &state.inconsistencies);
     if !dependents.is_empty() && !cascade {
-        let names: Vec<String> = dependents.iter().map(|object| format!("{object} in source \"{name}\"")).collect();
+        let mut names: Vec<String> = dependents.iter().map(ToString::to_string).collect();
+        names.sort();
         let message = format!("cannot drop due to the following dependent objects: {}", names.join(", "));
         return Err(GraphqlError::new(ErrorCode::DependencyError, message));
     }
-    tx.commit().await.map_err(|error| failed(sql, &error))?;
-    let mut document = current.metadata.to_document();
-    for source in document::list(&mut document, "sources") {
-        if let Some(source) = source.as_object_mut() {
-            document::member_list(source, "tables")
-                .retain(|table| table.get("table").is_none_or(|table| !gone.iter().any(|gone| json!(gone) == *table)));
-        }
-    }
+    change.check_names(&state.model)?;
+    change.check_types(&state.metadata, &state.model)?;
+    let mut metadata = state.metadata.as_ref().clone();
+    change.apply(&mut metadata, &state.model, &dependents);
+    tx.commit().await.map_err(failed)?;
     let accept = if cascade { Accept::CascadeAfterwards } else { Accept::Anything };
-    change::put_in_force(surface, document::parse(&document)?, accept).await?;
+    change::put_in_force(surface, metadata, accept).await?;
     surface.feed.send(Change::Everything);
     Ok(answer)
 }
@@ -126,24 +134,6 @@ fn may_change_schema(sql: &str) -> bool {
     let words = ["create", "alter", "drop", "rename", "replace", "truncate", "comment", "execute"];
     sql.split(|c: char| !c.is_ascii_alphabetic() && c != '_')
         .any(|word| words.iter().any(|w| word.eq_ignore_ascii_case(w)))
-}
-
-async fn missing_relations(
-    connection: &mut PgConnection,
-    tracked: &[QualifiedName],
-) -> sqlx::Result<Vec<QualifiedName>> {
-    let (schemas, names): (Vec<&str>, Vec<&str>) =
-        tracked.iter().map(|table| (table.schema.as_str(), table.name.as_str())).unzip();
-    let rows = sqlx::query(
-        "select w.schema, w.name from unnest($1::text[], $2::text[]) w(schema, name) where not exists ( \
-         select from pg_class c join pg_namespace n on n.oid = c.relnamespace \
-         where n.nspname = w.schema and c.relname = w.name)",
-    )
-    .bind(schemas)
-    .bind(names)
-    .fetch_all(connection)
-    .await?;
-    rows.iter().map(|row| Ok(QualifiedName::new(row.try_get::<String, _>(0)?, row.try_get::<String, _>(1)?))).collect()
 }
 
 /// A failed statement, with what the database said as Hasura shows it to admins.

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::engine::callers::{Pending, RequestContext};
 use crate::engine::error::{GraphqlError, Result};
-use crate::engine::metadata::{Metadata, QualifiedName};
+use crate::engine::metadata::Metadata;
 use crate::engine::request::Request;
 use crate::engine::schema::Inconsistency;
 use crate::engine::session::Session;
@@ -56,9 +56,6 @@ pub trait Backend: Send + Sync + 'static {
     /// Builds the metadata anew, asking database and remote schemas again, and puts it in force when `accept` agrees
     /// to the inconsistencies; else the old stays.
     fn replace<'a>(&'a self, metadata: Metadata, accept: Accept<'a>) -> Pending<'a, Result<Current>>;
-
-    /// What would be left without what it needs if these tables were gone, as Hasura names it.
-    fn dependents(&self, gone: &[QualifiedName]) -> Vec<String>;
 
     /// Takes over metadata that another instance has changed; gives it when there was something.
     fn follow(&self) -> Pending<'_, Result<Option<Current>>>;

@@ -152,21 +152,6 @@ impl Backend for Core {
         })
     }
 
-    fn dependents(&self, gone: &[QualifiedName]) -> Vec<String> {
-        let state = self.engine.state();
-        let tables = &state.model.tables;
-        let is_gone = |id: usize| tables.get(id).is_some_and(|table| gone.contains(&table.name));
-        let relationships = tables.iter().filter(|table| !gone.contains(&table.name)).flat_map(|table| {
-            let of_gone = table.relationships.iter().filter(|relationship| is_gone(relationship.table));
-            of_gone.map(|relationship| format!("relationship {}.{}", table.name, relationship.name))
-        });
-        let functions = state.model.functions.iter().filter(|function| is_gone(function.table));
-        let mut found: Vec<String> =
-            relationships.chain(functions.map(|function| format!("function {}", function.name))).collect();
-        found.sort();
-        found
-    }
-
     fn follow(&self) -> Pending<'_, Result<Option<Current>>> {
         Box::pin(async move { Ok(self.engine.follow().await?.map(|state| current(&state))) })
     }

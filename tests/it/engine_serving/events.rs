@@ -76,7 +76,7 @@ async fn a_change_is_delivered_with_the_recorded_payload() {
     assert_eq!(delivery.path, "/events/deployments");
     for (name, value) in [
         ("content-type", "application/json"),
-        ("user-agent", "hasura-graphql-engine/v2.48.1"),
+        ("user-agent", "hasura-graphql-engine/v2.48.16"),
         ("x-event-secret", "event-secret"),
         ("x-static", "static value"),
     ] {
@@ -85,6 +85,7 @@ async fn a_change_is_delivered_with_the_recorded_payload() {
     let mut body = delivery.body.clone();
     let id = body["id"].take();
     let created_at = body["created_at"].take();
+    let trace = body["event"]["trace_context"].take();
     assert_eq!(
         body,
         json!({
@@ -102,6 +103,8 @@ async fn a_change_is_delivered_with_the_recorded_payload() {
         })
     );
     assert!(id.as_str().is_some_and(|id| id.len() == 36), "{id}");
+    let length = |key: &str| trace[key].as_str().map(str::len);
+    assert_eq!((length("trace_id"), length("span_id"), &trace["sampling_state"]), (Some(32), Some(16), &json!("1")));
     assert!(created_at.as_str().is_some_and(|at| at.contains('T') && !at.contains(['Z', '+'])), "{created_at}");
     assert_eq!(settled(&rig).await, [(true, false, 1)]);
     let log: Value =
@@ -137,6 +140,34 @@ async fn only_the_listed_changes_are_captured_and_only_when_committed() {
         ]
     );
     assert_eq!(settled(&rig).await.len(), 3);
+}
+
+#[tokio::test]
+async fn what_an_admin_changes_by_sql_says_so() {
+    let service = Service::start().await;
+    let rig = rig(&service, json!({"num_retries": 0, "interval_sec": 1, "timeout_sec": 2})).await;
+    for (id, headers) in [(1, vec![]), (2, vec![("x-hasura-user-id", "7")])] {
+        let headers = [vec![("x-hasura-admin-secret", SECRET)], headers].concat();
+        let sql = format!("insert into deployments (id) values ({id})");
+        let body = json!({"type": "run_sql", "args": {"source": "default", "sql": sql}});
+        let (status, answer) = rig.send("POST", "/v2/query", &headers, Some(body.to_string())).await;
+        assert_eq!(status, 200, "{answer}");
+    }
+    rig.command(json!({"type": "pg_invoke_event_trigger", "args": {
+        "source": "default", "name": "deployments_changed", "payload": {"id": 3}}}))
+        .await;
+    let received = service.wait_for(3).await;
+    let session = |id: i64| {
+        let of_row = |one: &&super::service::Received| one.body["event"]["data"]["new"]["id"] == json!(id);
+        received.iter().find(of_row).unwrap().body["event"]["session_variables"].clone()
+    };
+    assert_eq!(session(1), json!({"x-hasura-role": "admin"}));
+    assert_eq!(session(2), json!({"x-hasura-role": "admin", "x-hasura-user-id": "7"}));
+    let traces: std::collections::BTreeSet<String> =
+        received.iter().map(|one| one.body["event"]["trace_context"]["trace_id"].to_string()).collect();
+    assert_eq!(traces.len(), 3, "each change is a trace of its own: {traces:?}");
+    sql(&rig, "update deployments set status = 'running' where id = 1").await;
+    assert_eq!(service.wait_for(4).await[3].body["event"]["session_variables"], Value::Null, "not through the engine");
 }
 
 #[tokio::test]

@@ -25,8 +25,7 @@ pub(super) fn edit(name: &str, args: &Value, document: &mut Value) -> Option<Res
         "drop_relationship" => drop(args, document, "relationship", &["object_relationships", "array_relationships"]),
         "delete_remote_relationship" => drop(args, document, "name", &["remote_relationships"]),
         "drop_computed_field" => drop(args, document, "name", &["computed_fields"]),
-        "rename_relationship" => change(args, document, "name", "name", "new_name"),
-        "set_relationship_comment" => change(args, document, "comment", "name", "comment"),
+        "set_relationship_comment" => comment(args, document),
         _ => return None,
     })
 }
@@ -78,14 +77,14 @@ fn drop(args: &Value, document: &mut Value, key: &str, lists: &[&str]) -> Result
     Ok(Edit::removal(args))
 }
 
-fn change(args: &Value, document: &mut Value, field: &str, key: &str, value: &str) -> Result<Edit> {
-    let name = Value::from(document::text(args, key)?);
-    let new = args.get(value).cloned().unwrap_or(Value::Null);
+fn comment(args: &Value, document: &mut Value) -> Result<Edit> {
+    let name = Value::from(document::text(args, "name")?);
+    let comment = args.get("comment").cloned().unwrap_or(Value::Null);
     let table_name = document::qualified(document::required(args, "table")?)?;
     let table = document::table(document, args)?;
     for list in ["object_relationships", "array_relationships"] {
         if let Some(found) = document::find(document::member_list(table, list), "name", &name) {
-            found.insert(field.to_owned(), new);
+            found.insert("comment".to_owned(), comment);
             return Ok(Edit::of("relationship"));
         }
     }

@@ -237,9 +237,10 @@ async fn build(
     let (mut model, mut inconsistencies) = resolve(&metadata, &catalog, &enums);
     let mut remotes = Vec::new();
     for schema in &metadata.remote_schemas {
-        let (types, faults) = remote(callers, schema, &model, &remotes, rules).await;
-        remotes.extend(types);
+        let (mut types, faults) = remote(callers, schema, &model, &remotes, rules).await;
         inconsistencies.extend(faults);
+        inconsistencies.extend(types.iter_mut().flat_map(|types| types.inherit(&metadata.inherited_roles)));
+        remotes.extend(types);
     }
     inconsistencies.extend(join::resolve(&metadata, &mut model, &mut remotes));
     let mut state = State::new(versions, metadata, catalog, model, inconsistencies, remotes, rules.clone());

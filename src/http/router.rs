@@ -114,6 +114,7 @@ pub fn routes() -> Vec<Route> {
         post("/graphql", Hasura, remote_schema::answer),
         // GraphQL and its REST endpoints: the embedded engine or Hasura.
         all("/v1/graphql", Engine, backend::forward),
+        all("/v1/graphql/explain", Engine, backend::forward),
         all("/v1alpha1/graphql", Engine, backend::forward),
         all("/v1/metadata", Engine, backend::forward),
         all("/v2/query", Engine, backend::forward),

@@ -1,6 +1,6 @@
 //! Query collections, the allow list, RESTified endpoints and inherited roles.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// A named group of operations.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -64,12 +64,29 @@ pub struct RestEndpoint {
     /// The path, with `:name` for variables.
     pub url: String,
     /// HTTP methods in capitals.
+    #[serde(deserialize_with = "methods")]
     pub methods: Vec<String>,
     /// The operation.
     pub definition: RestDefinition,
     /// A description.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comment: Option<String>,
+}
+
+const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
+
+fn methods<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let methods = Vec::<String>::deserialize(deserializer)?;
+    if methods.is_empty() {
+        return Err(serde::de::Error::custom("at least one method is needed"));
+    }
+    match methods.iter().find(|method| !METHODS.contains(&method.as_str())) {
+        None => Ok(methods),
+        Some(other) => {
+            let known = METHODS.join(", ");
+            Err(serde::de::Error::custom(format!("{other:?} is no method of an endpoint; expected one of {known}")))
+        }
+    }
 }
 
 /// The operation of a RESTified endpoint.

@@ -53,8 +53,11 @@ pub(super) async fn put_in_force(surface: &Surface, metadata: Metadata, accept: 
     loop {
         let found = std::sync::Mutex::new(Vec::new());
         let check = |inconsistencies: &[Inconsistency]| {
-            let fresh: Vec<Inconsistency> =
-                inconsistencies.iter().filter(|one| !known.contains(&one.name)).cloned().collect();
+            let fresh: Vec<Inconsistency> = inconsistencies
+                .iter()
+                .filter(|one| !one.is_informational() && !known.contains(&one.name))
+                .cloned()
+                .collect();
             let verdict = judge(&accept, inconsistencies, &fresh);
             if verdict.is_err() {
                 *found.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = fresh;

@@ -10,9 +10,9 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use super::metadata::Header;
 
 /// What the engine calls itself to webhooks and remote schemas.
-pub const USER_AGENT: &str = concat!("hasura-graphql-engine/", "v2.48.1");
+pub const USER_AGENT: &str = concat!("hasura-graphql-engine/", "v2.48.16");
 /// The version that `/v1/version` states: the Hasura release whose behaviour is followed.
-pub const VERSION: &str = "v2.48.1";
+pub const VERSION: &str = "v2.48.16";
 
 /// A client for the engine's own calls: rustls over ring, connections kept for reuse.
 ///

@@ -217,6 +217,7 @@ impl<'a> Context<'a> {
             name: String::new(),
             database: name.name.clone(),
             list: false,
+            native_enum: false,
             sql: format!("{}.{}", quoted(&name.schema), quoted(&name.name)),
         };
         let rows = self.bind(Source::Rows, &list_of(&ty));

@@ -12,44 +12,61 @@ pub type EnumValues = HashMap<QualifiedName, Vec<(String, Option<String>)>>;
 /// Why a table cannot be an enum, if it cannot: its key must be one column of text, beside at most one comment, and
 /// its rows must be names that a GraphQL enum allows.
 pub(super) fn refusal(table: &Table, values: Option<&Vec<(String, Option<String>)>>) -> Option<String> {
-    let reason = reason(table, values.map_or(&[], Vec::as_slice))?;
-    Some(format!("the table \"{}\" cannot be used as an enum because {reason}", table.name))
+    let mut reasons = of_shape(table);
+    if reasons.is_empty() {
+        reasons.extend(of_values(values.map_or(&[], Vec::as_slice)));
+    }
+    Some(format!("the table \"{}\" cannot be used as an enum {}", table.name, because(&reasons)?))
 }
 
-fn reason(table: &Table, values: &[(String, Option<String>)]) -> Option<String> {
-    let not_text = |name: &str| {
+/// Reasons as Hasura strings them together; nothing when there are none.
+pub(super) fn because(reasons: &[String]) -> Option<String> {
+    match reasons {
+        [] => None,
+        [only] => Some(format!("because {only}")),
+        several => {
+            let listed: Vec<String> = several.iter().map(|reason| format!("  • {reason}\n")).collect();
+            Some(format!("for the following reasons:\n{}", listed.concat()))
+        }
+    }
+}
+
+fn of_shape(table: &Table) -> Vec<String> {
+    let not_text = |what: &str, name: &str| {
         let column = table.columns.iter().find(|column| column.name == name)?;
         let ty = ScalarType::of(&column.ty);
-        (ty.list || !ty.is_text()).then_some(ty.name)
+        let differs = ty.list || !ty.is_text();
+        let found = ty.database_name();
+        differs.then(|| format!("the table’s {what} (\"{name}\") must have type \"text\", not type \"{found}\""))
     };
-    let Some(key) = &table.primary_key else { return Some("the table must have a primary key".to_owned()) };
-    let [key] = key.columns.as_slice() else {
-        let columns: Vec<String> = key.columns.iter().map(|column| format!("\"{column}\"")).collect();
-        return Some(format!("the table's primary key must not span multiple columns ({})", columns.join(", ")));
+    let listed = |mut names: Vec<&str>| {
+        names.sort_unstable();
+        names.join(", ")
     };
-    if let Some(ty) = not_text(key) {
-        return Some(format!("the table's primary key (\"{key}\") must have type \"text\", not type \"{ty}\""));
+    let key: &[String] = table.primary_key.as_ref().map_or(&[], |key| &key.columns);
+    let mut reasons = Vec::new();
+    match key {
+        [] => reasons.push("the table must have a primary key".to_owned()),
+        [key] => reasons.extend(not_text("primary key", key)),
+        several => reasons.push(format!(
+            "the table’s primary key must not span multiple columns ({})",
+            listed(several.iter().map(String::as_str).collect())
+        )),
     }
-    let others: Vec<&str> =
-        table.columns.iter().map(|column| column.name.as_str()).filter(|name| name != key).collect();
-    match others.as_slice() {
+    let all: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
+    match all.iter().filter(|name| !key.iter().any(|key| key == *name)).collect::<Vec<_>>().as_slice() {
         [] => {}
-        [comment] => {
-            if let Some(ty) = not_text(comment) {
-                return Some(format!(
-                    "the table's comment column (\"{comment}\") must have type \"text\", not type \"{ty}\""
-                ));
-            }
-        }
-        more => {
-            let names: Vec<String> = more.iter().map(|column| format!("\"{column}\"")).collect();
-            return Some(format!(
-                "the table must have exactly one primary key and optionally one comment column, not {} columns ({})",
-                more.len() + 1,
-                names.join(", ")
-            ));
-        }
+        [comment] => reasons.extend(not_text("comment column", comment)),
+        _ => reasons.push(format!(
+            "the table must have exactly one primary key and optionally one comment column, not {} columns ({})",
+            all.len(),
+            listed(all)
+        )),
     }
+    reasons
+}
+
+fn of_values(values: &[(String, Option<String>)]) -> Option<String> {
     if values.is_empty() {
         return Some("the table must have at least one row".to_owned());
     }

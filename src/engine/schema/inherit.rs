@@ -1,41 +1,79 @@
 //! Inherited roles: the union of other roles' permissions.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::json;
 
 use super::boolexp::BoolExp;
 use super::model::{Inconsistency, Model, Permissions, SelectRule};
-use crate::engine::metadata::InheritedRole;
+use crate::engine::metadata::{ActionPermission, InheritedRole};
 
-/// Gives each inherited role the union of its parents' permissions; conflicts are reported and left out.
-pub fn apply(model: &mut Model, roles: &[InheritedRole], faults: &mut Vec<Inconsistency>) {
-    // Parents before children; a role in a cycle is never ready.
-    let mut done: Vec<&str> = Vec::new();
+/// Gives each inherited role the union of its parents' permissions; conflicts are reported and left out. `known` are the
+/// roles that the metadata permits something to.
+pub fn apply(model: &mut Model, roles: &[InheritedRole], known: &BTreeSet<&str>, faults: &mut Vec<Inconsistency>) {
+    let mut refuse = |role: &InheritedRole, reason: String| {
+        faults.push(Inconsistency {
+            kind: "inherited_role".to_owned(),
+            name: format!("inherited role {}", role.role_name),
+            reason,
+            definition: json!(role),
+        });
+    };
+    for role in roles {
+        let is_known =
+            |parent: &&String| known.contains(parent.as_str()) || roles.iter().any(|r| r.role_name == **parent);
+        let missing: Vec<&str> = role.role_set.iter().filter(|parent| !is_known(parent)).map(String::as_str).collect();
+        if !missing.is_empty() {
+            let (missing, name) = (missing.join(", "), &role.role_name);
+            refuse(
+                role,
+                format!(
+                    "Inconsistent object: the following parent role(s) are not found: {missing} which are required \
+                     to construct the inherited role: {name:?}"
+                ),
+            );
+        }
+    }
+    let (ordered, cyclic) = order(roles);
+    for role in cyclic {
+        refuse(role, "found cycle(s) in roles".to_owned());
+    }
+    for role in ordered {
+        unite(model, role, faults);
+        let is_parent = |other: &String| role.role_set.contains(other);
+        let own = |other: &String| *other == role.role_name;
+        for action in &mut model.actions {
+            let has = |is: &dyn Fn(&String) -> bool| action.permissions.iter().any(|permission| is(&permission.role));
+            if has(&is_parent) && !has(&own) {
+                let permission = ActionPermission { role: role.role_name.clone(), comment: None };
+                Arc::make_mut(action).permissions.push(permission);
+            }
+        }
+        for permitted in model.functions.iter_mut().filter_map(|function| function.roles.as_mut()) {
+            if permitted.iter().any(is_parent) && !permitted.iter().any(own) {
+                permitted.push(role.role_name.clone());
+            }
+        }
+    }
+}
+
+/// Parents before children; and the roles of cycles, which are never ready.
+pub fn order(roles: &[InheritedRole]) -> (Vec<&InheritedRole>, Vec<&InheritedRole>) {
+    let mut done: Vec<&InheritedRole> = Vec::new();
     let mut waiting: Vec<&InheritedRole> = roles.iter().collect();
     while !waiting.is_empty() {
-        let (ready, rest): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|role| {
-            role.role_set
-                .iter()
-                .all(|parent| done.contains(&parent.as_str()) || !roles.iter().any(|other| other.role_name == *parent))
-        });
+        let is_ready = |parent: &String| {
+            done.iter().any(|role| role.role_name == *parent) || !roles.iter().any(|role| role.role_name == *parent)
+        };
+        let (ready, rest): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|role| role.role_set.iter().all(is_ready));
         if ready.is_empty() {
-            for role in rest {
-                faults.push(Inconsistency {
-                    kind: "inherited_role".to_owned(),
-                    name: format!("inherited role {}", role.role_name),
-                    reason: "found cycle(s) in roles".to_owned(),
-                    definition: json!(role),
-                });
-            }
-            return;
+            return (done, rest);
         }
-        for role in ready {
-            unite(model, role, faults);
-            done.push(&role.role_name);
-        }
+        done.extend(ready);
         waiting = rest;
     }
+    (done, waiting)
 }
 
 fn unite(model: &mut Model, role: &InheritedRole, faults: &mut Vec<Inconsistency>) {
@@ -45,13 +83,13 @@ fn unite(model: &mut Model, role: &InheritedRole, faults: &mut Vec<Inconsistency
         let own = table.permissions.get(&role.role_name).cloned().unwrap_or_default();
         let mut conflict = |kind: &str| {
             faults.push(Inconsistency {
-                kind: "inherited role permission inconsistency".to_owned(),
-                name: format!("role {} table {}", role.role_name, table.name),
+                kind: Inconsistency::CONFLICT.to_owned(),
+                name: role.role_name.clone(),
                 reason: format!(
                     "Could not inherit permission for the role '{}' for the entity: '{kind} permission, table: {}, source: 'default''",
                     role.role_name, table.name
                 ),
-                definition: json!({"role_name": role.role_name, "role_set": role.role_set}),
+                definition: json!({"permission_type": kind, "source": "default", "table": table.name.to_string()}),
             });
         };
         let selects: Vec<&SelectRule> = parents.iter().filter_map(|parent| parent.select.as_deref()).collect();
@@ -59,7 +97,10 @@ fn unite(model: &mut Model, role: &InheritedRole, faults: &mut Vec<Inconsistency
             select: own.select.clone().or_else(|| union(&selects).map(Arc::new)),
             insert: own.insert.clone().or_else(|| {
                 single(parents.iter().filter_map(|p| p.insert.clone()), |a, b| {
-                    a.columns == b.columns && a.presets == b.presets && a.check == b.check
+                    a.columns == b.columns
+                        && a.presets == b.presets
+                        && a.check == b.check
+                        && a.backend_only == b.backend_only
                 })
                 .unwrap_or_else(|()| {
                     conflict("insert");
@@ -68,7 +109,11 @@ fn unite(model: &mut Model, role: &InheritedRole, faults: &mut Vec<Inconsistency
             }),
             update: own.update.clone().or_else(|| {
                 single(parents.iter().filter_map(|p| p.update.clone()), |a, b| {
-                    a.columns == b.columns && a.presets == b.presets && a.check == b.check && a.filter == b.filter
+                    a.columns == b.columns
+                        && a.presets == b.presets
+                        && a.check == b.check
+                        && a.filter == b.filter
+                        && a.backend_only == b.backend_only
                 })
                 .unwrap_or_else(|()| {
                     conflict("update");
@@ -76,12 +121,13 @@ fn unite(model: &mut Model, role: &InheritedRole, faults: &mut Vec<Inconsistency
                 })
             }),
             delete: own.delete.clone().or_else(|| {
-                single(parents.iter().filter_map(|p| p.delete.clone()), |a, b| a.filter == b.filter).unwrap_or_else(
-                    |()| {
-                        conflict("delete");
-                        None
-                    },
-                )
+                single(parents.iter().filter_map(|p| p.delete.clone()), |a, b| {
+                    a.filter == b.filter && a.backend_only == b.backend_only
+                })
+                .unwrap_or_else(|()| {
+                    conflict("delete");
+                    None
+                })
             }),
         };
         if united.select.is_some() || united.insert.is_some() || united.update.is_some() || united.delete.is_some() {
@@ -128,7 +174,8 @@ fn union(rules: &[&SelectRule]) -> Option<SelectRule> {
             true => BoolExp::TRUE,
             false => BoolExp::Or(filters),
         },
-        limit: rules.iter().map(|rule| rule.limit).reduce(|a, b| Some(a?.max(b?))).flatten(),
+        // The greatest that is given; a parent without one does not lift it.
+        limit: rules.iter().filter_map(|rule| rule.limit).max(),
         aggregations: rules.iter().any(|rule| rule.aggregations),
         query_roots: roots(|rule| &rule.query_roots),
         subscription_roots: roots(|rule| &rule.subscription_roots),

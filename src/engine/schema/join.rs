@@ -389,7 +389,9 @@ impl Checker<'_> {
         let fits = match (left.name.as_str(), base) {
             _ if left.list && !ty.is_list() => false,
             (own, base) if own == base => true,
-            ("Int", "Float" | "ID") | ("String", "ID") | ("ID", "String") => true,
+            // Whatever is one value can be written as text.
+            (_, "String" | "ID") => true,
+            ("Int", "Float") => true,
             (own, base) if is_standard(own) && is_standard(base) => false,
             ("Int" | "Float" | "Boolean", _) => {
                 matches!(self.schema.types.get(base), None | Some(ExtendedType::Scalar(_)))

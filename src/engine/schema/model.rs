@@ -36,10 +36,9 @@ pub struct Model {
 }
 
 /// Something in the metadata that does not fit the database or the rest; it is left out until it fits.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Inconsistency {
     /// What it is: `table`, `object_relation`, `select_permission` ...
-    #[serde(rename = "type")]
     pub kind: String,
     /// Its name, as Hasura words it.
     pub name: String,
@@ -47,6 +46,28 @@ pub struct Inconsistency {
     pub reason: String,
     /// The part of the metadata.
     pub definition: Value,
+}
+
+impl Inconsistency {
+    /// The kind of those that say which permission an inherited role could not be given, as its parents differ.
+    pub const CONFLICT: &str = "inherited role permission inconsistency";
+
+    /// Whether it only tells: every object of the metadata is served as it stands.
+    pub fn is_informational(&self) -> bool {
+        self.kind == Self::CONFLICT
+    }
+}
+
+impl serde::Serialize for Inconsistency {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeMap;
+        let mut map = serializer.serialize_map(Some(4))?;
+        map.serialize_entry("type", &self.kind)?;
+        map.serialize_entry("name", &self.name)?;
+        map.serialize_entry("reason", &self.reason)?;
+        map.serialize_entry(if self.is_informational() { "entity" } else { "definition" }, &self.definition)?;
+        map.end()
+    }
 }
 
 /// A tracked table.

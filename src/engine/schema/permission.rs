@@ -76,7 +76,7 @@ impl Reader<'_> {
                 }
             };
         }
-        Err(format!("{key:?} does not exist in the table {:?}", info.name.to_string()))
+        Err(format!("{key:?} does not exist"))
     }
 
     fn exists(&self, value: &Value) -> Result<BoolExp, String> {
@@ -133,7 +133,7 @@ impl Reader<'_> {
     }
 
     fn comparison(&self, table: TableId, ty: &ScalarType, key: &str, value: &Value) -> Result<Comparison, String> {
-        let operator = Operator::of(key).ok_or_else(|| format!("{key:?} is no operator"))?;
+        let operator = Operator::of(key).ok_or_else(|| format!("Unknown operator: {key}"))?;
         if Operator::takes_column(key) {
             return Ok(Comparison { operator, operand: self.column_operand(table, ty, value)? });
         }

@@ -11,6 +11,8 @@ pub struct ScalarType {
     pub database: String,
     /// Whether it is an array.
     pub list: bool,
+    /// Whether it is one of the database's own enums, whose values have an order.
+    pub native_enum: bool,
     /// As SQL writes the column's whole type, for casts.
     pub sql: String,
 }
@@ -25,15 +27,29 @@ impl ScalarType {
             "bit" if ty.kind == "b" => "pg_catalog.\"bit\"".to_owned(),
             _ => ty.sql.clone(),
         };
-        match &ty.element {
-            Some(element) => Self { name: graphql_name(element), database: element.clone(), list: true, sql },
-            None => Self { name: graphql_name(&ty.name), database: ty.name.clone(), list: false, sql },
-        }
+        let (database, list) = match &ty.element {
+            Some(element) => (element.clone(), true),
+            None => (ty.name.clone(), false),
+        };
+        Self { name: graphql_name(&database), database, list, native_enum: ty.kind == "e", sql }
     }
 
     /// A built-in type by its database name, as SQL writes it too.
     pub fn builtin(database: &str) -> Self {
-        Self { name: graphql_name(database), database: database.to_owned(), list: false, sql: database.to_owned() }
+        let (name, sql) = (graphql_name(database), database.to_owned());
+        Self { name, database: database.to_owned(), list: false, native_enum: false, sql }
+    }
+
+    /// As Hasura names the database's type.
+    pub fn database_name(&self) -> String {
+        let name = match self.database.as_str() {
+            "int2" => "smallint",
+            "int4" => "integer",
+            "int8" => "bigint",
+            "bool" => "boolean",
+            other => other,
+        };
+        if self.list { format!("{name}[]") } else { name.to_owned() }
     }
 
     /// Whether sums and averages exist.
@@ -47,9 +63,10 @@ impl ScalarType {
         !self.list && matches!(self.database.as_str(), "int8" | "numeric" | "float8")
     }
 
-    /// Whether least and greatest values exist (Hasura's list of types that it knows).
+    /// Whether least and greatest values exist (Hasura's list of types that it knows, and enums).
     pub fn is_comparable(&self) -> bool {
         self.is_numeric()
+            || self.native_enum
             || matches!(
                 self.database.as_str(),
                 "bpchar"

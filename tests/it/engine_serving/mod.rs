@@ -12,6 +12,8 @@ mod hostile;
 mod joins;
 mod kept;
 mod live;
+mod migrations;
+mod permitted;
 mod recorded;
 mod recorded_remote;
 mod refused;

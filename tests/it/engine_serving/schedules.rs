@@ -121,7 +121,7 @@ async fn a_cron_trigger_fires_on_its_minute_with_the_recorded_payload() {
     assert_eq!((delivery.method.as_str(), delivery.path.as_str()), ("POST", "/cron/lease_sweep"));
     for (name, value) in [
         ("content-type", "application/json"),
-        ("user-agent", "hasura-graphql-engine/v2.48.1"),
+        ("user-agent", "hasura-graphql-engine/v2.48.16"),
         ("x-event-secret", "event-secret"),
     ] {
         assert_eq!(delivery.headers[name], value);
@@ -144,7 +144,7 @@ async fn a_cron_trigger_fires_on_its_minute_with_the_recorded_payload() {
         logged["request"]["headers"],
         json!([
             {"name": "Content-Type", "value": "application/json"},
-            {"name": "User-Agent", "value": "hasura-graphql-engine/v2.48.1"},
+            {"name": "User-Agent", "value": "hasura-graphql-engine/v2.48.16"},
             {"name": "X-Event-Secret", "value_from_env": "EVENT_SECRET"},
         ])
     );

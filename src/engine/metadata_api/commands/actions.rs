@@ -17,7 +17,7 @@ pub(super) fn edit(name: &str, args: &Value, document: &mut Value) -> Option<Res
             if let Some(fields) = document.as_object_mut() {
                 fields.insert("custom_types".into(), args.clone());
             }
-            Ok(Edit::of("custom_types"))
+            Ok(Edit::of("custom_types custom_types"))
         }
         _ => return None,
     })

@@ -100,7 +100,7 @@ fn add_role(args: &Value, document: &mut Value) -> Result<Edit> {
 fn drop_role(args: &Value, document: &mut Value) -> Result<Edit> {
     let name = document::text(args, "role_name")?;
     if !document::remove(document::list(document, "inherited_roles"), "role_name", &Value::from(name)) {
-        return Err(missing(format!("inherited role {name:?} does not exist")));
+        return Err(missing(format!("{name:?} inherited role doesn't exist")));
     }
     Ok(Edit::removal(args))
 }

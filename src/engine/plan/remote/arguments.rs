@@ -11,7 +11,7 @@ use crate::engine::error::{GraphqlError, Result};
 use crate::engine::json;
 use crate::engine::plan::input::{Input, mismatch};
 use crate::engine::schema::join::Left;
-use crate::engine::schema::remote::{Preset, preset};
+use crate::engine::schema::remote::{Preset, preset, session_variable};
 
 /// How a value of the left side is written.
 #[derive(Debug, Clone, PartialEq)]
@@ -83,6 +83,10 @@ impl<'a> Writer<'a> {
                 append(out, &value.serialize().no_indent().to_string());
                 return Ok(true);
             }
+            Some(Preset::Mixed(value)) => {
+                self.preset(value, &definition.ty, out);
+                return Ok(true);
+            }
             Some(Preset::Session(variable)) => {
                 let name = self.session_variable(variable, &definition.ty);
                 append(out, &format!("${name}"));
@@ -107,6 +111,36 @@ impl<'a> Writer<'a> {
                 Err(GraphqlError::validation(path, format!("missing required field '{}'", definition.name)))
             }
             None => Ok(false),
+        }
+    }
+
+    /// Writes a value of the metadata in which session variables stand.
+    fn preset(&mut self, value: &ast::Value, ty: &Type, out: &mut Vec<Piece>) {
+        if let Some(variable) = session_variable(value) {
+            let name = self.session_variable(variable, ty);
+            return append(out, &format!("${name}"));
+        }
+        match (value, ty) {
+            (ast::Value::List(items), Type::List(inner) | Type::NonNullList(inner)) => {
+                append(out, "[");
+                for (index, item) in items.iter().enumerate() {
+                    append(out, if index > 0 { ", " } else { "" });
+                    self.preset(item, inner, out);
+                }
+                append(out, "]");
+            }
+            (ast::Value::Object(fields), _) => {
+                let input = self.input_object(ty);
+                append(out, "{");
+                for (index, (name, value)) in fields.iter().enumerate() {
+                    append(out, &format!("{}{name}: ", if index > 0 { ", " } else { "" }));
+                    let field = input.and_then(|input| input.fields.get(name));
+                    let inner = field.map_or_else(|| ty.clone(), |field| (*field.ty).clone());
+                    self.preset(value, &inner, out);
+                }
+                append(out, "}");
+            }
+            (value, _) => append(out, &value.serialize().no_indent().to_string()),
         }
     }
 

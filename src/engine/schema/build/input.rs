@@ -89,7 +89,13 @@ impl Builder<'_> {
 
     pub(super) fn comparison(&mut self, scalar: &str, list: bool, database: &str) -> (Option<Text>, TypeKind) {
         let id = self.scalar(scalar);
-        let ty = ScalarType { name: scalar.to_owned(), database: database.to_owned(), list, sql: String::new() };
+        let ty = ScalarType {
+            name: scalar.to_owned(),
+            database: database.to_owned(),
+            list,
+            native_enum: false,
+            sql: String::new(),
+        };
         let one = match list {
             true => TypeRef::list(id, false),
             false => TypeRef::nullable(id),

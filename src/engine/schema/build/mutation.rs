@@ -257,7 +257,7 @@ impl<'a> Builder<'a> {
             ty: TypeRef::required(self.scalar("Int")),
             kind: FieldKind::AffectedRows,
         };
-        let mut fields = IndexMap::from([("affected_rows".to_owned(), affected)]);
+        let mut fields = IndexMap::from([(self.cased_field("affected_rows"), affected)]);
         if self.select(table).is_some() {
             let returning = Field {
                 description: text("data from the rows affected by the mutation"),

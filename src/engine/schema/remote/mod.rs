@@ -1,6 +1,7 @@
 //! Types of remote schemas, as they are merged into a role's schema.
 
 mod conflicts;
+mod inherit;
 mod names;
 mod permission;
 
@@ -20,7 +21,7 @@ use crate::engine::session::ADMIN;
 
 pub use conflicts::conflicts;
 pub use names::{Names, is_standard, root_types};
-pub use permission::{Preset, preset};
+pub use permission::{Preset, preset, session_variable};
 
 /// A remote schema with what each role sees of it.
 #[derive(Debug)]

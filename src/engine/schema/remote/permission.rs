@@ -14,6 +14,8 @@ pub enum Preset<'a> {
     Session(&'a str),
     /// A fixed value.
     Value(&'a Value),
+    /// A list or an object in which session variables stand.
+    Mixed(&'a Value),
 }
 
 /// The preset of an argument or of a field of an input object.
@@ -23,8 +25,25 @@ pub fn preset(directives: &DirectiveList) -> Option<Preset<'_>> {
     let is_static = directive.specified_argument_by_name("static").is_some_and(|value| **value == Value::Boolean(true));
     Some(match &**value {
         Value::String(text) if !is_static && is_session_variable(text) => Preset::Session(text),
+        other if !is_static && names_variable(other) => Preset::Mixed(other),
         other => Preset::Value(other),
     })
+}
+
+/// The session variable that a value is, where it is one.
+pub fn session_variable(value: &Value) -> Option<&str> {
+    match value {
+        Value::String(text) if is_session_variable(text) => Some(text),
+        _ => None,
+    }
+}
+
+fn names_variable(value: &Value) -> bool {
+    match value {
+        Value::List(items) => items.iter().any(|item| names_variable(item)),
+        Value::Object(fields) => fields.iter().any(|(_, field)| names_variable(field)),
+        other => session_variable(other).is_some(),
+    }
 }
 
 /// What in a role's part does not fit the remote schema, in Hasura's words; nothing when it fits.
@@ -154,8 +173,9 @@ impl Check<'_> {
         let Some(directive) = given.directives.get("preset") else { return };
         match preset(&given.directives) {
             None => self.fail(format!("the preset of {:?} has no argument \"value\"", given.name.as_str())),
-            Some(Preset::Value(value)) => {
-                if let Err(reason) = fits(self.remote, value, &known.ty) {
+            Some(preset @ (Preset::Value(value) | Preset::Mixed(value))) => {
+                let variables = matches!(preset, Preset::Mixed(_));
+                if let Err(reason) = fits(self.remote, value, &known.ty, variables) {
                     self.fail(format!("the preset of {:?} does not fit: {reason}", given.name.as_str()));
                 }
             }
@@ -178,23 +198,30 @@ impl Check<'_> {
     }
 }
 
-/// Whether a fixed value can stand where a type is expected.
+/// Whether a fixed value can stand where a type is expected. With `variables`, a session variable may stand in it
+/// wherever a scalar or enum is expected.
 ///
 /// # Errors
 /// Why not.
-pub fn fits(schema: &Schema, value: &Value, ty: &Type) -> Result<(), String> {
+pub fn fits(schema: &Schema, value: &Value, ty: &Type, variables: bool) -> Result<(), String> {
     let wrong = || Err(format!("expected a value of type {ty} but found {value}"));
     match (value, ty) {
         (Value::Null, _) if ty.is_non_null() => return wrong(),
         (Value::Null, _) => return Ok(()),
         (Value::List(items), Type::List(inner) | Type::NonNullList(inner)) => {
-            return items.iter().try_for_each(|item| fits(schema, item, inner));
+            return items.iter().try_for_each(|item| fits(schema, item, inner, variables));
         }
         (Value::List(_), _) => return wrong(),
-        (_, Type::List(inner) | Type::NonNullList(inner)) => return fits(schema, value, inner),
+        (_, Type::List(inner) | Type::NonNullList(inner)) => return fits(schema, value, inner, variables),
         _ => {}
     }
     let name = ty.inner_named_type().as_str();
+    if variables
+        && session_variable(value).is_some()
+        && !matches!(schema.types.get(name), Some(ExtendedType::InputObject(_)))
+    {
+        return Ok(());
+    }
     let holds = match (schema.types.get(name), value) {
         (Some(ExtendedType::Enum(definition)), Value::Enum(member)) => definition.values.contains_key(member),
         (Some(ExtendedType::InputObject(definition)), Value::Object(fields)) => {
@@ -202,7 +229,7 @@ pub fn fits(schema: &Schema, value: &Value, ty: &Type) -> Result<(), String> {
                 let Some(field) = definition.fields.get(name) else {
                     return Err(format!("the input object \"{}\" has no field \"{name}\"", definition.name));
                 };
-                fits(schema, value, &field.ty)?;
+                fits(schema, value, &field.ty, variables)?;
             }
             let left_out = definition
                 .fields
@@ -275,11 +302,14 @@ mod tests {
             ))
         };
         assert_eq!(preset("s: String @preset(value: \"x\")"), None);
+        assert_eq!(preset("f: F @preset(value: {n: \"x-hasura-n\"})"), None, "a variable in an object");
+        assert!(preset("f: F @preset(value: {n: \"x-hasura-n\"}, static: true)").is_some(), "a text is no Int");
         for bad in [
             "s: String @preset(value: 5)",
             "s: String @preset",
             "e: E @preset(value: Q)",
             "f: F @preset(value: {})",
+            "f: F @preset(value: [\"x-hasura-f\"])",
             "f: F @preset(value: \"x-hasura-f\")",
             "s: String @preset(value: \"a\", static: 3)",
         ] {

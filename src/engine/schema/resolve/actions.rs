@@ -47,43 +47,65 @@ impl Resolver<'_> {
                 || custom.enums.iter().any(|ty| ty.name == name)
                 || custom.scalars.iter().any(|ty| ty.name == name)
         };
-        let fields =
-            custom.objects.iter().flat_map(|object| object.fields.iter().map(|field| (&object.name, &field.ty)));
-        let inputs =
-            custom.input_objects.iter().flat_map(|object| object.fields.iter().map(|field| (&object.name, &field.ty)));
-        let unknown: Vec<(String, String)> = fields
-            .chain(inputs)
-            .filter(|(_, ty)| !known(ty))
-            .map(|(object, ty)| (object.clone(), ty.clone()))
+        let fields = custom
+            .objects
+            .iter()
+            .flat_map(|object| object.fields.iter().map(|field| (&object.name, &field.name, &field.ty)));
+        let inputs = custom
+            .input_objects
+            .iter()
+            .flat_map(|object| object.fields.iter().map(|field| (&object.name, &field.name, &field.ty)));
+        let base = |ty: &str| ty.trim_matches(|c: char| matches!(c, '[' | ']' | '!') || c.is_whitespace()).to_owned();
+        let mut reasons: Vec<String> = fields
+            .filter(|(_, _, ty)| !known(ty))
+            .map(|(object, field, ty)| {
+                format!("the type {:?} for field {field:?} in  object type {object:?} does not exist", base(ty))
+            })
             .collect();
-        for (object, ty) in unknown {
-            let reason = format!("Inconsistent object: the type {ty} of a field of {object} is not defined");
-            self.fault("custom_types", "custom_types".to_owned(), reason, json!({"name": object}));
-        }
+        reasons.extend(inputs.filter(|(_, _, ty)| !known(ty)).map(|(object, field, ty)| {
+            format!("the type {:?} for field {field:?} in input object {object:?} does not exist", base(ty))
+        }));
         for object in &custom.objects {
             for relationship in &object.relationships {
                 let table = self.model.by_name.get(&relationship.remote_table).map(|&table| &self.model.tables[table]);
-                let reason = match table {
-                    None => Some(format!("table \"{}\" is not tracked", relationship.remote_table)),
-                    Some(table) => relationship
-                        .field_mapping
-                        .values()
-                        .find(|column| table.column(column).is_none())
-                        .map(|column| format!("column \"{column}\" does not exist in table \"{}\"", table.name)),
-                };
-                if let Some(reason) = reason {
-                    let reason = format!("Inconsistent object: in the type {}: {reason}", object.name);
-                    self.fault("custom_types", "custom_types".to_owned(), reason, relationship);
+                let (name, object) = (&relationship.name, &object.name);
+                match table {
+                    None => reasons.push(format!(
+                        "the remote table \"{}\" for relationship {name:?} in object type {object:?} does not exist",
+                        relationship.remote_table
+                    )),
+                    Some(table) => {
+                        let missing =
+                            relationship.field_mapping.values().filter(|column| table.column(column).is_none());
+                        reasons.extend(missing.map(|column| {
+                            format!(
+                                "the column {column:?} of remote table \"{}\" for relationship {name:?} of object type \
+                                 {object:?} does not exist",
+                                table.name
+                            )
+                        }));
+                    }
                 }
             }
         }
+        if let Some(because) = enums::because(&reasons) {
+            let reason = format!("Inconsistent object: validation for the given custom types failed {because}");
+            self.fault("custom_types", "custom_types custom_types".to_owned(), reason, &custom);
+        }
         for action in std::mem::take(&mut self.model.actions) {
             let definition = &action.definition;
-            let types = std::iter::once(&definition.output_type).chain(definition.arguments.iter().map(|a| &a.ty));
-            match types.into_iter().find(|ty| !known(ty)) {
+            let reason = match definition.arguments.iter().find(|argument| !known(&argument.ty)) {
+                Some(argument) => Some(format!("the type: {:?} is not defined in custom types", base(&argument.ty))),
+                None if known(&definition.output_type) => None,
+                None => Some(format!(
+                    "the type: {:?} is not an object or scalar type defined in custom types",
+                    base(&definition.output_type)
+                )),
+            };
+            match reason {
                 None => self.model.actions.push(action),
-                Some(ty) => {
-                    let reason = format!("Inconsistent object: the type {ty} is not defined in custom types");
+                Some(reason) => {
+                    let reason = format!("Inconsistent object: in action {:?}; {reason}", action.name);
                     self.fault("action", format!("action {}", action.name), reason, &*action);
                 }
             }

@@ -2,6 +2,37 @@
 
 use super::*;
 
+/// Why a function cannot be a field, if it cannot.
+fn untrackable(found: &catalog::Function, configuration: &metadata::FunctionConfiguration) -> Option<String> {
+    let mut reasons = Vec::new();
+    if found.variadic {
+        reasons.push("function with \"VARIADIC\" parameters are not supported".to_owned());
+    }
+    if found.returns_table.is_none() {
+        if found.returns.kind != "c" {
+            reasons.push("the function does not return a \"COMPOSITE\" type".to_owned());
+        }
+        reasons.push("the function does not return a table".to_owned());
+    }
+    if configuration.exposed_as == Some(ExposedAs::Mutation) && found.volatility != Volatility::Volatile {
+        reasons.push(
+            "the function was requested to be exposed as a mutation, but is not marked VOLATILE. Maybe the function \
+             was given the wrong volatility when it was defined?"
+                .to_owned(),
+        );
+    }
+    if let Some(name) = &configuration.session_argument {
+        match found.arguments.iter().find(|argument| argument.name.as_ref() == Some(name)) {
+            None => reasons.push(format!("given session argument {name:?} not the input argument of the function")),
+            Some(argument) if argument.ty.name != "json" => {
+                reasons.push(format!("given session argument {name:?} is not of type json"));
+            }
+            Some(_) => {}
+        }
+    }
+    enums::because(&reasons)
+}
+
 impl Resolver<'_> {
     fn arguments(
         &self,
@@ -125,6 +156,9 @@ impl Resolver<'_> {
     fn function_info(&self, function: &metadata::Function) -> Result<FunctionInfo, String> {
         let configuration = &function.configuration;
         let found = self.single_function(&function.function)?;
+        if let Some(reason) = untrackable(found, configuration) {
+            return Err(format!("the function \"{}\" cannot be tracked {reason}", function.function));
+        }
         let table = found.returns_table.as_ref().ok_or("the function does not return rows of a table")?;
         if let Some(FunctionResponse::Table { table: declared }) = &configuration.response
             && declared != table

@@ -34,8 +34,27 @@ pub fn resolve(metadata: &Metadata, catalog: &Catalog, enums: &EnumValues) -> (M
     resolver.model.custom_types = metadata.custom_types.clone();
     resolver.action_types();
     resolver.roles(metadata);
-    inherit::apply(&mut resolver.model, &metadata.inherited_roles, &mut resolver.faults);
+    let known = permitted(metadata);
+    inherit::apply(&mut resolver.model, &metadata.inherited_roles, &known, &mut resolver.faults);
     (resolver.model, resolver.faults)
+}
+
+/// The roles that the metadata permits something to, apart from inherited ones.
+fn permitted(metadata: &Metadata) -> BTreeSet<&str> {
+    let mut roles = BTreeSet::from([ADMIN]);
+    for source in &metadata.sources {
+        for table in &source.tables {
+            roles.extend(table.select_permissions.iter().map(|one| one.role.as_str()));
+            roles.extend(table.insert_permissions.iter().map(|one| one.role.as_str()));
+            roles.extend(table.update_permissions.iter().map(|one| one.role.as_str()));
+            roles.extend(table.delete_permissions.iter().map(|one| one.role.as_str()));
+        }
+        let functions = source.functions.iter().flat_map(|function| &function.permissions);
+        roles.extend(functions.map(|one| one.role.as_str()));
+    }
+    roles.extend(metadata.actions.iter().flat_map(|action| &action.permissions).map(|one| one.role.as_str()));
+    roles.extend(metadata.remote_schemas.iter().flat_map(|schema| &schema.permissions).map(|one| one.role.as_str()));
+    roles
 }
 
 fn not_a_name(name: &str) -> String {

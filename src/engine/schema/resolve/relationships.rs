@@ -68,7 +68,7 @@ impl Resolver<'_> {
                 key.columns.len() == columns.len()
                     && key.columns.iter().all(|(local, _)| columns.contains(&local.as_str()))
             })
-            .ok_or_else(|| format!("no foreign constraint exists on the given column(s): {}", columns.join(", ")))?;
+            .ok_or_else(|| "no foreign constraint exists on the given column(s)".to_owned())?;
         let pairs: Vec<(&str, &str)> = key.columns.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
         let mut info = self.mapped(id, &key.remote, &pairs)?;
         info.nullable = info.mapping.iter().any(|(local, _)| !self.model.tables[id].columns[*local].not_null);
@@ -91,7 +91,7 @@ impl Resolver<'_> {
                     && key.columns.len() == columns.len()
                     && key.columns.iter().all(|(local, _)| columns.contains(&local.as_str()))
             })
-            .ok_or_else(|| format!("no foreign constraint exists on the given column(s): {}", columns.join(", ")))?;
+            .ok_or_else(|| "no foreign constraint exists on the given column(s)".to_owned())?;
         let pairs: Vec<(&str, &str)> = key.columns.iter().map(|(a, b)| (b.as_str(), a.as_str())).collect();
         let mut info = self.mapped(id, remote, &pairs)?;
         info.insert_after = true;

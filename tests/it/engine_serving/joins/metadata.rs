@@ -50,7 +50,7 @@ async fn relationships_that_do_not_fit_are_refused_with_the_reason() {
         (to_remote("bad", &["key"], json!({"nope": {"arguments": {}}})), "field with name \"nope\" not found"),
         (to_remote("bad", &["key"], runtime(json!({"nope": "$key"}))), "argument with name \"nope\" not found"),
         (to_remote("bad", &["key"], runtime(json!({"id": "$other"}))), "\"$other\" is not among the lhs_fields"),
-        (to_remote("bad", &["id"], runtime(json!({"id": 1, "region": "$id"}))), "expected type String but got Int"),
+        (to_remote("bad", &["id"], runtime(json!({"id": "$id", "region": 5}))), "expected type String but got 5"),
         (to_remote("bad", &["key"], json!({"inPhase": {"arguments": {"phase": "NOPE"}}})), "expected type Phase!"),
         (
             to_remote("bad", &["key"], json!({"runtime": {"arguments": {}, "field": {"pods": {"arguments": {}}}}})),

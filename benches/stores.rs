@@ -39,6 +39,8 @@ fn at_once() -> SimulatorTiming {
         container_start: Duration::ZERO,
         ready: Duration::ZERO,
         terminate: Duration::ZERO,
+        endpoints: Duration::from_millis(1),
+        pre_stop: Duration::from_millis(1),
         ingress: Duration::ZERO,
         crash_backoff: Duration::from_secs(1),
         job_run: Duration::ZERO,

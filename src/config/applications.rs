@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Problems;
+use crate::domain::workload::Quantity;
 use crate::domain::workload::names::is_label;
 
 /// Applications that teams deploy: under which address, and how long a rollout may take.
@@ -44,11 +45,24 @@ pub struct Applications {
     #[serde(with = "humantime_serde")]
     #[schemars(with = "String")]
     pub preview_ttl: Duration,
-    /// Longest wait for a preview environment to disappear.
+    /// Networks that applications do not reach: the cluster's own, private ones, and the metadata of machines. Take out
+    /// what they need, such as that of a database.
+    pub denied_networks: Vec<String>,
+    /// How many pods a namespace may have.
+    pub namespace_pods: u32,
+    /// CPU that all pods of a namespace may ask for.
+    pub namespace_cpu: String,
+    /// Memory that all pods of a namespace may ask for.
+    pub namespace_memory: String,
+    /// Longest wait for an application or a preview environment to disappear.
     #[serde(with = "humantime_serde")]
     #[schemars(with = "String")]
     pub delete_timeout: Duration,
 }
+
+/// Networks that are no public ones.
+const PRIVATE: [&str; 7] =
+    ["10.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7", "fe80::/10"];
 
 impl Default for Applications {
     fn default() -> Self {
@@ -64,6 +78,10 @@ impl Default for Applications {
             unschedulable_after: Duration::from_secs(120),
             crash_restarts: 3,
             preview_ttl: Duration::from_secs(7 * 86_400),
+            denied_networks: PRIVATE.iter().map(|network| (*network).to_owned()).collect(),
+            namespace_pods: 200,
+            namespace_cpu: "100".to_owned(),
+            namespace_memory: "200Gi".to_owned(),
             delete_timeout: Duration::from_secs(600),
         }
     }
@@ -86,6 +104,28 @@ impl Applications {
         if self.gateway.is_some() && !self.gateway().is_some_and(named) {
             problems.add("applications.gateway", "must be a namespace and a name, such as `gateways/public`");
         }
+        for network in &self.denied_networks {
+            let right = network.split_once('/').is_some_and(|(address, bits)| {
+                let most = match address.parse() {
+                    Ok(std::net::IpAddr::V4(_)) => 32,
+                    Ok(std::net::IpAddr::V6(_)) => 128,
+                    Err(_) => return false,
+                };
+                bits.parse::<u8>().is_ok_and(|bits| (1..=most).contains(&bits))
+            });
+            if !right {
+                problems.add("applications.denied_networks", "must be networks such as `10.0.0.0/8`");
+            }
+        }
+        for (field, amount) in [
+            ("applications.namespace_cpu", &self.namespace_cpu),
+            ("applications.namespace_memory", &self.namespace_memory),
+        ] {
+            if Quantity::parse(field, amount).is_err() {
+                problems.add(field, "must be an amount such as `50` or `100Gi`");
+            }
+        }
+        problems.range("applications.namespace_pods", self.namespace_pods, 1..=100_000);
         problems.range("applications.crash_restarts", self.crash_restarts, 1..=100);
         for (field, value) in [
             ("applications.ready_timeout", self.ready_timeout),

@@ -26,6 +26,12 @@ impl Image {
         Ok(Self(text.to_owned()))
     }
 
+    /// Whether it may be another image tomorrow by its very name: `latest`, or no tag and no digest.
+    pub fn is_latest(&self) -> bool {
+        let last = self.0.rsplit('/').next().unwrap_or(&self.0);
+        !last.contains('@') && last.split_once(':').is_none_or(|(_, tag)| tag == "latest")
+    }
+
     /// The reference as text.
     pub fn as_str(&self) -> &str {
         &self.0

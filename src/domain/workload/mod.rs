@@ -19,7 +19,7 @@ pub use compare::{Difference, compare, not_restored};
 pub use image::Image;
 pub use quantity::Quantity;
 pub use resources::{Amounts, Resources};
-pub use settings::{Autoscaling, BlueGreen, Canary, CanaryStep, Health, Settings};
+pub use settings::{Autoscaling, BlueGreen, Canary, CanaryStep, Health, Security, Settings};
 
 use super::{Error, Result};
 

@@ -28,6 +28,12 @@ pub struct Settings {
     pub blue_green: BlueGreen,
     /// How long a rollout may take to become ready; without it the platform's default.
     pub ready_seconds: Option<u32>,
+    /// How little its containers may do in the cluster.
+    pub security: Security,
+    /// Seconds for which a pod that is to go still answers: until nobody sends requests to it any more.
+    pub drain_seconds: u32,
+    /// Seconds after that in which it may come to its end by itself, once it is told to.
+    pub grace_seconds: u32,
     /// Whether what was built is deployed by itself.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub auto_deploy: bool,
@@ -45,9 +51,23 @@ impl Default for Settings {
             canary: Canary::default(),
             blue_green: BlueGreen::default(),
             ready_seconds: None,
+            security: Security::default(),
+            drain_seconds: 5,
+            grace_seconds: 30,
             auto_deploy: false,
         }
     }
+}
+
+/// A level of Kubernetes' Pod Security Standards.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Security {
+    /// As an ordinary user and without any capability.
+    #[default]
+    Restricted,
+    /// Also as root, with the capabilities that containers have by default: many public images need it.
+    Baseline,
 }
 
 /// A question over HTTP; every answer below 400 is health.
@@ -124,11 +144,19 @@ pub struct CanaryStep {
 }
 
 /// How blue and green change places.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct BlueGreen {
     /// Whether the new colour takes over as soon as it is ready; without it a person promotes it.
     pub auto_promote: bool,
+    /// Seconds for which the earlier colour stays after the switch: for requests that still find their way to it.
+    pub scale_down_delay_seconds: u32,
+}
+
+impl Default for BlueGreen {
+    fn default() -> Self {
+        Self { auto_promote: false, scale_down_delay_seconds: 5 }
+    }
 }
 
 const DAY: u32 = 86_400;
@@ -212,6 +240,13 @@ impl Settings {
         )?;
         let pauses = steps.iter().all(|step| step.pause_seconds.is_none_or(|seconds| seconds <= 7 * DAY));
         require("settings.canary.steps", pauses, "pauses of at most 7 days")?;
+        for (field, seconds, most) in [
+            ("settings.drainSeconds", self.drain_seconds, 600),
+            ("settings.graceSeconds", self.grace_seconds, 3600),
+            ("settings.blueGreen.scaleDownDelaySeconds", self.blue_green.scale_down_delay_seconds, 3600),
+        ] {
+            require(field, seconds <= most, &format!("at most {most}"))?;
+        }
         let ready = self.ready_seconds.is_none_or(|seconds| (1..=DAY).contains(&seconds));
         require("settings.readySeconds", ready, "1 to 86400")
     }
@@ -245,6 +280,10 @@ mod tests {
             (json!({ "canary": { "steps": [{ "weight": 50 }, { "weight": 20 }] } }), "settings.canary.steps"),
             (json!({ "canary": { "steps": [{ "weight": 100 }] } }), "settings.canary.steps"),
             (json!({ "command": "sh" }), "settings.command"),
+            (json!({ "security": "privileged" }), "settings.security"),
+            (json!({ "drainSeconds": 601 }), "settings.drainSeconds"),
+            (json!({ "graceSeconds": 3601 }), "settings.graceSeconds"),
+            (json!({ "blueGreen": { "scaleDownDelaySeconds": 3601 } }), "settings.blueGreen.scaleDownDelaySeconds"),
         ] {
             assert_eq!(Settings::read(&wrong).unwrap_err().field(), Some(named), "{wrong}");
         }

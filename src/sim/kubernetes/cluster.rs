@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::faults::Faults;
 use super::gateway::Turns;
 use super::logs::Logs;
+use super::plane::Plane;
 use super::storage::State;
 use super::{SimulatorOptions, SimulatorTiming};
 
@@ -24,6 +25,8 @@ pub(crate) struct Cluster {
     pub(crate) gateway_api: bool,
     /// Whose turn it is behind its routes.
     pub(crate) turns: Turns,
+    /// What the network knows of Services and pods.
+    pub(crate) plane: Plane,
     pub(crate) faults: Faults,
     pub(crate) logs: Logs,
     /// Ends every watch, log stream and controller.
@@ -41,6 +44,7 @@ impl Cluster {
             metrics: options.metrics,
             gateway_api: options.gateway_api,
             turns: Turns::default(),
+            plane: Plane::default(),
             faults: Faults::default(),
             logs: Logs::default(),
             stop: CancellationToken::new(),

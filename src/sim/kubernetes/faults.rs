@@ -24,7 +24,7 @@
 //! - `pod` makes pods whose name begins with `name` (in `namespace`) misbehave instead: `image-pull`, `crash`,
 //!   `memory`, `no-command`, `not-live`, `unschedulable` or `never-ready`. It lasts until it is cleared. An image whose
 //!   tag is `broken` or `missing` cannot be pulled either, one tagged `crash` exits at once, `oom` is killed for its
-//!   memory, `nocommand` cannot be started, and `binary` writes what is no UTF-8.
+//!   memory, `nocommand` cannot be started, `binary` writes what is no UTF-8, and `root` has to run as root.
 //! - `exec` makes commands that contain the text exit with `status` (or 1) and print `message` to stderr.
 //!
 //! `POST` answers the fault with its `id`; `GET` lists; `DELETE /simulator/faults` clears all and

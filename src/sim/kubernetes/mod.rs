@@ -29,6 +29,7 @@ mod kinds;
 mod logs;
 mod network;
 mod options;
+mod plane;
 mod registry;
 mod server;
 mod status;

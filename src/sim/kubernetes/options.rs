@@ -48,8 +48,13 @@ pub struct SimulatorTiming {
     pub container_start: Duration,
     /// From running to ready.
     pub ready: Duration,
-    /// From a pod's deletion to its end, unless its grace period is shorter.
+    /// From the moment a pod is told to end, at which its containers stop to listen, until it is gone, unless its grace
+    /// period is shorter.
     pub terminate: Duration,
+    /// From what the API says of the pods behind a Service until requests go there.
+    pub endpoints: Duration,
+    /// The most of a `preStop` sleep that passes.
+    pub pre_stop: Duration,
     /// From an Ingress to its address.
     pub ingress: Duration,
     /// Between restarts of a container that crashes; doubles with each, up to thirty times.
@@ -70,6 +75,8 @@ impl Default for SimulatorTiming {
             container_start: Duration::from_millis(1200),
             ready: Duration::from_millis(900),
             terminate: Duration::from_millis(1500),
+            endpoints: Duration::from_millis(400),
+            pre_stop: Duration::from_secs(600),
             ingress: Duration::from_millis(400),
             crash_backoff: Duration::from_secs(5),
             job_run: Duration::from_secs(1),
@@ -88,6 +95,8 @@ impl SimulatorTiming {
             container_start: Duration::from_millis(15),
             ready: Duration::from_millis(15),
             terminate: Duration::from_millis(30),
+            endpoints: Duration::from_millis(3),
+            pre_stop: Duration::from_millis(20),
             ingress: Duration::from_millis(10),
             crash_backoff: Duration::from_millis(40),
             job_run: Duration::from_millis(30),

@@ -1,6 +1,6 @@
 //! Whether a Deployment is ready, and if not, why: from its status, its pods and their containers.
 
-use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::apps::v1::{Deployment, DeploymentCondition};
 use k8s_openapi::api::core::v1::{Event, Pod};
 
 use super::trouble::{Diagnosis, Trouble, Words, over, pod_trouble, unready};
@@ -58,8 +58,10 @@ pub fn diagnose(deployment: &Deployment, pods: &[Pod], events: &[Event]) -> Opti
     living
         .iter()
         .find_map(|pod| pod_trouble(pod, events))
-        .or_else(|| stalled(deployment))
+        .or_else(|| refused(deployment))
         .or_else(|| living.iter().find_map(|pod| unready(pod, events)))
+        // A rollout that makes no progress is given up by the cluster's own deadline: that says less than its pods do.
+        .or_else(|| overdue(deployment))
 }
 
 /// Judges a Deployment by what was observed. `pods` are those that its selector finds.
@@ -81,16 +83,31 @@ pub fn readiness(deployment: &Deployment, pods: &[Pod]) -> Readiness {
 
 /// A condition of the Deployment itself, such as a quota that refuses its pods or a passed progress deadline.
 fn stalled(deployment: &Deployment) -> Option<Diagnosis> {
-    let conditions = deployment.status.as_ref()?.conditions.as_ref()?;
-    conditions.iter().find_map(|condition| {
-        let reason = condition.reason.as_deref().unwrap_or_default();
-        let stuck = matches!(
-            (condition.type_.as_deref(), condition.status.as_deref()),
-            (Some("ReplicaFailure"), Some("True")) | (Some("Progressing"), Some("False"))
-        );
-        let words = Words { what: "pods cannot be made", reason, said: condition.message.as_deref() };
-        stuck.then(|| words.diagnosis(Trouble::Refused, "Ask for less, or raise the limit"))
-    })
+    refused(deployment).or_else(|| overdue(deployment))
+}
+
+/// Why the cluster refuses to make its pods.
+fn refused(deployment: &Deployment) -> Option<Diagnosis> {
+    let condition = condition(deployment, "ReplicaFailure", "True")?;
+    let words = words("pods cannot be made", condition);
+    Some(words.diagnosis(Trouble::Refused, "Ask for less, or raise the limit"))
+}
+
+/// That it makes no progress within its deadline.
+fn overdue(deployment: &Deployment) -> Option<Diagnosis> {
+    let condition = condition(deployment, "Progressing", "False")?;
+    let words = words("the rollout makes no progress", condition);
+    Some(words.diagnosis(Trouble::NotReady, "See what its pods say"))
+}
+
+fn condition<'a>(deployment: &'a Deployment, kind: &str, status: &str) -> Option<&'a DeploymentCondition> {
+    let mut conditions = deployment.status.as_ref()?.conditions.as_ref()?.iter();
+    conditions.find(|it| (it.type_.as_deref(), it.status.as_deref()) == (Some(kind), Some(status)))
+}
+
+fn words<'a>(what: &'a str, condition: &'a DeploymentCondition) -> Words<'a> {
+    let reason = condition.reason.as_deref().unwrap_or_default();
+    Words { what, reason, said: condition.message.as_deref() }
 }
 
 #[cfg(test)]

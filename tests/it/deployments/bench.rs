@@ -42,12 +42,12 @@ impl Town {
     }
 
     pub async fn with(kind: &'static str, change: impl FnOnce(&mut Config)) -> Self {
-        Self::on(SimulatorOptions::default(), kind, change).await
+        let options = SimulatorOptions { timing: SimulatorTiming::fast(), ..SimulatorOptions::default() };
+        Self::on(options, kind, change).await
     }
 
     /// The same in a cluster of one's own making.
     pub async fn on(options: SimulatorOptions, kind: &'static str, change: impl FnOnce(&mut Config)) -> Self {
-        let options = SimulatorOptions { timing: SimulatorTiming::fast(), ..options };
         let simulator = Simulator::start(options).await.unwrap();
         let source = Source::Inline(Box::new(simulator.kubeconfig()));
         let kubernetes = Client::connect(source, Duration::from_secs(10)).await.unwrap();
@@ -218,7 +218,7 @@ impl Bench for Town {
             return self.submit_preview().await;
         }
         let strategies = json!({ "canary": { "steps": [{ "weight": 50, "pauseSeconds": 0 }] },
-            "blueGreen": { "autoPromote": true } });
+            "blueGreen": { "autoPromote": true, "scaleDownDelaySeconds": 0 } });
         let images = if self.kind == application::ROLLBACK { &["nginx:1", "nginx:2"][..] } else { &["nginx:1"] };
         let one = self.standing(strategies, images).await;
         let by = async |strategy: &str| {

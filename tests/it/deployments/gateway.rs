@@ -11,7 +11,7 @@ use k8s_openapi::api::networking::v1::Ingress;
 use northstack::app::background::check_drift;
 use northstack::app::deployments::{DeploymentOperation, NewDeployment};
 use northstack::config::Config;
-use northstack::sim::kubernetes::SimulatorOptions;
+use northstack::sim::kubernetes::{SimulatorOptions, SimulatorTiming};
 use northstack::vendors::kubernetes::HttpRoute;
 use northstack::workflow::Faults;
 use northstack::workflow::flows::application;
@@ -35,7 +35,12 @@ fn with_gateway(config: &mut Config) {
 /// A cluster with the Gateway API and a Gateway, whether or not applications are published through it.
 async fn town(kind: &'static str, change: impl FnOnce(&mut Config)) -> Town {
     let listen = Some(SocketAddr::from(([127, 0, 0, 1], 0)));
-    let options = SimulatorOptions { gateway_api: true, ingress_listen: listen, ..SimulatorOptions::default() };
+    let options = SimulatorOptions {
+        gateway_api: true,
+        ingress_listen: listen,
+        timing: SimulatorTiming::fast(),
+        ..SimulatorOptions::default()
+    };
     let town = Town::on(options, kind, change).await;
     create(&town, "/api/v1/namespaces", json!({ "metadata": { "name": "gateways" } })).await;
     let listener = json!({ "name": "http", "port": 80, "protocol": "HTTP",

@@ -3,11 +3,13 @@
 mod account;
 mod at_once;
 pub mod bench;
+mod gapless;
 mod gateway;
 mod giving_way;
 mod journey;
 mod matrix;
 mod previews;
+mod real;
 mod refusals;
 mod removal;
 mod repeated;

@@ -157,7 +157,7 @@ async fn heal(app: &App, provisioning: &Provisioning, seat: &Seat) -> Result<boo
             }
             let desired = desired::beside(kubernetes, settings, &seat.target, &seat.workload).await?;
             let rows = values::rows(&mut tx, &seat.target, &seat.workload).await?;
-            desired::settle(kubernetes, &seat.target).await?;
+            desired::settle(kubernetes, settings, &seat.target).await?;
             let keys = &provisioning.config.get().secrets;
             values::provide(kubernetes, keys, &rows, &seat.target, &seat.workload).await?;
             desired::apply(kubernetes, &seat.target, &desired).await?;

@@ -32,7 +32,7 @@ use axum::response::Response;
 use super::cluster::Cluster;
 use super::faults::{self, Outcome};
 use super::status::{ApiError, ApiResult};
-pub(crate) use proxy::behind_service;
+pub(crate) use proxy::has_port;
 
 use path::{Route, Target};
 use query::Query;

@@ -83,7 +83,7 @@ fn split(name: &str) -> (String, String) {
 }
 
 /// A ready pod behind a Service's port.
-pub(crate) fn behind_service(state: &State, namespace: &str, name: &str, port: &str) -> ApiResult<String> {
+fn behind_service(state: &State, namespace: &str, name: &str, port: &str) -> ApiResult<String> {
     let Some(service) = state.find(kinds::SERVICES, namespace, name) else {
         return Err(ApiError::not_found(&kinds::SERVICES, name));
     };
@@ -109,7 +109,7 @@ pub(crate) fn behind_service(state: &State, namespace: &str, name: &str, port: &
         .ok_or_else(none)
 }
 
-fn has_port(service: &Value, port: &str) -> bool {
+pub(crate) fn has_port(service: &Value, port: &str) -> bool {
     list(service, "/spec/ports").iter().any(|known| {
         let named = text(known, "/name");
         if port.is_empty() {

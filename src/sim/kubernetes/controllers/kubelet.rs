@@ -36,19 +36,27 @@ fn stop(world: &mut World<'_>, key: &Key, pod: &Value) {
     let uid = text(pod, "/metadata/uid").to_owned();
     let grace = int(pod, "/metadata/deletionGracePeriodSeconds").unwrap_or(0);
     let grace = Duration::from_secs(u64::try_from(grace).unwrap_or(0));
+    let sleeps = list(pod, "/spec/containers").iter().filter_map(|it| int(it, "/lifecycle/preStop/sleep/seconds"));
+    let sleep = Duration::from_secs(sleeps.max().and_then(|it| u64::try_from(it).ok()).unwrap_or(0));
     for container in list(pod, "/spec/containers") {
-        if !world.book.since.contains_key(&(uid.clone(), "stop")) {
+        if !world.book.since.contains_key(&(uid.clone(), "drain")) {
             let name = text(container, "/name");
             let message = "Stopping container ".to_owned() + name;
             world.tell(pod, Event::normal(WHO, "Killing", message).about(name));
         }
     }
+    // While its hook sleeps it answers; told to end, it does so at once and refuses who still comes.
+    if !world.due(&uid, "drain", sleep.min(grace).min(world.cluster.timing.pre_stop)) {
+        return;
+    }
+    world.cluster.plane.end(&uid);
     if world.due(&uid, "stop", world.cluster.timing.terminate.min(grace)) {
         if list(pod, "/metadata/finalizers").is_empty() {
             world.state.delete(key);
             world.cluster.logs.forget(&uid);
+            world.cluster.plane.forget(&uid);
         }
-        for what in ["schedule", "start", "ready", "stop", "backoff", "run"] {
+        for what in ["schedule", "start", "ready", "drain", "stop", "backoff", "run"] {
             world.restart(&uid, what);
         }
     }
@@ -107,10 +115,28 @@ fn hindrance(world: &World<'_>, key: &Key, pod: &Value, container: &Value, fault
         );
         return Some(Doing::Waiting { reason: "ImagePullBackOff".to_owned(), message });
     }
+    if tag == "root" && non_root(pod, container) {
+        let (name, uid) = (text(pod, "/metadata/name"), text(pod, "/metadata/uid"));
+        let message = format!(
+            "container has runAsNonRoot and image will run as root (pod: \"{name}_{}({uid})\", container: {})",
+            key.namespace,
+            text(container, "/name")
+        );
+        return Some(Doing::Waiting { reason: "CreateContainerConfigError".to_owned(), message });
+    }
     match exec::environment(world.state, &key.namespace, pod, container) {
         Err(message) => Some(Doing::Waiting { reason: "CreateContainerConfigError".to_owned(), message }),
         Ok(_) => None,
     }
+}
+
+/// Whether a container must not run as root, and says no user of its own.
+fn non_root(pod: &Value, container: &Value) -> bool {
+    let said = |key: &str| match at(container, &format!("/securityContext/{key}")) {
+        Value::Null => at(pod, &format!("/spec/securityContext/{key}")).clone(),
+        own => own.clone(),
+    };
+    said("runAsNonRoot") == true && said("runAsUser").as_i64().is_none_or(|user| user == 0)
 }
 
 fn init(world: &mut World<'_>, key: &Key, pod: &Value, container: &Value) -> Doing {
@@ -141,6 +167,8 @@ fn execute(world: &mut World<'_>, key: &Key, pod: &Value, container: &Value) -> 
     if command.is_empty() {
         return 0;
     }
+    let env = exec::environment(world.state, &key.namespace, pod, container).unwrap_or_default();
+    let command: Vec<String> = command.iter().map(|word| exec::expand(word, &env)).collect();
     let place = Place { namespace: &key.namespace, pod, container };
     let output = exec::execute(world.state, &place, &command, &[]);
     let uid = text(pod, "/metadata/uid");

@@ -43,6 +43,9 @@ fn slice(world: &mut World<'_>, service: &Arc<Value>) {
         .filter(|pod| !matches!(text(pod, "/status/phase"), "Succeeded" | "Failed"))
         .collect();
     endpoints_of(world, service, &pods);
+    let ready = pods.iter().filter(|pod| is_ready(pod) && is_active(pod));
+    let ready = ready.map(|pod| text(pod, "/metadata/name").to_owned()).collect();
+    world.cluster.plane.tell(world.namespace, text(service, "/metadata/name"), ready);
     // A slice without pods has neither endpoints nor ports.
     let (endpoints, ports) = if pods.is_empty() {
         (Value::Null, Value::Null)

@@ -117,28 +117,43 @@ fn data(state: &State, namespace: &str, name: &str, secret: bool) -> Option<BTre
     Some(pairs.collect())
 }
 
-/// Replaces `$(NAME)` by variables that stand before.
-fn expand(text: &str, env: &BTreeMap<String, String>) -> String {
+/// Replaces `$(NAME)` by variables that are known, and `$$` by a dollar.
+pub(crate) fn expand(text: &str, env: &BTreeMap<String, String>) -> String {
     let mut out = String::new();
     let mut rest = text;
-    while let Some(start) = rest.find("$(") {
+    while let Some(start) = rest.find('$') {
         let (before, after) = rest.split_at(start);
         out.push_str(before);
-        match after.find(')') {
+        let close = if after.starts_with("$(") { after.find(')') } else { None };
+        let end = match close {
             Some(end) => {
                 let name = after.get(2..end).unwrap_or_default();
-                match env.get(name) {
-                    Some(value) => out.push_str(value),
-                    None => out.push_str(after.get(..=end).unwrap_or_default()),
-                }
-                rest = after.get(end + 1..).unwrap_or_default();
+                let whole = after.get(..=end).unwrap_or_default();
+                out.push_str(env.get(name).map_or(whole, String::as_str));
+                end + 1
             }
             None => {
-                out.push_str(after);
-                rest = "";
+                out.push('$');
+                if after.starts_with("$$") { 2 } else { 1 }
             }
-        }
+        };
+        rest = after.get(end..).unwrap_or_default();
     }
     out.push_str(rest);
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_and_doubled_dollars_are_replaced_and_nothing_else() {
+        let env = BTreeMap::from([("A".to_owned(), "1".to_owned())]);
+        for (written, read) in
+            [("$(A)", "1"), ("$$(A)", "$(A)"), ("$(B)", "$(B)"), ("$A $", "$A $"), ("$$$$", "$$"), ("$(A", "$(A")]
+        {
+            assert_eq!(expand(written, &env), read, "{written}");
+        }
+    }
 }

@@ -13,7 +13,7 @@ use super::cluster::Cluster;
 use super::json::{list, text};
 use super::kinds;
 use super::storage::State;
-pub(crate) use environment::environment;
+pub(crate) use environment::{environment, expand};
 
 /// What a command printed and how it ended.
 #[derive(Debug, Clone, Default, PartialEq)]

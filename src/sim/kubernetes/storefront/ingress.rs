@@ -11,7 +11,7 @@ use axum::response::Response;
 use serde_json::Value;
 
 use super::{Page, Visit, html, routes, serve};
-use crate::sim::kubernetes::api::behind_service;
+use crate::sim::kubernetes::api::has_port;
 use crate::sim::kubernetes::cluster::Cluster;
 use crate::sim::kubernetes::json::{at, int, list, text};
 use crate::sim::kubernetes::kinds;
@@ -40,8 +40,8 @@ async fn handle(State(cluster): State<Arc<Cluster>>, request: Request) -> Respon
     let path = parts.uri.path().to_owned();
     let name = host.split(':').next().unwrap_or_default();
     let found = cluster.read(|state| {
-        let found = backend(state, name, &path);
-        found.or_else(|| routes::backend(state, &cluster.turns, name, &path))
+        let found = backend(state, &cluster, name, &path);
+        found.or_else(|| routes::backend(state, &cluster, name, &path))
     });
     match found {
         None => not_found(),
@@ -83,7 +83,7 @@ pub(super) enum Backend {
     Pod { namespace: String, pod: String },
 }
 
-fn backend(state: &storage::State, host: &str, path: &str) -> Option<Backend> {
+fn backend(state: &storage::State, cluster: &Cluster, host: &str, path: &str) -> Option<Backend> {
     for (key, ingress) in state.list(kinds::INGRESSES, "") {
         // An Ingress that has no address yet is not served yet.
         if list(ingress, "/status/loadBalancer/ingress").is_empty() {
@@ -102,7 +102,7 @@ fn backend(state: &storage::State, host: &str, path: &str) -> Option<Backend> {
                 .filter(|entry| serves(entry, path))
                 .max_by_key(|entry| text(entry, "/path").len());
             if let Some(entry) = found {
-                return Some(behind(state, &key.namespace, at(entry, "/backend/service")));
+                return Some(behind(state, cluster, &key.namespace, at(entry, "/backend/service")));
             }
         }
     }
@@ -118,18 +118,25 @@ fn serves(entry: &Value, path: &str) -> bool {
     path == prefix || path.strip_prefix(prefix).is_some_and(|rest| rest.starts_with('/')) || prefix.is_empty()
 }
 
-fn behind(state: &storage::State, namespace: &str, service: &Value) -> Backend {
+fn behind(state: &storage::State, cluster: &Cluster, namespace: &str, service: &Value) -> Backend {
     let port = match text(service, "/port/name") {
         "" => int(service, "/port/number").map(|number| number.to_string()).unwrap_or_default(),
         name => name.to_owned(),
     };
-    behind_port(state, namespace, text(service, "/name"), &port)
+    behind_port(state, cluster, namespace, text(service, "/name"), &port)
 }
 
-/// A ready pod behind a port of a Service.
-pub(super) fn behind_port(state: &storage::State, namespace: &str, service: &str, port: &str) -> Backend {
-    match behind_service(state, namespace, service, port) {
-        Ok(pod) => Backend::Pod { namespace: namespace.to_owned(), pod },
-        Err(_) => Backend::Unready,
+/// The pod behind a port of a Service whose turn it is, by what the network knows.
+pub(super) fn behind_port(
+    state: &storage::State,
+    cluster: &Cluster,
+    namespace: &str,
+    service: &str,
+    port: &str,
+) -> Backend {
+    let found = state.find(kinds::SERVICES, namespace, service).filter(|service| has_port(service, port));
+    match found.and_then(|_| cluster.plane.next(namespace, service, cluster.timing.endpoints)) {
+        Some(pod) => Backend::Pod { namespace: namespace.to_owned(), pod },
+        None => Backend::Unready,
     }
 }

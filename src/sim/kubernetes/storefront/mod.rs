@@ -110,10 +110,13 @@ impl Page {
     }
 }
 
-/// Lets a pod answer.
+/// Lets a pod answer, if something in it still listens.
 pub(crate) fn serve(cluster: &Cluster, namespace: &str, pod: &str, visit: Visit) -> Response {
     let answered = cluster.write(|state| {
         let pod = state.find(kinds::PODS, namespace, pod).cloned()?;
+        if cluster.plane.has_ended(text(&pod, "/metadata/uid")) {
+            return None;
+        }
         let containers = list(&pod, "/spec/containers");
         let web = containers
             .iter()
@@ -124,7 +127,7 @@ pub(crate) fn serve(cluster: &Cluster, namespace: &str, pod: &str, visit: Visit)
         Some((page, text(&pod, "/metadata/uid").to_owned(), text(web, "/name").to_owned()))
     });
     let Some((page, uid, container)) = answered else {
-        return Page::html(503, "no such pod".to_owned()).into_response();
+        return Page::html(502, html::plain("502 Bad Gateway", "<h1>502 Bad Gateway</h1>")).into_response();
     };
     let line = format!("\"{} {} HTTP/1.1\" {} {}", visit.method, visit.path, page.code, page.body.len());
     cluster.logs.print(&uid, &container, line);

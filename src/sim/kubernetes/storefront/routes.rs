@@ -4,14 +4,14 @@
 use serde_json::Value;
 
 use super::ingress::{Backend, behind_port};
+use crate::sim::kubernetes::cluster::Cluster;
 use crate::sim::kubernetes::controllers::{covers, gateway_of};
-use crate::sim::kubernetes::gateway::Turns;
 use crate::sim::kubernetes::json::{at, int, list, text};
 use crate::sim::kubernetes::kinds;
 use crate::sim::kubernetes::storage::{Key, State};
 
 /// What answers, if a route that a Gateway has taken up is for it.
-pub(super) fn backend(state: &State, turns: &Turns, host: &str, path: &str) -> Option<Backend> {
+pub(super) fn backend(state: &State, cluster: &Cluster, host: &str, path: &str) -> Option<Backend> {
     let routes = state.list(kinds::HTTPROUTES, "").filter(|(key, route)| {
         let hosts = list(route, "/spec/hostnames");
         let fits = hosts.is_empty() || hosts.iter().filter_map(Value::as_str).any(|known| covers(known, host));
@@ -25,11 +25,12 @@ pub(super) fn backend(state: &State, turns: &Turns, host: &str, path: &str) -> O
     let backends = list(rule, "/backendRefs");
     let weights: Vec<i64> = backends.iter().map(|backend| int(backend, "/weight").unwrap_or(1)).collect();
     let generation = int(route, "/metadata/generation").unwrap_or_default();
+    let turns = &cluster.turns;
     let chosen = turns.next(text(route, "/metadata/uid"), generation, place, &weights).and_then(|it| backends.get(it));
     let service = chosen.filter(|it| state.find(kinds::SERVICES, &key.namespace, text(it, "/name")).is_some());
     let Some(service) = service else { return Some(Backend::Broken) };
     let port = int(service, "/port").map(|number| number.to_string()).unwrap_or_default();
-    Some(behind_port(state, &key.namespace, text(service, "/name"), &port))
+    Some(behind_port(state, cluster, &key.namespace, text(service, "/name"), &port))
 }
 
 fn taken(state: &State, key: &Key, route: &Value) -> bool {

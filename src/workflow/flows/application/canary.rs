@@ -8,6 +8,7 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::Pod;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use uuid::Uuid;
 
 use super::super::super::flow::{Progress, StepContext};
 use super::names::Slot;
@@ -50,6 +51,20 @@ impl Stand {
     /// The signal that lets it go on to the next share.
     pub fn next_signal(&self) -> String {
         format!("promote-{}-{}", self.round, self.step)
+    }
+
+    /// Who is served by what when a deployment fails whose canary stands, and the ways out; none where no canary stands.
+    pub(super) fn left(&self, revision: i32, before: Option<i32>, operation: Uuid) -> Option<String> {
+        let before = before.filter(|_| self.weight > 0)?;
+        let share = if self.routed > 0 {
+            format!("{} % of requests go to revision {revision}", self.routed)
+        } else {
+            format!("{} pods of the canary go on serving revision {revision}", self.canary)
+        };
+        Some(format!(
+            "{share}, the others revision {before}: go on (northstack operations retry {operation}), or take it back \
+             (northstack abort)"
+        ))
     }
 
     /// The signal that lets it take all pods.
@@ -176,7 +191,9 @@ impl Trial {
         let containers = pods.iter().filter_map(|pod| pod.status.as_ref()?.container_statuses.as_ref()).flatten();
         let restarts = containers.map(|it| u32::try_from(it.restart_count).unwrap_or(0)).max().unwrap_or(0);
         let most = workload.settings.canary.max_restarts;
-        let elapsed = Duration::from_secs_f64((self.now - stand.since).max(0.0));
+        // While it pauses it was ready at the last look: the time to become ready again begins now.
+        let since = if stand.paused { self.now } else { stand.since };
+        let elapsed = Duration::from_secs_f64((self.now - since).max(0.0));
         let ready = judge::slot_ready(&rollout.needs, &self.context, target, slot, workload, elapsed).await;
         if restarts > most && ready.is_ok() {
             let message =

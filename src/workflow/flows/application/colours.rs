@@ -1,6 +1,7 @@
 //! The steps that bring a revision up beside the one that serves, switch, and remove the earlier one.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Service;
@@ -103,6 +104,11 @@ pub(super) async fn retire(needs: Arc<Needs>, context: StepContext) -> Result<Pr
     ours::delete::<Service>(&rollout.needs, target, &target.preview()).await?;
     if before.revision.is_none() {
         return Ok(Progress::done());
+    }
+    let delay = Duration::from_secs(rollout.workload().settings.blue_green.scale_down_delay_seconds.into());
+    if let Some(left) = delay.checked_sub(context.elapsed()).filter(|left| !left.is_zero()) {
+        let detail = format!("the earlier colour stays for {} s more", left.as_secs() + 1);
+        return Ok(Progress::Wait { detail, poll: left });
     }
     objects::remove(&rollout.needs, target, before.slot()).await
 }

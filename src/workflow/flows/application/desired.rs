@@ -7,9 +7,9 @@ use k8s_openapi::api::networking::v1::Ingress;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 
 use super::live::Standing;
-use super::manifests;
 use super::names::{COLOUR, Colour, Slot, Target};
 use super::network::Door;
+use super::{isolation, manifests};
 use crate::config;
 use crate::domain::Result;
 use crate::domain::workload::Workload;
@@ -148,9 +148,10 @@ pub async fn beside(
 ///
 /// # Errors
 /// `unavailable` when the cluster is.
-pub async fn settle(kubernetes: &Client, target: &Target) -> Result<()> {
+pub async fn settle(kubernetes: &Client, settings: &config::Applications, target: &Target) -> Result<()> {
     if kubernetes.namespace(&target.namespace).await?.is_none() {
         kubernetes.apply_namespace(&manifests::namespace(target)?).await?;
+        isolation::apply(kubernetes, settings, target).await?;
     }
     Ok(())
 }
@@ -163,7 +164,9 @@ pub async fn settle(kubernetes: &Client, target: &Target) -> Result<()> {
 /// What the cluster refuses, such as objects in a namespace that is on its way out.
 pub async fn apply(kubernetes: &Client, target: &Target, desired: &Desired) -> Result<()> {
     let namespace = target.namespace.as_str();
-    settle(kubernetes, target).await?;
+    if kubernetes.namespace(namespace).await?.is_none() {
+        kubernetes.apply_namespace(&manifests::namespace(target)?).await?;
+    }
     kubernetes.apply_alone(namespace, &desired.configuration).await?;
     kubernetes.apply_alone(namespace, &desired.service).await?;
     if let Some(ingress) = &desired.ingress {

@@ -120,6 +120,9 @@ pub(super) async fn settled(
             // Somebody may have taken away what the containers are configured by.
             objects::configure(needs, context, target, workload).await?;
         }
+        if let Some(words) = loosened(&text) {
+            text = format!("{text}; {words}");
+        }
         if hopeless(needs, &diagnosis.trouble, elapsed) {
             return Err(not_ready(workload, &text));
         }
@@ -154,6 +157,19 @@ fn ready_pods(deployment: &Deployment, pods: &[Pod]) -> usize {
 
 fn not_ready(workload: &Workload, why: &str) -> Error {
     Error::new(Code::VendorRejected, format!("revision {} does not become ready: {why}", workload.revision))
+}
+
+/// What helps where the cluster refuses what the application's level of security does not allow.
+fn loosened(text: &str) -> Option<&'static str> {
+    if text.contains("runAsNonRoot") {
+        return Some(
+            "an image that has to run as root needs settings.security `baseline`, or name a user in the image",
+        );
+    }
+    text.contains("violates PodSecurity").then_some(
+        "the namespace's label pod-security.kubernetes.io/enforce asks for more than settings.security `baseline` gives: \
+         use `restricted`, or loosen the label",
+    )
 }
 
 /// Whether what is seen will not pass by waiting.

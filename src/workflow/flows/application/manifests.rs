@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::names::{self, Colour, Slot, Target};
+use super::pods;
 use super::secrets::Values;
 use crate::domain::workload::{Autoscaling, Strategy, Workload};
 use crate::domain::{Error, Result};
@@ -18,8 +19,14 @@ use crate::vendors::kubernetes::{BackendRef, HttpRoute, HttpRouteRule, HttpRoute
 
 /// The port of every Service.
 const PORT: u16 = 80;
+/// Seconds within which the cluster gives up no rollout that makes no progress.
+const LEAST_DEADLINE: u32 = 600;
+/// Seconds by which the cluster's own deadline comes after ours.
+const SLACK: u32 = 60;
+/// The label by which the cluster holds pods of a namespace to a level of the Pod Security Standards.
+const POD_SECURITY: &str = "pod-security.kubernetes.io/enforce";
 
-fn object<T: DeserializeOwned>(manifest: Value) -> Result<T> {
+pub(super) fn object<T: DeserializeOwned>(manifest: Value) -> Result<T> {
     serde_json::from_value(manifest).map_err(|source| Error::internal("build a manifest", source))
 }
 
@@ -46,6 +53,7 @@ pub(super) fn namespace(target: &Target) -> Result<Namespace> {
             names::MANAGED_BY.0: names::MANAGED_BY.1,
             names::PROJECT: target.project.to_string(),
             names::ENVIRONMENT: target.environment,
+            POD_SECURITY: "baseline",
         } },
     }))
 }
@@ -106,6 +114,9 @@ pub(super) fn deployment(
         "spec": {
             "replicas": replicas,
             "revisionHistoryLimit": 3,
+            // Ours alone: one that another hand paused would wait for ever.
+            "paused": false,
+            "progressDeadlineSeconds": progress_deadline(workload),
             "strategy": strategy,
             "selector": { "matchLabels": {
                 names::APPLICATION: target.application.to_string(),
@@ -114,53 +125,15 @@ pub(super) fn deployment(
             } },
             "template": {
                 "metadata": { "labels": labels(target, &with_revision), "annotations": annotations },
-                "spec": pod(target, workload),
+                "spec": pods::spec(target, workload),
             },
         },
     }))
 }
 
-fn pod(target: &Target, workload: &Workload) -> Value {
-    let configuration = target.configuration(workload.revision);
-    let mut sources = vec![json!({ "configMapRef": { "name": configuration } })];
-    if !workload.secrets.is_empty() {
-        sources.push(json!({ "secretRef": { "name": configuration } }));
-    }
-    let settings = &workload.settings;
-    let mut container = json!({
-        "name": names::CONTAINER,
-        "image": workload.image,
-        "ports": [{ "name": "http", "containerPort": workload.port }],
-        "env": [{ "name": "PORT", "value": workload.port.to_string() }],
-        "envFrom": sources,
-        "resources": workload.resources,
-        "securityContext": { "allowPrivilegeEscalation": false },
-    });
-    // A variable of the application's own comes first.
-    if workload.variables.contains_key("PORT") || workload.secrets.contains_key("PORT") {
-        container["env"] = json!([]);
-    }
-    for (key, words) in [("command", &settings.command), ("args", &settings.args)] {
-        if !words.is_empty() {
-            container[key] = json!(words);
-        }
-    }
-    match &settings.health {
-        Some(health) => {
-            let probe = |threshold: u32| {
-                json!({
-                    "httpGet": { "path": health.path, "port": "http" },
-                    "initialDelaySeconds": health.initial_delay_seconds, "periodSeconds": health.period_seconds,
-                    "timeoutSeconds": health.timeout_seconds, "failureThreshold": threshold,
-                })
-            };
-            container["readinessProbe"] = probe(health.failure_threshold);
-            // What is slow is taken out of service long before it is killed.
-            container["livenessProbe"] = probe(health.failure_threshold.saturating_mul(4));
-        }
-        None => container["readinessProbe"] = json!({ "tcpSocket": { "port": "http" }, "periodSeconds": 5 }),
-    }
-    json!({ "automountServiceAccountToken": false, "containers": [container] })
+/// When the cluster itself gives a rollout up: later than we do, who say why.
+fn progress_deadline(workload: &Workload) -> u32 {
+    workload.settings.ready_seconds.unwrap_or(LEAST_DEADLINE).max(LEAST_DEADLINE).saturating_add(SLACK)
 }
 
 /// The Service, leading to the pods of a colour, or to those of its stable track alone. The port is named, so that each
@@ -197,6 +170,9 @@ fn service_named(
         "apiVersion": "v1", "kind": "Service",
         "metadata": metadata(target, name, &[(names::REVISION, &revision)]),
         "spec": {
+            "type": "ClusterIP",
+            "sessionAffinity": "None",
+            "internalTrafficPolicy": "Cluster",
             "selector": selector,
             "ports": [{ "name": "http", "port": PORT, "targetPort": "http", "protocol": "TCP" }],
         },

@@ -9,7 +9,7 @@ use sqlx::PgConnection;
 
 use super::super::super::flow::{Observer, Transition};
 use super::prepare::{self, Before};
-use super::{Change, Input};
+use super::{Change, Input, Stand};
 use crate::db::operations::Operation;
 use crate::db::{applications, deployments, steps, variables};
 use crate::domain::workload::Workload;
@@ -57,9 +57,15 @@ async fn deployed(db: &mut PgConnection, operation: &Operation, transition: Tran
             applications::move_to(db, application, ApplicationStatus::Running).await.map(drop)
         }
         Transition::Failed { error, .. } => {
-            deployments::move_to(db, deployment, DeploymentStatus::Failed, Some(error.message())).await?;
             let row = deployments::find(&mut *db, deployment).await?;
-            if row.and_then(|row| prepare::found(&row.progress)).is_none() {
+            let found = row.as_ref().and_then(|row| prepare::found(&row.progress));
+            let stand = row.and_then(|row| serde_json::from_value::<Stand>(row.progress.get("canary")?.clone()).ok());
+            let before = found.as_ref().and_then(|before| before.revision);
+            let left = stand.and_then(|stand| stand.left(workload.revision, before, operation.id));
+            let message =
+                left.map_or_else(|| error.message().to_owned(), |left| format!("{}; {left}", error.message()));
+            deployments::move_to(db, deployment, DeploymentStatus::Failed, Some(&message)).await?;
+            if found.is_none() {
                 return Ok(());
             }
             let serves = deployments::running(&mut *db, application, Some(deployment)).await?.is_some();

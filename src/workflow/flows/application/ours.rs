@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::super::super::flow::{Progress, StepContext};
 use super::names::{APPLICATION, MANAGED_BY, PROJECT, REVISION, Target};
-use super::{Needs, manifests};
+use super::{Needs, isolation, manifests};
 use crate::db::applications;
 use crate::domain::{ApplicationStatus, Code, Error, Result};
 use crate::vendors;
@@ -177,8 +177,9 @@ pub(super) async fn namespace(needs: &Needs, target: &Target) -> Result<()> {
         return Err(Error::new(Code::VendorRejected, message));
     }
     let applied = needs.kubernetes.apply_namespace(&manifests::namespace(target)?).await?;
-    match namespace_ending(&applied) {
-        Some(words) => Err(Error::new(Code::Conflict, format!("the namespace {name} {words}"))),
-        None => Ok(()),
+    if let Some(words) = namespace_ending(&applied) {
+        return Err(Error::new(Code::Conflict, format!("the namespace {name} {words}")));
     }
+    isolation::apply(&needs.kubernetes, &needs.settings, target).await?;
+    Ok(())
 }

@@ -30,6 +30,8 @@ pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
 
 /// `path` is serde_path_to_error's, `.` for the document itself.
 fn wrong_field(path: &str, error: serde_json::Error) -> Error {
+    // Where the text ends too early or is no JSON, no field is at fault.
+    let path = if error.is_eof() || error.is_syntax() { "." } else { path };
     let mut problem = error.to_string();
     // "... at line 1 column 9" is of no use to the caller of an API.
     if let Some(end) = problem.rfind(" at line ") {

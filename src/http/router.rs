@@ -202,10 +202,11 @@ fn guarded(path: &str, handler: MethodRouter<AppState>, access: Access, state: &
     match access {
         Access::Public if path.starts_with("/api/") => limited(handler),
         Access::Public | Access::Internal => handler,
-        Access::Engine => {
-            let open = handler.route_layer(middleware::from_fn_with_state(state.clone(), session::require_open));
-            limited(open).route_layer(middleware::from_fn_with_state(state.clone(), know_the_caller))
-        }
+        // Routes of every method: `route_layer` would cover none of them.
+        Access::Engine => handler
+            .layer(middleware::from_fn_with_state(state.clone(), session::require_open))
+            .layer(middleware::from_fn_with_state(state.clone(), edge::limits::limit))
+            .layer(middleware::from_fn_with_state(state.clone(), know_the_caller)),
         Access::SignedIn => limited(handler).route_layer(middleware::from_fn_with_state(state.clone(), require_bearer)),
         Access::Hasura => handler.route_layer(middleware::from_fn_with_state(state.clone(), require_secret)),
     }

@@ -16,14 +16,12 @@ import { describeError } from "@/lib/errors"
 import { idempotencyKeys } from "@/lib/idempotency"
 
 const schema = z.object({
-  name: z
-    .string()
-    .check(
-      z.trim(),
-      z.minLength(2, "Enter at least 2 characters."),
-      z.maxLength(100, "At most 100 characters."),
-      z.refine((name) => !name.startsWith("-"), "The name cannot begin with a hyphen."),
-    ),
+  name: z.string().check(
+    z.trim(),
+    z.minLength(2, "Enter at least 2 characters."),
+    z.maxLength(100, "At most 100 characters."),
+    z.refine((name) => !name.startsWith("-"), "The name cannot begin with a hyphen."),
+  ),
 })
 
 interface CreateStoreFormProps {

@@ -42,7 +42,7 @@ describe("the list", () => {
     expect(card.getByRole("link", { name: /Admin/ })).toHaveAttribute("href", store.admin_url)
     expect(await screen.findByText("My Shop is ready")).toBeInTheDocument()
 
-    act(() => db.begin(store, "store.delete"))
+    act(() => void db.begin(store, "store.delete"))
     await waitFor(() => expect(screen.queryByText("My Shop is ready")).not.toBeInTheDocument())
   })
 

@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 use std::sync::OnceLock;
 
 use apollo_compiler::collections::HashMap;
-use apollo_compiler::schema::Implementers;
+use apollo_compiler::schema::{ExtendedType, Implementers};
 use apollo_compiler::{Name, Schema};
 
 use super::RoleSchema;
@@ -34,7 +34,7 @@ pub struct SchemaDocument {
 impl SchemaDocument {
     pub(super) fn of(schema: &RoleSchema) -> Self {
         let text = Printer { schema, text: String::new() }.print();
-        let parsed = match Schema::parse(&text, "schema.graphql") {
+        let mut parsed = match Schema::parse(&text, "schema.graphql") {
             Ok(parsed) => parsed,
             // A part that does not parse is left out rather than the whole; a test holds that there is none.
             Err(failed) => {
@@ -42,6 +42,7 @@ impl SchemaDocument {
                 failed.partial
             }
         };
+        parsed.types.values_mut().for_each(in_order);
         let implementers = parsed.implementers_map();
         let mut names: Vec<Name> = parsed.types.keys().filter(|name| *name != "__DirectiveLocation").cloned().collect();
         names.sort_unstable_by(|a, b| a.as_str().cmp(b.as_str()));
@@ -61,6 +62,16 @@ impl SchemaDocument {
     /// The fault that keeps the text from being a valid schema, if any.
     pub fn validate(&self) -> Option<String> {
         Schema::parse_and_validate(&self.text, "schema.graphql").err().map(|failed| failed.errors.to_string())
+    }
+}
+
+/// Members by name, as Hasura lists them: the printer has the product's types so, introspection's own come as the
+/// specification writes them.
+fn in_order(ty: &mut ExtendedType) {
+    match ty {
+        ExtendedType::Object(object) if !object.fields.keys().is_sorted() => object.make_mut().fields.sort_keys(),
+        ExtendedType::Enum(values) if !values.values.keys().is_sorted() => values.make_mut().values.sort_keys(),
+        _ => {}
     }
 }
 
@@ -123,14 +134,12 @@ impl Printer<'_> {
                 self.text.push_str("}\n");
             }
             TypeKind::Union(members) => {
-                let names: Vec<&str> = members.iter().map(|&id| self.schema.ty(id).name.as_str()).collect();
-                let _ = writeln!(self.text, "union {} = {}", ty.name, names.join(" | "));
+                let _ = writeln!(self.text, "union {} = {}", ty.name, self.names(members).join(" | "));
             }
             TypeKind::Object(fields, interfaces) => {
                 let _ = write!(self.text, "type {}", ty.name);
                 if !interfaces.is_empty() {
-                    let names: Vec<&str> = interfaces.iter().map(|&id| self.schema.ty(id).name.as_str()).collect();
-                    let _ = write!(self.text, " implements {}", names.join(" & "));
+                    let _ = write!(self.text, " implements {}", self.names(interfaces).join(" & "));
                 }
                 self.fields(fields);
             }
@@ -148,6 +157,12 @@ impl Printer<'_> {
                 self.text.push_str("}\n");
             }
         }
+    }
+
+    fn names(&self, types: &[TypeId]) -> Vec<&str> {
+        let mut names: Vec<&str> = types.iter().map(|&id| self.schema.ty(id).name.as_str()).collect();
+        names.sort_unstable();
+        names
     }
 
     fn fields(&mut self, fields: &indexmap::IndexMap<String, Field>) {

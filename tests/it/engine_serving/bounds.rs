@@ -51,16 +51,21 @@ async fn introspection_answers_tools_and_no_more_however_it_is_asked() {
         assert_eq!(directives, ["include", "skip", "cached"]);
     }
     let types = format!("__schema {{ types {{ {FULL} }} }}");
+    // Through every wrapper, so that rows lead to their lists and these back to rows.
+    let leaf = "name fields { name description args { name description } }".to_owned();
+    let deep = (0..3).fold(leaf, |under, _| {
+        format!("fields {{ type {{ {under} ofType {{ {under} ofType {{ ofType {{ {under} }} }} }} }} }}")
+    });
+    let deep = format!("{{ __schema {{ types {{ {deep} }} }} }}");
     for text in [
         aliased(20, &types),
         aliased(90, &types),
         format!("{{ __schema {} }}", aliased(90, &format!("types {{ {FULL} }}"))),
         format!("{{ __schema {{ types {} }} }}", aliased(90, "fields { name description type { name } }")),
-        "{ __schema { types { fields { type { fields { type { fields { type { fields { name } } } } } } } } } }"
-            .to_owned(),
+        deep.clone(),
         aliased(
             90,
-            "__type(name: \"query_root\") { fields { name description type { fields { name description } } } }",
+            "__type(name: \"query_root\") { fields { name description type { fields { name description args { name description } } } } }",
         ),
     ] {
         let begun = Instant::now();
@@ -68,6 +73,8 @@ async fn introspection_answers_tools_and_no_more_however_it_is_asked() {
         assert_eq!(code(&answer), "node-limit-exceeded", "{text:.100}: {answer:.300}");
         assert!(begun.elapsed() < Duration::from_secs(20), "{text:.100}: {:?}", begun.elapsed());
     }
+    let message = rig.ask(USER, &query(&deep)).await["errors"][0]["message"].to_string();
+    assert!(message.contains("the answer to introspection has over"), "not for its few fields: {message}");
     // A batch has what one operation has.
     for who in [USER, &[]] {
         let one = query("{ __schema { queryType { name } } }");
@@ -87,12 +94,13 @@ async fn introspection_says_what_was_selected_and_merges_what_is_selected_twice(
     let (rig, _service) = product(|_| {}).await;
     let text = "query ($all: Boolean = false) { \
         t: __type(name: \"teams\") { __typename kind ofType { name } ...n } t: __type(name: \"teams\") { name } \
-        c: __type(name: \"mutation_root\") { fields(includeDeprecated: $all) { type { kind ofType { kind ofType { name } } } } @skip(if: true) name } \
+        c: __type(name: \"mutation_root\") { fields(includeDeprecated: $all) @skip(if: true) { type { kind ofType { kind ofType { name } } } } name } \
         i: __type(name: \"teams_bool_exp\") { inputFields { name type { kind name ofType { kind } } } fields { name } } \
         none: __type(name: \"nothing\") { name } } \
         fragment n on __Type { name ... on __Type { description } ... on __Field { nothing } }";
     let answer = rig.ask(USER, &query(text)).await;
     let teams = &answer["data"]["t"];
+    assert_eq!(answer["data"]["c"], json!({"name": "mutation_root"}), "{answer}");
     assert_eq!(
         (&teams["__typename"], &teams["kind"], &teams["name"]),
         (&json!("__Type"), &json!("OBJECT"), &json!("teams"))

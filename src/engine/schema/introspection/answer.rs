@@ -278,14 +278,9 @@ impl<'s> Writer<'s, '_, '_> {
                 self.many(union.members.iter().filter_map(|name| named(name)), asked)
             }
             ("enumValues", ExtendedType::Enum(values)) => {
-                let mut values: Vec<&'s EnumValueDefinition> = values
-                    .values
-                    .values()
-                    .map(|value| &***value)
-                    .filter(|value| asked.deprecated || !is_deprecated(&value.directives))
-                    .collect();
-                values.sort_by_key(|value| value.value.as_str());
-                self.many(values.into_iter().map(Shown::Value), asked)
+                let values =
+                    values.values.values().filter(|value| asked.deprecated || !is_deprecated(&value.directives));
+                self.many(values.map(|value| Shown::Value(value)), asked)
             }
             ("inputFields", ExtendedType::InputObject(input)) => {
                 let fields =

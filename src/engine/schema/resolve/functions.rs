@@ -77,9 +77,6 @@ impl Resolver<'_> {
 
     fn single_function(&self, name: &QualifiedName) -> Result<&catalog::Function, String> {
         match self.catalog.functions(name) {
-            [function] if function.variadic => {
-                Err(format!("function \"{name}\" with \"VARIADIC\" parameters is not supported"))
-            }
             [function] => Ok(function),
             [] => Err(format!("no such function exists: \"{name}\"")),
             _ => Err(format!("function \"{name}\" is overloaded. Overloaded functions are not supported")),
@@ -106,6 +103,9 @@ impl Resolver<'_> {
         }
         let definition = &field.definition;
         let function = self.single_function(&definition.function)?;
+        if function.variadic {
+            return Err(format!("function \"{}\" with \"VARIADIC\" parameters is not supported", definition.function));
+        }
         let row = Some((&definition.table_argument, table));
         let arguments = self.arguments(function, row, &definition.session_argument)?;
         if !arguments.iter().any(|argument| argument.role == ArgumentRole::Row) {

@@ -77,8 +77,9 @@ impl Dev {
         let connecting = Service::connect(loader, Roles::ALL, Failpoints::Obeyed);
         let service = progress.phase("Database", connecting).await?;
         progress.phase("Demo data", dev::seed(service.app(), stack.cluster())).await?;
-        let service = progress.phase("Service", service.start()).await?;
+        // Before it answers: whoever sees that it is ready finds them.
         state.publish(&settings)?;
+        let service = progress.phase("Service", service.start()).await?;
         self.greet(&service, begun);
         tokio::select! {
             outcome = service.run() => outcome.map(|()| Exit::Done),

@@ -174,8 +174,9 @@ pub const READABLE: [(&str, &[&str]); 8] = [
     ),
 ];
 
-/// What the bus is told beside that, and nobody else: the audit trail is compared with it.
-const OF_THE_BUS: [(&str, &[&str]); 1] = [("audit_logs", &["chain_id", "hash"])];
+/// What the bus is told beside that, and nobody else: the handlers of events look for the mark on a row that is to go,
+/// and the audit trail is compared with its hashes.
+const OF_THE_BUS: [(&str, &[&str]); 2] = [("applications", &["deleted_at"]), ("audit_logs", &["chain_id", "hash"])];
 
 fn of<'a>(lists: &[(&str, &'a [&'a str])], table: &str) -> &'a [&'a str] {
     match lists.iter().find(|(name, _)| *name == table) {

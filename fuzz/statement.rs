@@ -57,7 +57,7 @@ fn quoted(text: &str, quote: char) -> (String, &str) {
 }
 
 /// Names that the engine itself gives, next to numbered ones such as `t7`.
-const OWN: &[&str] = &["rows", "place", "_row"];
+const OWN: &[&str] = &["rows", "place", "_row", "_last"];
 
 /// Texts that the engine itself writes into statements.
 const FIXED: &[&str] = &[];

@@ -120,5 +120,6 @@ async fn the_eleventh_store_is_refused_even_when_two_ask_at_once() {
     );
     let refusals: Vec<_> = [&left, &right].into_iter().filter(|answer| answer.get("errors").is_some()).collect();
     assert_eq!(refusals.len(), 1, "{left}\n{right}");
-    assert_eq!(refusals[0]["errors"][0]["extensions"]["code"], "store-limit-reached");
+    let code = &refusals[0]["errors"][0]["extensions"]["code"];
+    assert_eq!(code, "store-limit-reached", "{left}\n{right}\n{}", stack.log());
 }

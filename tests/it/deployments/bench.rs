@@ -149,6 +149,21 @@ impl Town {
         }
     }
 
+    /// A pod of an application's revision, as soon as there is one.
+    pub async fn pod_of_revision(&self, application: Uuid, revision: i32) -> Pod {
+        let namespace = self.namespace(application).await;
+        let selector = format!("northstack.dev/application={application},northstack.dev/revision={revision}");
+        let begun = Instant::now();
+        loop {
+            let pods: Vec<Pod> = self.kubernetes.list(&namespace, &selector).await.unwrap();
+            if let Some(pod) = pods.into_iter().next() {
+                return pod;
+            }
+            assert!(begun.elapsed() < Duration::from_secs(30), "revision {revision} has no pod");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
     /// One column of a row, as text.
     pub async fn text(&self, table: &str, column: &str, id: Uuid) -> Option<String> {
         let query = format!("select {column}::text from {table} where id = $1");

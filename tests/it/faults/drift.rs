@@ -100,9 +100,9 @@ impl Hand {
             }
             Self::TakesLabelsOff => patch::<Deployment>(town, namespace, "api", unlabelled).await,
             Self::TakesLabelsOffPod => {
-                let selector = format!("northstack.dev/application={application}");
-                let pods: Vec<Pod> = kubernetes.list(namespace, &selector).await.unwrap();
-                patch::<Pod>(town, namespace, &pods[0].name_any(), unlabelled).await;
+                // Of the new revision: the rollout itself takes pods of the one before away, at any moment.
+                let pod = town.pod_of_revision(application, 2).await;
+                patch::<Pod>(town, namespace, &pod.name_any(), unlabelled).await;
             }
         }
     }

@@ -84,9 +84,6 @@ async fn main() {
     .await;
     let lock = cache.lock("bench", MINUTE);
     measure("lock and release", floor, async |_| lock.try_acquire().await.unwrap().release().await.unwrap()).await;
-    let sessions = cache.session_store::<Value>("bench", MINUTE);
-    measure("session put", floor, async |_| sessions.put("one", &row()).await.unwrap()).await;
-    measure("session get", floor, async |_| drop(sessions.get("one").await.unwrap())).await;
     measure("publish", floor, async |_| {
         cache.publish("bench", &row()).await.unwrap();
     })

@@ -1,4 +1,4 @@
-//! The cache (DragonflyDB or Redis): cache-aside, sessions, rate limits, locks, messages.
+//! The cache (DragonflyDB or Redis): cache-aside, rate limits, locks, messages.
 //!
 //! Everything in it can be lost at any time without loss of data. Every failure is a typed
 //! [`Error`], so that each caller decides whether to go on without the cache or to refuse.
@@ -10,7 +10,6 @@ mod limit;
 mod lock;
 mod pubsub;
 mod rest;
-mod session;
 mod value;
 
 use std::sync::Arc;
@@ -27,7 +26,6 @@ pub use error::{Error, Result};
 pub use limit::{RateDecision, RateLimiter};
 pub use lock::{Lock, LockGuard};
 pub use pubsub::Message;
-pub use session::SessionStore;
 
 use connection::Connection;
 

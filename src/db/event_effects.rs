@@ -1,6 +1,5 @@
 //! What events lead to in the tables: written by the handlers of events, each of which may get an event twice.
 
-use serde::{Deserialize, Serialize};
 use sqlx::{PgConnection, PgExecutor};
 use uuid::Uuid;
 
@@ -27,35 +26,6 @@ pub async fn forget(db: impl PgExecutor<'_>) -> Result<u64> {
         .await
         .map_err(while_doing("forget events that were handled long ago"))
         .map(|done| done.rows_affected())
-}
-
-/// Where an application's newest deployment stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct DeploymentState {
-    /// The deployment.
-    pub deployment_id: Uuid,
-    /// Its revision.
-    pub revision: i32,
-    /// Its status word.
-    pub status: String,
-    /// What it deploys.
-    pub image: Option<String>,
-    /// Why it failed.
-    pub error: Option<String>,
-}
-
-/// Where an application's newest deployment stands; none when it has none.
-pub async fn deployment_state(db: impl PgExecutor<'_>, application: Uuid) -> Result<Option<DeploymentState>> {
-    sqlx::query_as!(
-        DeploymentState,
-        "select id as deployment_id, revision, status, image, error from deployments
-         where application_id = $1 and deleted_at is null order by revision desc limit 1",
-        application
-    )
-    .fetch_optional(db)
-    .await
-    .map_err(while_doing("read an application's newest deployment"))
 }
 
 /// A build, and what waits for it.

@@ -5,7 +5,6 @@ mod applications;
 mod audit;
 mod builds;
 mod clusters;
-mod deployments;
 
 use std::sync::Arc;
 
@@ -18,7 +17,6 @@ use uuid::Uuid;
 
 use super::App;
 use crate::bus::{Delivery, Event, Subscription};
-use crate::db::event_effects::DeploymentState;
 use crate::domain::Result;
 
 /// A handler of events.
@@ -27,8 +25,6 @@ use crate::domain::Result;
 pub enum Handler {
     /// Removes what there is of applications whose rows were marked as deleted.
     Applications,
-    /// Keeps what the cache says of deployments true, and tells who listens.
-    Deployments,
     /// Shows builds in the deployments that wait for them, and deploys what was built.
     Builds,
     /// Takes over what vendors say of clusters, and raises and resolves alerts.
@@ -46,7 +42,6 @@ impl Handler {
     fn subscription(self) -> Subscription {
         let (filter, concurrency) = match self {
             Self::Applications => ("application.>", 4),
-            Self::Deployments => ("deployment.>", 8),
             Self::Builds => ("build.>", 4),
             // In their order: the newest word counts.
             Self::Clusters => ("cluster.>", 1),
@@ -62,7 +57,6 @@ impl Handler {
     pub fn handle<'a>(self, app: &'a App, event: &'a Event) -> BoxFuture<'a, Result<()>> {
         match self {
             Self::Applications => applications::handle(app, event).boxed(),
-            Self::Deployments => deployments::handle(app, event).boxed(),
             Self::Builds => builds::handle(app, event).boxed(),
             Self::Clusters => clusters::handle(app, event).boxed(),
             Self::Audit => audit::handle(app, event).boxed(),
@@ -93,15 +87,4 @@ fn changed(event: &Event, table: &str, column: &str) -> Option<Uuid> {
     let of_table = event.data.get("table").and_then(Value::as_str) == Some(table);
     let id = || event.data.get("row")?.get(column)?.as_str()?.parse().ok();
     of_table.then(id).flatten()
-}
-
-impl App {
-    /// Where an application's newest deployment stands: from the cache where it is there, from the table otherwise.
-    /// Authorise before.
-    ///
-    /// # Errors
-    /// `unavailable` when the database is.
-    pub async fn deployment_state(&self, application: Uuid) -> Result<Option<DeploymentState>> {
-        deployments::state(self, application).await
-    }
 }

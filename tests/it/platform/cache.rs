@@ -139,18 +139,6 @@ async fn a_lock_has_one_holder_and_its_token_grows() {
 }
 
 #[tokio::test]
-async fn sessions_live_until_taken() {
-    let store = cache().await.session_store::<Value>("refresh", MINUTE);
-    assert!(store.create("s1", &value(1)).await.unwrap());
-    assert!(!store.create("s1", &value(2)).await.unwrap());
-    store.put("s1", &value(3)).await.unwrap();
-    assert!(store.touch("s1").await.unwrap() && !store.touch("s2").await.unwrap());
-    assert_eq!(store.get("s1").await.unwrap(), Some(value(3)));
-    assert_eq!(store.take("s1").await.unwrap(), Some(value(3)));
-    assert!(!store.delete("s1").await.unwrap());
-}
-
-#[tokio::test]
 async fn messages_reach_all_who_listen() {
     let cache = cache().await;
     let mut one = Box::pin(cache.subscribe(&["news", "other"]).await.unwrap());

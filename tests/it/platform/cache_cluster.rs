@@ -101,9 +101,8 @@ async fn everything_works_in_a_cluster_across_slots() {
     let held = lock.try_acquire().await.unwrap();
     assert!(matches!(lock.try_acquire().await, Err(Error::Locked)));
     held.release().await.unwrap();
-    let sessions = cache.session_store::<u32>("cluster", MINUTE);
-    assert!(sessions.create("one", &1).await.unwrap());
-    assert_eq!(sessions.take("one").await.unwrap(), Some(1));
+    assert!(cache.set_new("one", &1, MINUTE).await.unwrap());
+    assert_eq!(cache.take("one").await.unwrap(), Some(1));
     let mut pipeline = redis::pipe();
     for number in 0..5 {
         pipeline.cmd("SET").arg(cache.key(&format!("{{p}}{number}"))).arg(number).ignore();

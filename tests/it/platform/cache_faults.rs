@@ -186,13 +186,12 @@ async fn poisoned_values_change_no_answer_and_are_replaced() {
         town.same_answers(kind[0]).await;
         assert_eq!(town.cache.get("kept").await.unwrap(), Some(truth()), "{}: replaced", kind[0]);
     }
-    // Locks, limits and sessions over keys of the wrong kind say so, and nothing panics.
+    // Locks and limits over keys of the wrong kind say so, and nothing panics.
     town.command(&["LPUSH", &town.cache.key("limit:x:me"), "x"]).await;
     assert!(town.cache.rate_limiter("x").check("me", 1, MINUTE).await.is_err());
     town.command(&["LPUSH", &town.cache.key("{lock:x}:held"), "x"]).await;
     assert!(matches!(town.cache.lock("x", MINUTE).try_acquire().await, Err(Error::Locked)));
-    let sessions = town.cache.session_store::<Truth>("x", MINUTE);
-    town.command(&["SET", &town.cache.key("session:x:one"), "garbage"]).await;
-    let error: domain::Error = sessions.get("one").await.unwrap_err().into();
+    town.command(&["SET", &town.cache.key("one"), "garbage"]).await;
+    let error: domain::Error = town.cache.get::<Truth>("one").await.unwrap_err().into();
     assert!(!error.message().contains("garbage"), "{}", error.message());
 }

@@ -93,45 +93,6 @@ impl Town {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn deployments_are_cached_as_the_table_says_and_told_to_listeners() {
-    let town = Town::new().await;
-    let app = town.app();
-    let deployment: Uuid = town
-        .one(
-            "insert into deployments (application_id, revision, status) values ($1, 1, 'deploying') returning id",
-            town.application,
-        )
-        .await;
-    let channel = format!("deployments:{}", town.application);
-    let mut heard = Box::pin(app.cache.subscribe(&[&channel]).await.unwrap());
-    // What somebody read a moment ago, and is stale now.
-    assert_eq!(app.deployment_state(town.application).await.unwrap().unwrap().status, "deploying");
-    sqlx::query("update deployments set status = 'running' where id = $1")
-        .bind(deployment)
-        .execute(app.db.pool())
-        .await
-        .unwrap();
-    town.changed("deployments", deployment).await;
-    let message = tokio::time::timeout(Duration::from_secs(10), heard.next()).await.unwrap().unwrap();
-    assert_eq!(message.decode::<Value>().unwrap()["status"], "running");
-    let state = app.deployment_state(town.application).await.unwrap().unwrap();
-    assert_eq!((state.deployment_id, state.status.as_str(), state.revision), (deployment, "running", 1));
-
-    // An older event that comes late says where to look, not what is there.
-    let late = northstack::bus::events::event(&town.change("deployments", deployment).await).unwrap().1;
-    let mut stale = late.clone();
-    stale.data["row"]["status"] = json!("queued");
-    Handler::Deployments.handle(app, &stale).await.unwrap();
-    assert_eq!(app.deployment_state(town.application).await.unwrap().unwrap().status, "running");
-    // With and without the cache, and with garbage in it: the same answer.
-    let key = app.cache.key(&format!("deployment:{}", town.application));
-    app.cache.run::<()>(redis::cmd("SET").arg(&key).arg("garbage")).await.unwrap();
-    assert_eq!(app.deployment_state(town.application).await.unwrap().unwrap(), state);
-    app.cache.run::<()>(redis::cmd("DEL").arg(&key)).await.unwrap();
-    assert_eq!(app.deployment_state(town.application).await.unwrap().unwrap(), state);
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_build_shows_in_the_deployment_that_waits_for_it_and_its_end_is_signalled_once() {
     let town = Town::new().await;
     let build: Uuid = town

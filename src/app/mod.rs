@@ -19,7 +19,6 @@ mod provisioning;
 mod refused;
 mod removal;
 mod requests;
-mod resume;
 pub mod runtime;
 pub mod secrets;
 pub mod stores;

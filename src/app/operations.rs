@@ -1,18 +1,20 @@
-//! Operations of any kind: go on with a failed one, or end one and take back what it did.
+//! Operations of any kind: go on with a failed one, or end one and take back what it did. Who may is judged here; what an
+//! operation allows is judged by [`Control`].
 
 use serde_json::json;
 use uuid::Uuid;
 
+use super::removal::remove_copies;
 use super::requests::Key;
-use super::stores::{audit_of, open, resume};
+use super::stores::audit_of;
 use super::{App, Caller};
 use crate::db::operations::{self, Operation};
-use crate::db::stores::{self, Severity};
-use crate::domain::{Code, Error, Result, StoreStatus, TeamRole};
-use crate::workflow::flows::{application, store};
+use crate::domain::{Code, Error, Result, TeamRole};
+use crate::workflow::flows::application::{delete, preview};
+use crate::workflow::{Control, Controlled};
 
 impl App {
-    /// Goes on with a failed operation at the step that failed.
+    /// Goes on with a failed operation at the step that failed. One that is being worked on is left at that.
     ///
     /// # Errors
     /// `not-found`, `forbidden`, `illegal-transition` when it has not failed or a newer one took its place,
@@ -23,15 +25,25 @@ impl App {
         if let Some(first) = key.first(self.db.pool()).await? {
             return Ok(first.operation);
         }
-        match operation.subject_type.as_str() {
-            store::SUBJECT => {
-                self.newest_of_store(&operation).await?;
-                self.retry_on_store(caller, operation.subject_id, &key).await.map(|resumed| resumed.operation)
-            }
-            application::SUBJECT => self.retry_on_application(caller, &operation, &key).await,
-            application::preview::SUBJECT => self.retry_on_preview(caller, &operation, &key).await,
-            other => Err(unsupported(other)),
+        let provisioning = self.provisioning()?;
+        self.db
+            .transaction(&audit_of(caller), async |mut tx| {
+                let control = Control::lock(&mut tx, &provisioning.flows, id).await?;
+                if key.repeats(&mut tx, id).await? {
+                    return Ok(());
+                }
+                let done = control.retry(&mut tx).await?;
+                if done == Controlled::Done && operation.kind == delete::DELETE {
+                    remove_copies(&mut tx, provisioning, caller, operation.subject_id).await?;
+                }
+                Ok(())
+            })
+            .await?;
+        provisioning.nudge.send(&operation.kind);
+        if operation.kind == delete::DELETE {
+            provisioning.nudge.send(preview::DELETE);
         }
+        Ok(id)
     }
 
     /// Ends an operation between two of its steps and takes back what it did; discards a failed one likewise.
@@ -45,42 +57,24 @@ impl App {
         if let Some(first) = key.first(self.db.pool()).await? {
             return Ok(first.operation);
         }
+        self.end_operation(caller, &operation, &key).await?;
+        Ok(id)
+    }
+
+    /// The same for a caller who may, under a key of another action.
+    pub(super) async fn end_operation(&self, caller: &Caller, operation: &Operation, key: &Key<'_>) -> Result<()> {
         let provisioning = self.provisioning()?;
-        let flow = provisioning.flows.get(&operation.kind, operation.flow_version);
-        if !flow.is_some_and(|flow| flow.cancellable()) {
-            return Err(Error::new(Code::IllegalTransition, "this operation cannot be stopped once it was asked for"));
-        }
-        match operation.subject_type.as_str() {
-            store::SUBJECT => {}
-            application::SUBJECT => return self.cancel_on_application(caller, &operation, &key).await,
-            application::preview::SUBJECT => return self.cancel_on_preview(caller, &operation, &key).await,
-            other => return Err(unsupported(other)),
-        }
         self.db
             .transaction(&audit_of(caller), async |mut tx| {
-                let store = operation.subject_id;
-                let newest = operations::lock_newest(&mut tx, store::SUBJECT, store).await?;
-                let current = newest.filter(|newest| newest.id == id).ok_or_else(superseded)?;
-                if key.repeats(&mut tx, id).await? {
+                let control = Control::lock(&mut tx, &provisioning.flows, operation.id).await?;
+                if key.repeats(&mut tx, operation.id).await? {
                     return Ok(());
                 }
-                if current.cancel_requested_at.is_some() && open(&current) {
-                    return Ok(());
-                }
-                if open(&current) {
-                    stores::move_to(&mut tx, store, StoreStatus::Deleting).await?;
-                    operations::request_cancel(&mut tx, id).await?;
-                } else if current.status == "failed" {
-                    resume(&mut tx, &current, "undo", StoreStatus::Deleting).await?;
-                } else {
-                    let message = format!("the operation has {} already", current.status);
-                    return Err(Error::new(Code::IllegalTransition, message));
-                }
-                stores::log(&mut tx, store, "cancelling", "The creation is being stopped", Severity::Warning).await
+                control.cancel(&mut tx).await.map(drop)
             })
             .await?;
         provisioning.nudge.send(&operation.kind);
-        Ok(id)
+        Ok(())
     }
 
     async fn authorised_operation(&self, caller: &Caller, id: Uuid) -> Result<Operation> {
@@ -91,17 +85,4 @@ impl App {
             .map_err(|error| if error.code() == Code::NotFound { missing() } else { error })?;
         Ok(operation)
     }
-
-    async fn newest_of_store(&self, operation: &Operation) -> Result<()> {
-        let newest = operations::newest(self.db.pool(), &operation.subject_type, operation.subject_id).await?;
-        if newest == Some(operation.id) { Ok(()) } else { Err(superseded()) }
-    }
-}
-
-pub(super) fn superseded() -> Error {
-    Error::new(Code::IllegalTransition, "a newer operation took the place of this one")
-}
-
-fn unsupported(subject: &str) -> Error {
-    Error::new(Code::IllegalTransition, format!("an operation on a {subject} cannot be changed"))
 }

@@ -9,11 +9,10 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::deployments::{NewDeployment, require_staying, workload};
-use super::operations::superseded;
 use super::requests::{self, Asked, Key};
-use super::stores::{audit_of, open};
+use super::stores::audit_of;
 use super::{App, Caller, Provisioning};
-use crate::db::operations::{self, Operation};
+use crate::db::operations;
 use crate::db::previews::{self, Preview};
 use crate::db::{PgTx, applications};
 use crate::domain::workload::{Strategy, check_replicas, check_variables, names};
@@ -146,56 +145,6 @@ impl App {
         Ok(PreviewOperation { preview: id, operation })
     }
 
-    /// Goes on with a failed operation on a preview at the step that failed.
-    pub(super) async fn retry_on_preview(&self, caller: &Caller, operation: &Operation, key: &Key<'_>) -> Result<Uuid> {
-        let provisioning = self.provisioning()?;
-        self.db
-            .transaction(&audit_of(caller), async |mut tx| {
-                let current = newest(&mut tx, operation).await?;
-                if key.repeats(&mut tx, current.id).await? || open(&current) {
-                    return Ok(());
-                }
-                let forward = current.kind == preview::CREATE && current.direction == "forward";
-                let to = if forward { PreviewStatus::Queued } else { PreviewStatus::Deleting };
-                let moved = previews::move_to(&mut tx, current.subject_id, to, None).await?;
-                if !moved || !operations::requeue(&mut tx, current.id, &current.direction).await? {
-                    return Err(Error::new(Code::IllegalTransition, "only a failed operation can be gone on with"));
-                }
-                Ok(())
-            })
-            .await?;
-        provisioning.nudge.send(&operation.kind);
-        Ok(operation.id)
-    }
-
-    /// Ends the creation of a preview and takes back what it did; a failed one likewise.
-    pub(super) async fn cancel_on_preview(
-        &self,
-        caller: &Caller,
-        operation: &Operation,
-        key: &Key<'_>,
-    ) -> Result<Uuid> {
-        let provisioning = self.provisioning()?;
-        self.db
-            .transaction(&audit_of(caller), async |mut tx| {
-                let current = newest(&mut tx, operation).await?;
-                if key.repeats(&mut tx, current.id).await? {
-                    return Ok(());
-                }
-                if open(&current) {
-                    return operations::request_cancel(&mut tx, current.id).await.map(drop);
-                }
-                if !operations::requeue(&mut tx, current.id, "undo").await? {
-                    let message = format!("the operation has {} already", current.status);
-                    return Err(Error::new(Code::IllegalTransition, message));
-                }
-                previews::move_to(&mut tx, current.subject_id, PreviewStatus::Deleting, None).await.map(drop)
-            })
-            .await?;
-        provisioning.nudge.send(&operation.kind);
-        Ok(operation.id)
-    }
-
     async fn authorised_preview(&self, caller: &Caller, id: Uuid) -> Result<Preview> {
         let row = previews::find(self.db.pool(), id).await?.ok_or_else(missing)?;
         self.authorise(&caller.actor, row.team_id, TeamRole::Developer)
@@ -232,11 +181,6 @@ pub(super) async fn remove(
         operations::request_cancel(tx, operation.id).await?;
     }
     begin_deletion(tx, provisioning, caller, &row, key).await
-}
-
-async fn newest(tx: &mut PgTx, operation: &Operation) -> Result<Operation> {
-    let newest = operations::lock_newest(tx, SUBJECT, operation.subject_id).await?;
-    newest.filter(|newest| newest.id == operation.id).ok_or_else(superseded)
 }
 
 fn missing() -> Error {

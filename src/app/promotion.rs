@@ -60,7 +60,7 @@ impl App {
     pub async fn abort_deployment(&self, caller: &Caller, id: Uuid, key: Option<&str>) -> Result<DeploymentOperation> {
         let key = Key::of(caller, key, "abortDeployment", &json!({ "id": id }))?;
         let (deployment, operation) = self.authorised_deployment(caller, id).await?;
-        self.cancel_on_application(caller, &operation, &key).await?;
+        self.end_operation(caller, &operation, &key).await?;
         Ok(made(&deployment, &operation))
     }
 

@@ -8,10 +8,11 @@ use uuid::Uuid;
 
 use super::requests::{self, Asked, First, Key};
 use super::{App, Caller, Provisioning};
-use crate::db::operations::{self, Operation};
+use crate::db::operations;
 use crate::db::stores::{self, Severity};
 use crate::db::{Audit, PgTx, audit};
 use crate::domain::{Actor, Code, Error, Redacted, Result, StoreId, StoreStatus, TeamRole};
+use crate::workflow::Control;
 use crate::workflow::flows::store::{self, ADMIN_PATH, Input, SUBJECT, names};
 
 pub use crate::db::stores::{Event as StoreEvent, Store as StoreRecord};
@@ -136,35 +137,20 @@ impl App {
     /// # Errors
     /// `not-found`, `forbidden`, `illegal-transition` for a store that has not failed, `idempotency-conflict`.
     pub async fn retry_store(&self, caller: &Caller, id: Uuid, key: Option<&str>) -> Result<StoreOperation> {
+        let provisioning = self.provisioning()?;
         self.authorised_store(caller, id, TeamRole::Developer).await?;
         let key = Key::of(caller, key, "retryStore", &json!({ "id": id }))?;
-        self.retry_on_store(caller, id, &key).await
-    }
-
-    /// The same for a caller who may.
-    pub(super) async fn retry_on_store(&self, caller: &Caller, id: Uuid, key: &Key<'_>) -> Result<StoreOperation> {
-        let provisioning = self.provisioning()?;
         let (operation, kind) = self
             .db
             .transaction(&audit_of(caller), async |mut tx| {
                 let newest = operations::lock_newest(&mut tx, SUBJECT, id).await?;
                 let newest = newest.ok_or_else(|| Error::not_found("operation"))?;
-                let store = stores::lock(&mut tx, id).await?.ok_or_else(|| Error::not_found("store"))?;
                 if let Some(first) = key.first(&mut *tx).await? {
                     return Ok((first.operation, newest.kind));
                 }
                 key.stands_for(&mut tx, newest.id).await?;
-                if open(&newest) {
-                    return Ok((newest.id, newest.kind));
-                }
-                if newest.status != "failed" {
-                    let message = format!("the store is {}; only a failed one can be retried", store.status);
-                    return Err(Error::new(Code::IllegalTransition, message));
-                }
-                let forward = newest.kind == store::CREATE && newest.direction == "forward";
-                let to = if forward { StoreStatus::Provisioning } else { StoreStatus::Deleting };
-                resume(&mut tx, &newest, &newest.direction, to).await?;
-                stores::log(&mut tx, id, "retried", "A retry is requested", Severity::Info).await?;
+                let control = Control::lock(&mut tx, &provisioning.flows, newest.id).await?;
+                control.retry(&mut tx).await?;
                 Ok((newest.id, newest.kind))
             })
             .await?;
@@ -317,18 +303,6 @@ fn hidden(error: Error) -> Error {
 
 pub(super) fn audit_of(caller: &Caller) -> Audit {
     Audit { actor: caller.actor.clone(), correlation_id: Some(caller.correlation_id.clone()) }
-}
-
-pub(super) fn open(operation: &Operation) -> bool {
-    matches!(operation.status.as_str(), "queued" | "running" | "waiting")
-}
-
-/// Queues a failed operation of a store again, and moves the store along.
-pub(super) async fn resume(tx: &mut PgTx, failed: &Operation, direction: &str, to: StoreStatus) -> Result<()> {
-    if !stores::move_to(tx, failed.subject_id, to).await? || !operations::requeue(tx, failed.id, direction).await? {
-        return Err(Error::new(Code::IllegalTransition, "the store's status does not allow that now"));
-    }
-    Ok(())
 }
 
 fn visible_to(caller: &Caller) -> Result<Option<Uuid>> {

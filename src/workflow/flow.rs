@@ -177,7 +177,9 @@ pub enum Transition<'a> {
     },
     /// The operation was ended on request, and its effects are undone.
     Cancelled,
-    /// The failed operation was queued again by an operator.
+    /// The end of the open operation was asked for; it comes between two of its steps.
+    CancelRequested,
+    /// The failed operation was queued again. An observer that answers an error refuses that.
     Resumed {
         /// Whether it goes on being taken back.
         undo: bool,

@@ -11,6 +11,7 @@ pub mod flows;
 pub mod nudge;
 pub mod testing;
 
+mod control;
 mod enqueue;
 mod execute;
 mod journal;
@@ -20,10 +21,11 @@ mod runner;
 mod signal;
 mod undo;
 
+pub use control::{Control, Controlled};
 pub use enqueue::{Enqueued, Idempotency, NewOperation, before, digest, enqueue, keep, used};
 pub use faults::Faults;
 pub use flow::{Flow, Limits, Progress, Registry, Step, StepContext, Transition};
 pub use nudge::Nudge;
-pub use operator::{Abandoned, abandon, retry};
+pub use operator::{Abandoned, abandon};
 pub use runner::{Options, Runner};
 pub use signal::{Signalled, signal};

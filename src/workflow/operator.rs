@@ -1,34 +1,12 @@
-//! What an operator may do about an operation of any flow: let a failed one go on, or give one up.
+//! Giving an operation up, whatever its flow: what only an operator may do.
 
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::flow::{Flow, Registry, Transition};
-use crate::db::operations::{self, Ending, Operation};
+use crate::db::operations::{self, Ending};
 use crate::db::operators;
 use crate::domain::{Code, Error, Result};
-
-/// Queues a failed operation again, in the direction in which it failed, and tells the flow's observer, in the caller's
-/// transaction. Nudge after the commit.
-///
-/// # Errors
-/// `not-found`, and `illegal-transition` when it has not failed, or its flow is not known in its version.
-pub async fn retry(db: &mut PgConnection, flows: &Registry, id: Uuid) -> Result<Operation> {
-    let operation = operations::lock(&mut *db, id).await?.ok_or_else(|| Error::not_found("operation"))?;
-    if operation.status != "failed" {
-        return Err(Error::new(
-            Code::IllegalTransition,
-            format!("only a failed operation can be retried; this one is {}", operation.status),
-        ));
-    }
-    let flow = flows.get(&operation.kind, operation.flow_version).ok_or_else(|| {
-        let message = format!("this release has no flow {} of version {}", operation.kind, operation.flow_version);
-        Error::new(Code::IllegalTransition, message)
-    })?;
-    operations::requeue(&mut *db, id, &operation.direction).await?;
-    (flow.observer)(&mut *db, &operation, Transition::Resumed { undo: operation.direction == "undo" }).await?;
-    Ok(operation)
-}
 
 /// What became of an operation that was given up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use crate::cli::{Context, Exit, output};
 use crate::db::operators::{self, Filter, Seen, Signal};
 use crate::db::{Audit, Db, audit, operations, steps};
 use crate::domain::{Actor, Error, Result};
-use crate::workflow::{self, Abandoned, Signalled};
+use crate::workflow::{self, Abandoned, Control, Controlled, Signalled};
 
 /// Arguments of `northstack admin operations`.
 #[derive(Debug, Args)]
@@ -163,12 +163,16 @@ async fn show(db: &Db, id: Uuid, context: &Context) -> Result<Exit> {
 
 async fn retry(db: &Db, id: Uuid, context: &Context) -> Result<Exit> {
     let flows = &flows()?;
-    db.transaction(&operator(), async |mut tx| {
-        // The record of the act is a trigger's, as for every retry.
-        workflow::retry(&mut tx, flows, id).await.map(drop)
-    })
-    .await?;
-    say(context, id, "queued", "queued again")
+    let done = db
+        .transaction(&operator(), async |mut tx| {
+            // The record of the act is a trigger's, as for every retry.
+            Control::lock(&mut tx, flows, id).await?.retry(&mut tx).await
+        })
+        .await?;
+    match done {
+        Controlled::Done => say(context, id, "queued", "queued again"),
+        Controlled::UnderWay => say(context, id, "open", "is being worked on already"),
+    }
 }
 
 async fn abandon(db: &Db, id: Uuid, reason: &str, context: &Context) -> Result<Exit> {

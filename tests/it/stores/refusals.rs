@@ -5,6 +5,7 @@ use northstack::domain::{Code, Error};
 use serde_json::json;
 
 use super::bench::Town;
+use crate::workflow::operators::admin;
 use northstack::workflow::flows::store;
 use northstack::workflow::testing::Bench;
 
@@ -186,4 +187,58 @@ async fn somebody_else_finds_nothing() {
     let anonymous = json!({ "x-hasura-role": "anonymous" });
     let answer = town.service.action("createStore", json!({ "name": "My Shop" }), anonymous).await;
     assert!(["unauthenticated", "invalid-input"].contains(&answer.code().as_str()), "{}", answer.text);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_creation_that_a_deletion_has_overtaken_is_neither_run_again_nor_taken_back_by_anybody() {
+    let town = Town::new(store::CREATE).await;
+    let app = &town.service.app;
+    let made = town.create("My Shop").await;
+    let failed = "update operations set status = 'failed' where id = $1";
+    sqlx::query("update stores set status = 'failed'").execute(&town.pool()).await.unwrap();
+    sqlx::query(failed).bind(made.operation).execute(&town.pool()).await.unwrap();
+    let deletion = town.delete(made.store).await;
+    let database = town.pool().connect_options();
+    let by_admin = |id: uuid::Uuid| admin(&database, &["retry", &id.to_string()]);
+    let status = async |id: uuid::Uuid| {
+        let status = sqlx::query_scalar::<_, String>("select status from operations where id = $1").bind(id);
+        status.fetch_one(&town.pool()).await.unwrap()
+    };
+
+    let overtaken = "a newer operation took the place of this one";
+    for refused in [
+        app.retry_operation(&town.caller, made.operation, None).await.unwrap_err(),
+        app.cancel_operation(&town.caller, made.operation, None).await.unwrap_err(),
+    ] {
+        assert_eq!((refused.code(), refused.message()), (Code::IllegalTransition, overtaken));
+    }
+    let said = by_admin(made.operation).unwrap_err();
+    assert!(said.contains(overtaken), "{said}");
+    assert_eq!((status(made.operation).await, town.row(made.store).await.1), ("failed".into(), "deleting".into()));
+
+    // One that is open is left at that, and one that has succeeded is refused, by the same words.
+    assert_eq!(app.retry_operation(&town.caller, deletion.operation, None).await.unwrap(), deletion.operation);
+    assert_eq!(by_admin(deletion.operation).unwrap()["message"], "is being worked on already");
+    let succeeded = "update operations set status = 'succeeded' where id = $1";
+    sqlx::query(succeeded).bind(deletion.operation).execute(&town.pool()).await.unwrap();
+    let done = "only a failed operation can be retried; this one has succeeded";
+    let refused = app.retry_operation(&town.caller, deletion.operation, None).await.unwrap_err();
+    assert_eq!((refused.code(), refused.message()), (Code::IllegalTransition, done));
+    let said = by_admin(deletion.operation).unwrap_err();
+    assert!(said.contains(done), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_retry_that_the_stores_status_does_not_allow_is_refused_and_nothing_is_queued() {
+    let town = Town::new(store::CREATE).await;
+    let made = town.create("My Shop").await;
+    sqlx::query("update operations set status = 'failed'").execute(&town.pool()).await.unwrap();
+    sqlx::query("update stores set status = 'ready'").execute(&town.pool()).await.unwrap();
+    let wanted = "the store's status does not allow that now";
+    let refused = town.service.app.retry_operation(&town.caller, made.operation, None).await.unwrap_err();
+    assert_eq!((refused.code(), refused.message()), (Code::IllegalTransition, wanted));
+    let said = admin(&town.pool().connect_options(), &["retry", &made.operation.to_string()]).unwrap_err();
+    assert!(said.contains(wanted), "{said}");
+    let status: String = sqlx::query_scalar("select status from operations").fetch_one(&town.pool()).await.unwrap();
+    assert_eq!(status, "failed");
 }

@@ -3,7 +3,7 @@
 mod crash;
 mod fairness;
 mod lanes;
-mod operators;
+pub mod operators;
 pub mod processes;
 pub mod runner;
 mod script;

@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use northstack::domain::{Code, Error};
-use northstack::workflow::{Abandoned, Options, Progress, Registry, abandon, retry};
+use northstack::workflow::{Abandoned, Control, Controlled, Options, Progress, Registry, abandon};
 use serde_json::{Value, json};
+use sqlx::PgConnection;
 use sqlx::postgres::PgConnectOptions;
 use uuid::Uuid;
 
@@ -34,7 +35,8 @@ async fn a_failed_operation_is_retried_and_a_hopeless_one_abandoned_with_a_reaso
     stage.ends(hopeless, "failed").await;
     refuse.store(false, Ordering::SeqCst);
     let mut tx = stage.pool.begin().await.unwrap();
-    retry(&mut tx, &flows, failed).await.unwrap();
+    assert_eq!(retry(&mut tx, &flows, failed).await.unwrap(), Controlled::Done);
+    assert_eq!(retry(&mut tx, &flows, failed).await.unwrap(), Controlled::UnderWay);
     assert_eq!(abandon(&mut tx, &flows, hopeless, "the vendor is gone").await.unwrap(), Abandoned::Closed);
     tx.commit().await.unwrap();
     stage.nudge.send(KIND);
@@ -52,6 +54,10 @@ async fn a_failed_operation_is_retried_and_a_hopeless_one_abandoned_with_a_reaso
     assert_eq!(abandon(&mut tx, &flows, failed, "x").await.unwrap_err().code(), Code::IllegalTransition);
     assert_eq!(retry(&mut tx, &flows, Uuid::new_v4()).await.unwrap_err().code(), Code::NotFound);
     worker.stop().await;
+}
+
+async fn retry(tx: &mut PgConnection, flows: &Registry, id: Uuid) -> northstack::domain::Result<Controlled> {
+    Control::lock(&mut *tx, flows, id).await?.retry(tx).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -91,7 +97,7 @@ async fn whoever_works_on_an_abandoned_operation_is_fenced_out() {
 }
 
 /// Runs `northstack admin operations` on a database; gives its JSON, or what it said on standard error.
-fn admin(database: &PgConnectOptions, arguments: &[&str]) -> Result<Value, String> {
+pub fn admin(database: &PgConnectOptions, arguments: &[&str]) -> Result<Value, String> {
     let output = Command::new(env!("CARGO_BIN_EXE_northstack"))
         .args(["admin", "operations", "--output", "json"])
         .args(arguments)

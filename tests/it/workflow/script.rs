@@ -83,6 +83,7 @@ impl Stage {
                 Transition::Succeeded => "succeeded".to_owned(),
                 Transition::Failed { .. } => "failed".to_owned(),
                 Transition::Resumed { undo } => format!("resumed, undo {undo}"),
+                Transition::CancelRequested => "cancel requested".to_owned(),
                 Transition::Cancelled => "cancelled".to_owned(),
                 Transition::Superseded { by } => format!("superseded by {by}"),
             };

@@ -163,7 +163,10 @@ async fn namespace(needs: Arc<Needs>, context: StepContext) -> Result<Progress> 
 async fn deleted(db: &mut PgConnection, operation: &Operation, seen: Transition<'_>) -> Result<()> {
     let application = operation.subject_id;
     match seen {
-        Transition::StepDone { .. } | Transition::Superseded { .. } | Transition::Cancelled => Ok(()),
+        Transition::StepDone { .. }
+        | Transition::Superseded { .. }
+        | Transition::CancelRequested
+        | Transition::Cancelled => Ok(()),
         Transition::Resumed { .. } => {
             applications::move_to(db, application, ApplicationStatus::Deleting).await.map(drop)
         }

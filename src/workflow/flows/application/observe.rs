@@ -13,7 +13,7 @@ use super::{Change, Input, Stand};
 use crate::db::operations::Operation;
 use crate::db::{applications, deployments, steps, variables};
 use crate::domain::workload::Workload;
-use crate::domain::{ApplicationStatus, DeploymentStatus, Error, Result};
+use crate::domain::{ApplicationStatus, Code, DeploymentStatus, Error, Result};
 
 /// The step after which an application has its address.
 const NETWORK: &str = "network";
@@ -72,9 +72,12 @@ async fn deployed(db: &mut PgConnection, operation: &Operation, transition: Tran
             let to = if serves { ApplicationStatus::Degraded } else { ApplicationStatus::Failed };
             applications::move_to(db, application, to).await.map(drop)
         }
-        Transition::Resumed { undo: true } => Ok(()),
-        Transition::Resumed { undo: false } => {
-            deployments::move_to(db, deployment, DeploymentStatus::Deploying, None).await?;
+        Transition::CancelRequested => Ok(()),
+        Transition::Resumed { undo } => {
+            if !undo && !deployments::move_to(db, deployment, DeploymentStatus::Deploying, None).await? {
+                let message = "the deployment's status does not allow that now";
+                return Err(Error::new(Code::IllegalTransition, message));
+            }
             again(db, operation).await
         }
         Transition::Superseded { .. } => {
@@ -137,7 +140,7 @@ async fn changed(db: &mut PgConnection, operation: &Operation, transition: Trans
     match transition {
         Transition::Resumed { .. } => again(db, operation).await,
         // A change is not superseded: each was asked for.
-        Transition::StepDone { .. } | Transition::Superseded { .. } => Ok(()),
+        Transition::StepDone { .. } | Transition::Superseded { .. } | Transition::CancelRequested => Ok(()),
         Transition::Succeeded => {
             let stopped = input::<Change>(operation)?.replicas == Some(0);
             let to = if stopped {

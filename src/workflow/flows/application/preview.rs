@@ -15,7 +15,7 @@ use super::{LONGEST, Needs, judge, manifests, network, objects, ours};
 use crate::db::operations::{self, Operation};
 use crate::db::{previews, steps};
 use crate::domain::workload::Workload;
-use crate::domain::{PreviewStatus, Result};
+use crate::domain::{Code, Error, PreviewStatus, Result};
 use crate::vendors::kubernetes::namespace_ending;
 
 /// The kind of the operation that makes one.
@@ -144,7 +144,7 @@ async fn gone(needs: Arc<Needs>, context: StepContext) -> Result<Progress> {
 async fn created(db: &mut PgConnection, operation: &Operation, seen: Transition<'_>) -> Result<()> {
     let preview = operation.subject_id;
     match seen {
-        Transition::Superseded { .. } => Ok(()),
+        Transition::Superseded { .. } | Transition::CancelRequested => Ok(()),
         // One that was gone on with is queued until its first step is done.
         Transition::StepDone { .. } => previews::move_to(db, preview, PreviewStatus::Deploying, None).await.map(drop),
         Transition::Succeeded => {
@@ -156,8 +156,7 @@ async fn created(db: &mut PgConnection, operation: &Operation, seen: Transition<
             previews::move_to(db, preview, PreviewStatus::Failed, Some(error.message())).await.map(drop)
         }
         Transition::Resumed { undo } => {
-            let to = if undo { PreviewStatus::Deleting } else { PreviewStatus::Queued };
-            previews::move_to(db, preview, to, None).await.map(drop)
+            resumed(db, preview, if undo { PreviewStatus::Deleting } else { PreviewStatus::Queued }).await
         }
         // A deletion that waits for this says itself when all is gone.
         Transition::Cancelled if others(db, operation).await? => Ok(()),
@@ -166,6 +165,14 @@ async fn created(db: &mut PgConnection, operation: &Operation, seen: Transition<
             previews::move_to(db, preview, PreviewStatus::Deleted, None).await.map(drop)
         }
     }
+}
+
+/// Moves a preview along with its operation, which was queued again.
+async fn resumed(db: &mut PgConnection, preview: Uuid, to: PreviewStatus) -> Result<()> {
+    if previews::move_to(db, preview, to, None).await? {
+        return Ok(());
+    }
+    Err(Error::new(Code::IllegalTransition, "the preview environment's status does not allow that now"))
 }
 
 async fn others(db: &mut PgConnection, operation: &Operation) -> Result<bool> {
@@ -182,8 +189,11 @@ async fn address(db: &mut PgConnection, operation: Uuid) -> Result<Option<String
 async fn deleted(db: &mut PgConnection, operation: &Operation, seen: Transition<'_>) -> Result<()> {
     let preview = operation.subject_id;
     match seen {
-        Transition::StepDone { .. } | Transition::Superseded { .. } | Transition::Cancelled => Ok(()),
-        Transition::Resumed { .. } => previews::move_to(db, preview, PreviewStatus::Deleting, None).await.map(drop),
+        Transition::StepDone { .. }
+        | Transition::Superseded { .. }
+        | Transition::CancelRequested
+        | Transition::Cancelled => Ok(()),
+        Transition::Resumed { .. } => resumed(db, preview, PreviewStatus::Deleting).await,
         Transition::Succeeded => previews::move_to(db, preview, PreviewStatus::Deleted, None).await.map(drop),
         Transition::Failed { error, .. } => {
             previews::move_to(db, preview, PreviewStatus::Failed, Some(error.message())).await.map(drop)

@@ -10,7 +10,7 @@ use super::super::super::flow::{Observer, Transition};
 use super::{ADMIN_PATH, Input, SUBJECT};
 use crate::db::operations::{self, Operation};
 use crate::db::stores::{self, Severity};
-use crate::domain::{Error, Result, StoreStatus};
+use crate::domain::{Code, Error, Result, StoreStatus};
 
 /// Observes `store.create`.
 pub(super) fn creation() -> Observer {
@@ -45,9 +45,14 @@ async fn created(db: &mut PgConnection, operation: &Operation, transition: Trans
             }
             stores::log(db, store, step, error.message(), Severity::Error).await
         }
+        Transition::CancelRequested => {
+            stores::move_to(db, store, StoreStatus::Deleting).await?;
+            stopping(db, store).await
+        }
         Transition::Resumed { undo } => {
-            let to = if undo { StoreStatus::Deleting } else { StoreStatus::Provisioning };
-            stores::move_to(db, store, to).await.map(drop)
+            resumed(db, store, if undo { StoreStatus::Deleting } else { StoreStatus::Provisioning }).await?;
+            // One that failed on its way forward and is taken back was cancelled.
+            if undo && operation.direction == "forward" { stopping(db, store).await } else { retried(db, store).await }
         }
         // Stores have no lanes.
         Transition::Superseded { .. } => Ok(()),
@@ -82,9 +87,28 @@ async fn deleted(db: &mut PgConnection, operation: &Operation, transition: Trans
             stores::fail(db, store, StoreStatus::Deleting, error.message()).await?;
             stores::log(db, store, step, error.message(), Severity::Error).await
         }
-        Transition::Resumed { .. } => stores::move_to(db, store, StoreStatus::Deleting).await.map(drop),
-        Transition::Cancelled | Transition::Superseded { .. } => Ok(()),
+        Transition::Resumed { .. } => {
+            resumed(db, store, StoreStatus::Deleting).await?;
+            retried(db, store).await
+        }
+        Transition::CancelRequested | Transition::Cancelled | Transition::Superseded { .. } => Ok(()),
     }
+}
+
+/// Moves a store along with its operation, which was queued again.
+async fn resumed(db: &mut PgConnection, store: Uuid, to: StoreStatus) -> Result<()> {
+    if stores::move_to(db, store, to).await? {
+        return Ok(());
+    }
+    Err(Error::new(Code::IllegalTransition, "the store's status does not allow that now"))
+}
+
+async fn retried(db: &mut PgConnection, store: Uuid) -> Result<()> {
+    stores::log(db, store, "retried", "A retry is requested", Severity::Info).await
+}
+
+async fn stopping(db: &mut PgConnection, store: Uuid) -> Result<()> {
+    stores::log(db, store, "cancelling", "The creation is being stopped", Severity::Warning).await
 }
 
 /// A line about a step that is done, or was left out.

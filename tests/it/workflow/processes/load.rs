@@ -124,7 +124,9 @@ pub fn flows(pool: &Arc<PgPool>) -> Vec<Flow> {
                     Transition::Succeeded => "succeeded".to_owned(),
                     Transition::Failed { step, .. } => format!("failed at {step}"),
                     Transition::Cancelled => "cancelled".to_owned(),
-                    Transition::Superseded { .. } | Transition::Resumed { .. } => "unexpected".to_owned(),
+                    Transition::Superseded { .. } | Transition::Resumed { .. } | Transition::CancelRequested => {
+                        "unexpected".to_owned()
+                    }
                 };
                 if let (Some(lane), "first") = (&operation.lane, what.as_str()) {
                     sqlx::query("insert into lane_order (lane, label) values ($1, $2)")

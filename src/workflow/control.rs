@@ -1,0 +1,117 @@
+//! Going on with a failed operation, and ending one: judged in one place, whoever asks for it.
+//!
+//! The callers say who may and keep idempotency keys; what an operation allows, and what its rows say afterwards, is the
+//! same for the API, the command line and an administrator.
+
+use std::sync::Arc;
+
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::flow::{Flow, Registry, Transition};
+use crate::db::operations::{self, Operation};
+use crate::domain::{Code, Error, Result};
+
+/// What became of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Controlled {
+    /// It was done. Nudge after the commit.
+    Done,
+    /// There was nothing to do: the operation is on its way there already.
+    UnderWay,
+}
+
+/// An operation, locked until the transaction ends, about which something is to be decided.
+#[derive(Debug)]
+pub struct Control<'f> {
+    operation: Operation,
+    flow: Option<&'f Flow>,
+}
+
+impl<'f> Control<'f> {
+    /// Locks an operation.
+    ///
+    /// # Errors
+    /// `not-found`.
+    pub async fn lock(db: &mut PgConnection, flows: &'f Registry, id: Uuid) -> Result<Self> {
+        let operation = operations::lock(db, id).await?.ok_or_else(|| Error::not_found("operation"))?;
+        let flow = flows.get(&operation.kind, operation.flow_version).map(Arc::as_ref);
+        Ok(Self { operation, flow })
+    }
+
+    /// The operation as it was when it was locked.
+    pub fn operation(&self) -> &Operation {
+        &self.operation
+    }
+
+    /// Queues a failed operation again, in the direction in which it failed. One that is open is left at that.
+    ///
+    /// # Errors
+    /// `illegal-transition` when it has ended otherwise, when a newer operation on its subject took its place, when its
+    /// subject's status does not allow it, or its flow is unknown to this release.
+    pub async fn retry(&self, db: &mut PgConnection) -> Result<Controlled> {
+        match self.operation.status.as_str() {
+            "queued" | "running" | "waiting" => Ok(Controlled::UnderWay),
+            "failed" => self.resume(db, &self.operation.direction).await,
+            _ => Err(refused(format!("only a failed operation can be retried; this one {}", self.ended()))),
+        }
+    }
+
+    /// Ends an open operation between two of its steps and takes back what it did; takes back a failed one likewise. One
+    /// that is being ended is left at that.
+    ///
+    /// # Errors
+    /// `illegal-transition` when it has ended otherwise or its flow cannot be stopped; for a failed one as in
+    /// [`Self::retry`].
+    pub async fn cancel(&self, db: &mut PgConnection) -> Result<Controlled> {
+        let Some(flow) = self.flow.filter(|flow| flow.cancellable()) else {
+            return Err(refused("this operation cannot be stopped once it was asked for".to_owned()));
+        };
+        match self.operation.status.as_str() {
+            "queued" | "running" | "waiting" if self.operation.cancel_requested_at.is_some() => {
+                Ok(Controlled::UnderWay)
+            }
+            "queued" | "running" | "waiting" => {
+                operations::request_cancel(&mut *db, self.operation.id).await?;
+                (flow.observer)(db, &self.operation, Transition::CancelRequested).await?;
+                Ok(Controlled::Done)
+            }
+            "failed" => self.resume(db, "undo").await,
+            _ => Err(refused(format!("the operation {} already", self.ended()))),
+        }
+    }
+
+    async fn resume(&self, db: &mut PgConnection, direction: &str) -> Result<Controlled> {
+        let Operation { id, kind, flow_version, .. } = &self.operation;
+        let flow =
+            self.flow.ok_or_else(|| refused(format!("this release has no flow {kind} of version {flow_version}")))?;
+        self.is_newest(db).await?;
+        operations::requeue(&mut *db, *id, direction).await?;
+        (flow.observer)(&mut *db, &self.operation, Transition::Resumed { undo: direction == "undo" }).await?;
+        // Once more: what begins an operation holds the subject's row while it does, and the observer waited for that row.
+        self.is_newest(db).await?;
+        Ok(Controlled::Done)
+    }
+
+    /// A later operation has decided anew what the subject is to be: what it left must not be changed by an earlier one.
+    async fn is_newest(&self, db: &mut PgConnection) -> Result<()> {
+        let Operation { id, subject_type, subject_id, .. } = &self.operation;
+        if operations::newest(db, subject_type, *subject_id).await? == Some(*id) {
+            return Ok(());
+        }
+        Err(refused("a newer operation took the place of this one".to_owned()))
+    }
+
+    fn ended(&self) -> &'static str {
+        match self.operation.status.as_str() {
+            "succeeded" => "has succeeded",
+            "cancelled" => "was cancelled",
+            "superseded" => "was superseded",
+            _ => "has ended",
+        }
+    }
+}
+
+fn refused(message: String) -> Error {
+    Error::new(Code::IllegalTransition, message)
+}

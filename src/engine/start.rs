@@ -244,6 +244,16 @@ async fn build(
     }
     inconsistencies.extend(join::resolve(&metadata, &mut model, &mut remotes));
     let mut state = State::new(versions, metadata, catalog, model, inconsistencies, remotes, rules.clone());
+    if !state.metadata.actions.is_empty() {
+        let clash = |name: &String| Inconsistency {
+            kind: "custom_types".to_owned(),
+            name: format!("custom_types {name}"),
+            reason: format!("Inconsistent object: Found conflicting definitions for GraphQL type '{name}'"),
+            definition: serde_json::json!({"name": name}),
+        };
+        let faults: Vec<Inconsistency> = state.schema(ADMIN, true).clashes.iter().map(clash).collect();
+        state.inconsistencies = state.inconsistencies.iter().cloned().chain(faults).collect();
+    }
     if !state.metadata.query_collections.is_empty() {
         let faults = collections::faults(&state.metadata, state.schema(ADMIN, true));
         state.inconsistencies = state.inconsistencies.iter().cloned().chain(faults).collect();

@@ -8,7 +8,7 @@ mod mutation;
 mod object;
 mod roots;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use indexmap::IndexMap;
 
@@ -81,6 +81,8 @@ pub(super) struct Builder<'a> {
     types: Types,
     places: HashMap<Key, TypeId>,
     waiting: VecDeque<(Key, TypeId)>,
+    /// Custom types of actions that have the name of another type.
+    clashes: BTreeSet<String>,
 }
 
 impl<'a> Builder<'a> {
@@ -100,7 +102,16 @@ impl<'a> Builder<'a> {
             types: Types::default(),
             places: HashMap::new(),
             waiting: VecDeque::new(),
+            clashes: BTreeSet::new(),
         }
+    }
+
+    /// Whether a custom type that is no scalar has the name.
+    fn is_composite(&self, name: &str) -> bool {
+        let custom = &self.model.custom_types;
+        custom.objects.iter().any(|ty| ty.name == name)
+            || custom.input_objects.iter().any(|ty| ty.name == name)
+            || custom.enums.iter().any(|ty| ty.name == name)
     }
 
     /// Builds everything that the root fields reach.
@@ -116,7 +127,7 @@ impl<'a> Builder<'a> {
             self.types.list[id].description = description;
             self.types.list[id].kind = kind;
         }
-        RoleSchema::new(self.role.to_owned(), self.types, query, mutation, subscription)
+        RoleSchema::new(self.role.to_owned(), self.types, query, mutation, subscription, self.clashes)
     }
 
     pub fn table(&self, table: TableId) -> &'a TableInfo {
@@ -146,6 +157,9 @@ impl<'a> Builder<'a> {
         let name = self.name(&key);
         // Two keys may share a name: scalars of actions and of columns, say. The first one is kept.
         if let Some(&id) = self.types.by_name.get(&name) {
+            if self.is_composite(&name) {
+                self.clashes.insert(name);
+            }
             self.places.insert(key, id);
             return id;
         }

@@ -19,6 +19,7 @@ mod resolve;
 pub mod scalar;
 pub mod types;
 
+use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
 pub use enums::EnumValues;
@@ -41,13 +42,22 @@ pub struct RoleSchema {
     pub mutation: Option<TypeId>,
     /// `subscription_root`, unless there are no subscriptions.
     pub subscription: Option<TypeId>,
+    /// Custom types of actions that have the name of another type.
+    pub clashes: BTreeSet<String>,
     /// The schema as a document, made when somebody introspects.
     document: OnceLock<SchemaDocument>,
 }
 
 impl RoleSchema {
-    fn new(role: String, types: Types, query: TypeId, mutation: Option<TypeId>, subscription: Option<TypeId>) -> Self {
-        Self { role, types, query, mutation, subscription, document: OnceLock::new() }
+    fn new(
+        role: String,
+        types: Types,
+        query: TypeId,
+        mutation: Option<TypeId>,
+        subscription: Option<TypeId>,
+        clashes: BTreeSet<String>,
+    ) -> Self {
+        Self { role, types, query, mutation, subscription, clashes, document: OnceLock::new() }
     }
 
     /// Builds the schema of a role.

@@ -1,5 +1,6 @@
 //! The engine's core against a real database.
 
+mod clashes;
 mod digits;
 mod documents;
 mod inserts;

@@ -102,7 +102,7 @@ impl Resolver<'_> {
                     base(&definition.output_type)
                 )),
             };
-            match reason {
+            match reason.or_else(|| self.claim(clashes::of_action(&action)).err()) {
                 None => self.model.actions.push(action),
                 Some(reason) => {
                     let reason = format!("Inconsistent object: in action {:?}; {reason}", action.name);

@@ -143,6 +143,7 @@ impl Resolver<'_> {
 
     pub(super) fn function(&mut self, function: &metadata::Function) {
         let resolved = self.function_info(function);
+        let resolved = resolved.and_then(|info| self.claim(clashes::of_function(&info)).map(|()| info));
         match resolved {
             Ok(info) => self.model.functions.push(info),
             Err(reason) => {

@@ -1,6 +1,7 @@
 //! Resolves metadata against the catalogue. What does not fit is left out and reported.
 
 mod actions;
+mod clashes;
 mod functions;
 mod permissions;
 mod relationships;
@@ -26,7 +27,8 @@ use crate::engine::session::ADMIN;
 
 /// Resolves metadata against the catalogue.
 pub fn resolve(metadata: &Metadata, catalog: &Catalog, enums: &EnumValues) -> (Model, Vec<Inconsistency>) {
-    let mut resolver = Resolver { catalog, model: Model::default(), faults: Vec::new() };
+    let taken = BTreeSet::new();
+    let mut resolver = Resolver { catalog, model: Model::default(), faults: Vec::new(), taken };
     if let Some(source) = metadata.sources.first() {
         resolver.source(source, enums);
     }
@@ -66,6 +68,12 @@ fn unfit(info: &TableInfo, table: &metadata::Table, found: &catalog::Table, enum
     if !is_name(&info.graphql_name) {
         return Some(format!("{}; give it a custom name", not_a_name(&info.graphql_name)));
     }
+    for (place, column) in info.columns.iter().enumerate() {
+        if let Some(other) = info.columns.iter().take(place).find(|other| other.field == column.field) {
+            let (one, two, field) = (&other.name, &column.name, &column.field);
+            return Some(format!("the columns {one:?} and {two:?} are both named {field:?}; give one another name"));
+        }
+    }
     if table.is_enum { enums::refusal(found, enums.get(&table.table)) } else { None }
 }
 
@@ -73,6 +81,8 @@ struct Resolver<'a> {
     catalog: &'a Catalog,
     model: Model,
     faults: Vec<Inconsistency>,
+    /// What the root fields and types of tables, functions and actions are named so far.
+    taken: BTreeSet<clashes::Claim>,
 }
 
 impl Resolver<'_> {
@@ -111,7 +121,8 @@ impl Resolver<'_> {
                 Some(found) => {
                     let id = self.model.tables.len();
                     let info = self.table(table, found, enums);
-                    if let Some(reason) = unfit(&info, table, found, enums) {
+                    let clash = |resolver: &mut Self| resolver.claim(clashes::of_table(&resolver.model, &info)).err();
+                    if let Some(reason) = unfit(&info, table, found, enums).or_else(|| clash(self)) {
                         let reason = format!("Inconsistent object: in table \"{}\": {reason}", table.table);
                         let definition = json!({"name": table.table.name, "schema": table.table.schema});
                         self.fault("table", format!("table {} in source default", table.table), reason, definition);

@@ -4,13 +4,15 @@
 //! a route that says nothing about its callers cannot be written.
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::handler::Handler;
-use axum::http::{HeaderMap, Method, StatusCode};
+use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, any, on};
 
+use http_body_util::Limited;
 use tower_http::limit::RequestBodyLimitLayer;
 
 use super::actions::{
@@ -195,8 +197,9 @@ fn guarded(path: &str, handler: MethodRouter<AppState>, access: Access, state: &
     };
     // What the engine hands on was within the public limit when it came, and is a row or an action's whole call now.
     let most = match access {
-        Access::Hasura => INTERNAL_BODY_LIMIT.max(state.settings.body_limit),
-        Access::Public | Access::SignedIn | Access::Engine | Access::Internal => state.settings.body_limit,
+        // Of the engine's callers the administrator alone may send so much, see `know_the_caller`.
+        Access::Hasura | Access::Engine => INTERNAL_BODY_LIMIT.max(state.settings.body_limit),
+        Access::Public | Access::SignedIn | Access::Internal => state.settings.body_limit,
     };
     let handler: MethodRouter<AppState> = handler.layer(RequestBodyLimitLayer::new(most));
     match access {
@@ -228,15 +231,22 @@ async fn require_bearer(State(state): State<AppState>, request: Request, next: N
 }
 
 /// Finds out by whose limit a request to the engine counts: a user's, or an address's. The engine authenticates by itself.
-/// Who shows the administrator's secret has no limit.
+/// Who shows the administrator's secret has no limit, and may send bodies as large as Hasura does.
 async fn know_the_caller(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
     if is_admin(&state, &parts.headers) {
         parts.extensions.insert(edge::limits::Unlimited);
-    } else if let Ok(signed_in) = extract::bearer(&state, &parts) {
+        return next.run(Request::from_parts(parts, body)).await;
+    }
+    if let Ok(signed_in) = extract::bearer(&state, &parts) {
         parts.extensions.insert(signed_in);
     }
-    next.run(Request::from_parts(parts, body)).await
+    let most = state.settings.body_limit;
+    let said = parts.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    if said.is_some_and(|length| length > most) {
+        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+    }
+    next.run(Request::from_parts(parts, Body::new(Limited::new(body, most)))).await
 }
 
 fn is_admin(state: &AppState, headers: &HeaderMap) -> bool {

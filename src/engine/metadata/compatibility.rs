@@ -54,6 +54,10 @@ const DIFFERENCES: &[Row] = &[
         "on for every role but `admin`, from the service's configuration (`engine.*`, `rate_limits`) and `api_limits`; in Hasura only the paid editions have some of them. Who asks too often is answered with status 429",
     ),
     (
+        "the size of a request's body",
+        "at most `server.body_limit` bytes, with the administrator's secret 64 MiB; Hasura sets no limit",
+    ),
+    (
         "introspection",
         "one operation is told at most twice what the introspection query of tools comes to, and one operation of a batch may introspect, for every role but `admin`",
     ),

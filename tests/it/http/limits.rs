@@ -140,6 +140,7 @@ async fn what_the_edge_refuses_has_the_form_of_what_stands_behind_it() {
     let change = |config: &mut northstack::config::Config| {
         config.server.request_timeout = Duration::from_millis(100);
         config.server.body_limit = 1024;
+        config.hasura.admin_secret = Some("the administrator's".into());
     };
     let service = Service::with_backend(change, |_| northstack::http::Backend::Embedded(slow)).await;
     for (path, code) in [
@@ -151,8 +152,13 @@ async fn what_the_edge_refuses_has_the_form_of_what_stands_behind_it() {
         let answer = service.post(path, &[], &json!({})).await;
         assert_eq!(answer.status, StatusCode::GATEWAY_TIMEOUT, "{path}: {}", answer.text);
         assert_eq!(answer.json().pointer(code), Some(&json!("timeout")), "{}", answer.text);
-        let answer = service.post(path, &[("content-length", "2000")], &json!({ "x": "y".repeat(1_988) })).await;
+        let large = json!({ "x": "y".repeat(1_988) });
+        let answer = service.post(path, &[("content-length", "2000")], &large).await;
         assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE, "{path}: {}", answer.text);
         assert_eq!(answer.json().pointer(code), Some(&json!("invalid-input")), "{}", answer.text);
+        // The administrator sends what Hasura would take.
+        let admin = [("content-length", "2000"), ("x-hasura-admin-secret", "the administrator's")];
+        let answer = service.post(path, &admin, &large).await;
+        assert_eq!(answer.status, StatusCode::GATEWAY_TIMEOUT, "{path}: {}", answer.text);
     }
 }

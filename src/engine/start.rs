@@ -158,7 +158,8 @@ impl Engine {
     }
 
     /// Replaces the metadata as a whole if `accept` agrees to what does not fit; gives the state then in force.
-    /// Metadata that differs from what is in force gets the next resource version and is kept, where it is kept.
+    /// It gets the next resource version and is kept, where it is kept, even when it is the same: other instances then
+    /// read the database and the remote schemas again too.
     ///
     /// # Errors
     /// A database that does not answer, another instance that was faster, or what `accept` says; the old state then
@@ -171,11 +172,10 @@ impl Engine {
         let inner = &self.inner;
         let _turn = inner.replacing.lock().await;
         let old = self.state();
-        let changes = metadata != *old.metadata;
-        let mut versions = self.next(old.resource_version + u64::from(changes));
+        let mut versions = self.next(old.resource_version + 1);
         let mut state = build(&inner.pool, &inner.callers, Arc::new(metadata), versions, &inner.rules).await?;
         accept(&state.inconsistencies)?;
-        if let (true, Some(store)) = (changes, &inner.store) {
+        if let Some(store) = &inner.store {
             let put = store.put(&state.metadata, old.resource_version).await.map_err(EngineError::from)?;
             versions.resource = put.ok_or(EngineError::Conflict(old.resource_version))?;
             state.resource_version = versions.resource;

@@ -14,7 +14,10 @@ pub(super) async fn run(surface: &Surface, command: &Command) -> Option<Result<V
     Some(match command.name() {
         "export_metadata" => Ok(export(&surface.backend.current(), command.version)),
         "replace_metadata" => replace(surface, command).await,
-        "reload_metadata" => reload(surface).await,
+        "reload_metadata" => match known(surface, &command.args) {
+            Ok(()) => reload(surface).await,
+            Err(error) => Err(error),
+        },
         "reload_source" => reload(surface).await.map(|_| success()),
         "reload_remote_schema" => reload_remote(surface, &command.args).await,
         "introspect_remote_schema" => introspect_remote(surface, &command.args).await,
@@ -83,6 +86,23 @@ fn keep_cron_triggers(metadata: &mut Metadata, old: &Metadata) -> Result<()> {
             return Err(GraphqlError::new(ErrorCode::AlreadyExists, message));
         }
         metadata.cron_triggers.push(kept.clone());
+    }
+    Ok(())
+}
+
+/// Refuses to reload sources and remote schemas that the metadata does not have.
+fn known(surface: &Surface, args: &Value) -> Result<()> {
+    let metadata = surface.backend.current().metadata;
+    let sources: Vec<&str> = metadata.sources.iter().map(|source| source.name.as_str()).collect();
+    let remotes: Vec<&str> = metadata.remote_schemas.iter().map(|remote| remote.name.as_str()).collect();
+    for (key, what, known) in
+        [("reload_sources", "Source", sources), ("reload_remote_schemas", "Remote schema", remotes)]
+    {
+        let given = args.get(key).and_then(Value::as_array).into_iter().flatten();
+        if let Some(unknown) = given.filter_map(Value::as_str).find(|name| !known.contains(name)) {
+            let message = format!("{what} with name {unknown} not found in metadata");
+            return Err(GraphqlError::new(ErrorCode::NotExists, message));
+        }
     }
     Ok(())
 }

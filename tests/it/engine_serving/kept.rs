@@ -59,23 +59,23 @@ async fn a_change_survives_a_restart_until_the_directory_changes() {
     first.command(track("apps")).await;
     assert_eq!(tracked(&first).await, (vec!["teams".to_owned(), "apps".to_owned()], 2));
     first.command(json!({"type": "reload_metadata", "args": {}})).await;
-    assert_eq!(tracked(&first).await.1, 2, "nothing has changed");
+    assert_eq!(tracked(&first).await.1, 3, "other instances read the database again");
     first.server.stop().await;
 
     let second = kept(&pool, json!([table("teams")])).await;
-    assert_eq!(tracked(&second).await, (vec!["teams".to_owned(), "apps".to_owned()], 2), "what was given is old news");
+    assert_eq!(tracked(&second).await, (vec!["teams".to_owned(), "apps".to_owned()], 3), "what was given is old news");
     assert_eq!(second.admin("{ apps { id } }").await, json!({"data": {"apps": [{"id": 1}, {"id": 2}]}}));
     second.server.stop().await;
 
     let third = kept(&pool, json!([table("apps")])).await;
-    assert_eq!(tracked(&third).await, (vec!["apps".to_owned()], 3), "what is given has changed, and wins");
+    assert_eq!(tracked(&third).await, (vec!["apps".to_owned()], 4), "what is given has changed, and wins");
     third.server.stop().await;
     let row: (Value, i32) =
         sqlx::query_as("select metadata, resource_version from hdb_catalog.hdb_metadata where id = 1")
             .fetch_one(&pool)
             .await
             .unwrap();
-    assert_eq!((&row.0["sources"][0]["tables"][0]["table"]["name"], row.1), (&json!("apps"), 3));
+    assert_eq!((&row.0["sources"][0]["tables"][0]["table"]["name"], row.1), (&json!("apps"), 4));
 }
 
 #[tokio::test]
@@ -95,6 +95,34 @@ async fn a_stale_version_is_refused_and_changes_nothing() {
         "error": "metadata resource version referenced (1) did not match current version"});
     assert_eq!((status, answer), (409, expected));
     assert_eq!(tracked(&rig).await.1, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_instance_reads_again_the_others_do() {
+    let pool = database().await;
+    let (one, two) = (kept(&pool, json!([table("teams")])).await, kept(&pool, json!([table("teams")])).await);
+    sqlx::raw_sql("alter table teams add column motto text default 'on'").execute(&pool).await.unwrap();
+    let headers = [("x-hasura-admin-secret", SECRET)];
+    let reload = |args: Value| Some(json!({"type": "reload_metadata", "args": args}).to_string());
+    for (args, message) in [
+        (json!({"reload_sources": ["default", "nope"]}), "Source with name nope not found in metadata"),
+        (json!({"reload_remote_schemas": ["nope"]}), "Remote schema with name nope not found in metadata"),
+    ] {
+        let (status, answer) = one.send("POST", "/v1/metadata", &headers, reload(args)).await;
+        let expected = json!({"error": message, "path": "$.args", "code": "not-exists"});
+        assert_eq!((status, answer), (400, expected));
+    }
+    let (status, answer) =
+        one.send("POST", "/v1/metadata", &headers, reload(json!({"reload_sources": ["default"]}))).await;
+    assert_eq!((status, &answer["is_consistent"]), (200, &json!(true)), "{answer}");
+    let newest = tracked(&one).await.1;
+    let wait = async {
+        while tracked(&two).await.1 != newest {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), wait).await.expect("the other instance reads again");
+    assert!(two.admin("{ teams { motto } }").await["errors"].is_null());
 }
 
 #[tokio::test(flavor = "multi_thread")]

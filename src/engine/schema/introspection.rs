@@ -44,7 +44,7 @@ impl SchemaDocument {
         };
         parsed.types.values_mut().for_each(in_order);
         let implementers = parsed.implementers_map();
-        let mut names: Vec<Name> = parsed.types.keys().filter(|name| *name != "__DirectiveLocation").cloned().collect();
+        let mut names: Vec<Name> = parsed.types.keys().cloned().collect();
         names.sort_unstable_by(|a, b| a.as_str().cmp(b.as_str()));
         Self { text, schema: parsed, implementers, names, usual: OnceLock::new() }
     }

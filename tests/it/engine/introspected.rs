@@ -92,7 +92,6 @@ const DIFFERENCES: &[(&str, &str)] = &[
     ("query_root.listRegions", "Hasura loses list and null of an action that answers with scalars"),
     ("query_root.serverTime", "as above"),
     ("query_root.unreachable", "as above"),
-    ("Thing \"", "a type of a permission has the permission's description; Hasura keeps the remote's of interfaces"),
     ("Boolean \"", "built-in scalars keep the specification's words; Hasura has those of a remote schema or none"),
     ("Float \"", "as above"),
     ("ID \"", "as above"),

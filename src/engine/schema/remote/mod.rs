@@ -62,8 +62,11 @@ impl RemoteTypes {
         for permission in &definition.permissions {
             let role = permission.role.clone();
             match parse(&permission.definition.schema) {
-                Ok(part) => match permission::check(&part, &schema) {
-                    None => drop(roles.insert(role, part)),
+                Ok(mut part) => match permission::check(&part, &schema) {
+                    None => {
+                        permission::describe(&mut part, &schema);
+                        roles.insert(role, part);
+                    }
                     Some(reason) => faults.push((role, reason)),
                 },
                 Err(errors) => faults.push((role, format!("the permission is not a valid schema: {errors}"))),

@@ -1,8 +1,9 @@
 //! What a role's part of a remote schema may say, and the values that it presets.
 
-use apollo_compiler::Schema;
 use apollo_compiler::ast::{DirectiveList, FieldDefinition, InputValueDefinition, Type, Value};
-use apollo_compiler::schema::ExtendedType;
+use apollo_compiler::collections::IndexMap;
+use apollo_compiler::schema::{Component, ExtendedType};
+use apollo_compiler::{Name, Node, Schema};
 
 use super::names::is_standard;
 use crate::engine::session::is_session_variable;
@@ -59,6 +60,71 @@ pub fn check(role: &Schema, remote: &Schema) -> Option<String> {
         [] => None,
         [only] => Some(format!("{start} because {only}")),
         several => Some(format!("{start} for the following reasons: {}", several.join(", "))),
+    }
+}
+
+/// Gives what a role's part has no words for those of the remote schema.
+pub fn describe(role: &mut Schema, remote: &Schema) {
+    for (name, ty) in &mut role.types {
+        let Some(known) = remote.types.get(name) else { continue };
+        match (ty, known) {
+            (ExtendedType::Scalar(ty), ExtendedType::Scalar(known)) => {
+                said(&mut ty.make_mut().description, &known.description);
+            }
+            (ExtendedType::Union(ty), ExtendedType::Union(known)) => {
+                said(&mut ty.make_mut().description, &known.description);
+            }
+            (ExtendedType::Object(ty), ExtendedType::Object(known)) => {
+                let ty = ty.make_mut();
+                said(&mut ty.description, &known.description);
+                describe_fields(&mut ty.fields, &known.fields);
+            }
+            (ExtendedType::Interface(ty), ExtendedType::Interface(known)) => {
+                let ty = ty.make_mut();
+                said(&mut ty.description, &known.description);
+                describe_fields(&mut ty.fields, &known.fields);
+            }
+            (ExtendedType::Enum(ty), ExtendedType::Enum(known)) => {
+                let ty = ty.make_mut();
+                said(&mut ty.description, &known.description);
+                for (name, value) in &mut ty.values {
+                    if let Some(known) = known.values.get(name) {
+                        said(&mut value.make_mut().description, &known.description);
+                    }
+                }
+            }
+            (ExtendedType::InputObject(ty), ExtendedType::InputObject(known)) => {
+                let ty = ty.make_mut();
+                said(&mut ty.description, &known.description);
+                for (name, field) in &mut ty.fields {
+                    if let Some(known) = known.fields.get(name) {
+                        said(&mut field.make_mut().description, &known.description);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+type Fields = IndexMap<Name, Component<FieldDefinition>>;
+
+fn describe_fields(fields: &mut Fields, known: &Fields) {
+    for (name, field) in fields {
+        let Some(known) = known.get(name) else { continue };
+        let field = field.make_mut();
+        said(&mut field.description, &known.description);
+        for argument in &mut field.arguments {
+            if let Some(known) = known.argument_by_name(&argument.name) {
+                said(&mut argument.make_mut().description, &known.description);
+            }
+        }
+    }
+}
+
+fn said(own: &mut Option<Node<str>>, known: &Option<Node<str>>) {
+    if own.is_none() {
+        own.clone_from(known);
     }
 }
 
@@ -278,6 +344,33 @@ mod tests {
             ),
             None
         );
+    }
+
+    #[test]
+    fn what_a_part_does_not_describe_the_remote_does() {
+        let parse = |text: &str| Schema::builder().adopt_orphan_extensions().parse(text, "s").build().unwrap();
+        let remote = parse(
+            "\"q\" type Query { \"f\" a(\"n\" n: Int): E b(i: I): U } \"e\" enum E { \"x\" X Y } \"i\" input I { \"k\" k: Int } \
+             \"o\" type O { o: S } \"u\" union U = O \"s\" scalar S",
+        );
+        let mut role = parse(
+            "type Query { a(n: Int): E b(i: I): U } enum E { X } input I { k: Int } \"mine\" type O { o: S } union U = O \
+             scalar S",
+        );
+        describe(&mut role, &remote);
+        let said = role.serialize().no_indent().to_string();
+        for text in [
+            "\"q\" type Query",
+            "\"f\" a(\"n\" n",
+            "\"e\" enum",
+            "\"x\" X",
+            "\"i\" input",
+            "\"k\" k",
+            "\"mine\" type O",
+        ] {
+            assert!(said.contains(text), "{text}: {said}");
+        }
+        assert!(said.contains("\"u\" union") && said.contains("\"s\" scalar"), "{said}");
     }
 
     #[test]

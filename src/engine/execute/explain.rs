@@ -40,7 +40,7 @@ impl Executor {
     async fn explain_field(&self, key: &str, root: &Root) -> Result<Value> {
         match &root.field {
             CompiledRoot::Query(query) => {
-                let arguments = texts(&root.values).map_err(|error| errors::database(error, "$"))?;
+                let arguments = texts(&query.params, &root.values).map_err(|error| errors::database(error, "$"))?;
                 let plan = self.plan_of(&query.sql, arguments).await?;
                 Ok(json!({"field": key, "sql": &*query.sql, "plan": plan}))
             }
@@ -57,9 +57,13 @@ impl Executor {
             return Err(GraphqlError::new(ErrorCode::NotSupported, message));
         };
         let mut arguments = PgArguments::default();
-        add(&mut arguments, vec![0i32])?;
-        for value in &root.values {
-            add(&mut arguments, vec![value.as_deref()])?;
+        if live.is_alone() {
+            arguments = texts(&live.params, &root.values).map_err(|error| errors::database(error, "$"))?;
+        } else {
+            add(&mut arguments, vec![0i32])?;
+            for value in &root.values {
+                add(&mut arguments, vec![value.as_deref()])?;
+            }
         }
         let plan = self.plan_of(&live.sql, arguments).await?;
         let synthetic: &Values = &root.values;

@@ -2,10 +2,10 @@
 
 use bytes::Bytes;
 use sqlx::Arguments;
-use sqlx::postgres::PgArguments;
+use sqlx::postgres::{PgArguments, PgRow};
 
 use super::write::{Cells, Elements};
-use super::{Executor, errors};
+use super::{Executor, errors, texts};
 use crate::engine::error::Result;
 use crate::engine::plan::{Answer, LivePlan, Values};
 
@@ -28,6 +28,14 @@ pub struct Refreshed {
 /// # Errors
 /// Of the database; one member's bad value fails all, so callers try members one by one then.
 pub async fn refresh(executor: &Executor, plan: &LivePlan, members: &[&Member]) -> Result<Vec<Refreshed>> {
+    if plan.is_alone() {
+        let mut answers = Vec::with_capacity(members.len());
+        for member in members {
+            let rows = executor.reading(&plan.sql, plan.calls_functions, || texts(&plan.params, member)).await?;
+            answers.extend(answers_of(executor, plan, &rows, 1)?);
+        }
+        return Ok(answers);
+    }
     let places: Vec<i32> = (0..members.len()).map(|place| place as i32).collect();
     let arguments = || {
         let mut arguments = PgArguments::default();
@@ -40,13 +48,18 @@ pub async fn refresh(executor: &Executor, plan: &LivePlan, members: &[&Member]) 
         Ok(arguments)
     };
     let rows = executor.reading(&plan.sql, plan.calls_functions, arguments).await?;
+    answers_of(executor, plan, &rows, members.len())
+}
+
+/// The answers to so many members, by the places in a statement's rows.
+fn answers_of(executor: &Executor, plan: &LivePlan, rows: &[PgRow], members: usize) -> Result<Vec<Refreshed>> {
     let empty: &[u8] = match plan.answer {
         Answer::List(_) => b"[]",
         Answer::First(_) => b"null",
     };
     let nothing = Refreshed { data: Bytes::from_static(empty), rows: 0, cursor: None };
-    let mut answers = vec![nothing; members.len()];
-    for row in &rows {
+    let mut answers = vec![nothing; members];
+    for row in rows {
         let cells = Cells::of_row(row).map_err(errors::malformed)?;
         let place = cells.bytes(0).and_then(|bytes| <[u8; 4]>::try_from(bytes).ok()).map(i32::from_be_bytes);
         let Some(slot) = place.and_then(|place| answers.get_mut(usize::try_from(place).ok()?)) else { continue };

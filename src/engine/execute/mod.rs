@@ -23,6 +23,9 @@ use super::callers::RequestContext;
 use super::error::{ErrorCode, GraphqlError, Result};
 use super::events::trace_context;
 use super::plan::{ActionPlan, CompiledRoot, Planned, Query, Root, Values};
+use super::schema::boolexp::Source;
+use super::schema::permission::array_elements;
+use super::sql::{PACKED, Parameters};
 use connections::{Connections, Lease, OUTDATED, lost, outdated};
 
 pub use live::{Member, Refreshed, refresh};
@@ -40,6 +43,8 @@ pub struct Response {
 
 /// How an answer begins; it ends with the brace that closes this one.
 const BEGIN: &[u8] = b"{\"data\":";
+/// Longest statement that a connection keeps prepared, in bytes.
+const LONGEST_KEPT: usize = 64 * 1024;
 
 impl Response {
     /// The value of `data`, as JSON text.
@@ -211,7 +216,7 @@ impl Executor {
     }
 
     async fn read(&self, query: &Query, values: &Values) -> Result<Vec<PgRow>> {
-        self.reading(&query.sql, query.calls_functions, || texts(values)).await
+        self.reading(&query.sql, query.calls_functions, || texts(&query.params, values)).await
     }
 
     /// Runs a statement that reads. When its connection was lost it runs once more on a fresh one, unless it calls
@@ -247,7 +252,7 @@ impl Executor {
     }
 
     async fn on(&self, connection: &mut PgConnection, query: &Query, values: &Values, out: &mut Vec<u8>) -> Result<()> {
-        let rows = fetch(connection, &query.sql, values, "$").await?;
+        let rows = fetch(connection, &query.sql, texts(&query.params, values), "$").await?;
         self.writer.answer(out, &query.answer, &rows).map_err(errors::malformed)
     }
 
@@ -295,23 +300,41 @@ fn json(out: &mut Vec<u8>, value: &Value) {
     out.extend_from_slice(super::json::write(value).as_bytes());
 }
 
-/// Runs a statement with its values as texts, on a connection.
-async fn fetch(connection: &mut PgConnection, sql: &Arc<str>, values: &Values, path: &str) -> Result<Vec<PgRow>> {
+/// Runs a statement with its values, on a connection.
+async fn fetch(
+    connection: &mut PgConnection,
+    sql: &Arc<str>,
+    arguments: sqlx::Result<PgArguments>,
+    path: &str,
+) -> Result<Vec<PgRow>> {
     let fail = |error| errors::database(error, path);
-    statement(connection, sql, texts(values).map_err(fail)?).await.map_err(fail)
+    statement(connection, sql, arguments.map_err(fail)?).await.map_err(fail)
 }
 
-/// Runs a statement. Statements are kept prepared on each connection.
+/// Runs a statement. Statements are kept prepared on each connection, but for long ones, which hardly come again.
 async fn statement(connection: &mut PgConnection, sql: &Arc<str>, arguments: PgArguments) -> sqlx::Result<Vec<PgRow>> {
     // The text comes from the printer of `sql`: names are quoted there, and values are bound.
-    sqlx::query_with(AssertSqlSafe(sql.clone()).into_sql_str(), arguments).fetch_all(connection).await
+    let query = sqlx::query_with(AssertSqlSafe(sql.clone()).into_sql_str(), arguments);
+    query.persistent(sql.len() <= LONGEST_KEPT).fetch_all(connection).await
 }
 
-/// Values as arguments of a statement.
-fn texts(values: &Values) -> sqlx::Result<PgArguments> {
+/// Values as arguments of a statement that was printed for so many.
+fn texts(params: &[Source], values: &Values) -> sqlx::Result<PgArguments> {
     let mut arguments = PgArguments::default();
-    for value in values {
-        arguments.add(value.as_deref()).map_err(sqlx::Error::Encode)?;
+    if Parameters::of(values.len()) == Parameters::Packed {
+        for some in values.chunks(PACKED) {
+            let texts: Vec<Option<&str>> = some.iter().map(Option::as_deref).collect();
+            arguments.add(texts).map_err(sqlx::Error::Encode)?;
+        }
+        return Ok(arguments);
+    }
+    for (place, value) in values.iter().enumerate() {
+        let list = params.get(place).is_some_and(Source::is_list);
+        match value.as_deref().filter(|_| list) {
+            Some(literal) => arguments.add(array_elements(literal)),
+            None => arguments.add(value.as_deref()),
+        }
+        .map_err(sqlx::Error::Encode)?;
     }
     Ok(arguments)
 }
@@ -338,7 +361,7 @@ mod tests {
         let planned = Planned::Query(Vec::new());
         let sizes = [
             ("a connection", size_of_val(&executor.connections.take())),
-            ("a statement", size_of_val(&executor.once(&query.sql, texts(&values)))),
+            ("a statement", size_of_val(&executor.once(&query.sql, texts(&[], &values)))),
             ("a query", size_of_val(&executor.read(&query, &values))),
             ("a request", size_of_val(&executor.run(&context, &planned))),
         ];

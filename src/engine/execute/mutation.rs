@@ -4,7 +4,7 @@ use sqlx::PgConnection;
 use sqlx::postgres::PgRow;
 
 use super::write::{Cells, Writer};
-use super::{errors, fetch};
+use super::{errors, fetch, texts};
 use crate::engine::callers::RequestContext;
 use crate::engine::error::{ErrorCode, GraphqlError, Result};
 use crate::engine::plan::{
@@ -74,7 +74,7 @@ pub async fn run(
 /// Runs a statement that writes, and holds each row against the permission's check.
 async fn write(connection: &mut PgConnection, write: &Write, path: &str, binder: &Binder<'_>) -> Result<Changed> {
     let values = binder.bind(&write.params)?;
-    let rows = fetch(connection, &write.sql, &values, path).await?;
+    let rows = fetch(connection, &write.sql, texts(&write.params, &values), path).await?;
     let mut texts = Vec::with_capacity(rows.len());
     for row in &rows {
         let cells = Cells::of_row(row).map_err(errors::malformed)?;
@@ -114,7 +114,7 @@ async fn nested(
     }
     let own = Binder { keys: &keys, ..Binder::new(binder.session, binder.variables) };
     let values = own.bind(&insert.params)?;
-    let rows = fetch(&mut *connection, &insert.sql, &values, &insert.path).await?;
+    let rows = fetch(&mut *connection, &insert.sql, texts(&insert.params, &values), &insert.path).await?;
     *affected += rows.len();
     let Some(row) = rows.first() else {
         return match insert.after.is_empty() {
@@ -211,7 +211,7 @@ async fn rows(
             let literal = array_literal(changed.texts.iter().cloned());
             let binder = Binder { rows: Some(&literal), ..Binder::new(binder.session, binder.variables) };
             let values = binder.bind(&query.params)?;
-            let rows = fetch(connection, &query.sql, &values, "$").await?;
+            let rows = fetch(connection, &query.sql, texts(&query.params, &values), "$").await?;
             let answer = match (&query.answer, one) {
                 (Answer::List(shape), true) => Answer::First(shape.clone()),
                 (answer, _) => answer.clone(),

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::Query;
-use super::coerce::integer;
 use super::collect::Selected;
 use super::context::Context;
 use super::input::Input;
@@ -16,6 +15,7 @@ use crate::engine::actions::output::Expected;
 use crate::engine::error::{ErrorCode, GraphqlError, Result};
 use crate::engine::metadata::{Action, RelationshipType, TypeRelationship};
 use crate::engine::schema::boolexp::{BoolExp, Comparison, Operand, Operator, Source};
+use crate::engine::schema::coerce::integer;
 use crate::engine::schema::model::TableId;
 use crate::engine::schema::types::{FieldKind, TypeId, TypeKind, TypeRef};
 

@@ -2,13 +2,13 @@
 
 use serde_json::{Map, Value};
 
-use super::coerce::{coerce, unexpected_null};
 use crate::engine::error::{ErrorCode, GraphqlError, Result};
 use crate::engine::schema::boolexp::Source;
+use crate::engine::schema::coerce::{coerce, unexpected_null};
 use crate::engine::schema::permission::array_literal;
 use crate::engine::session::Session;
 
-/// The texts of a statement's bound values; nothing is null.
+/// The texts of a statement's bound values, lists as PostgreSQL's own text of an array; nothing is null.
 pub type Values = Vec<Option<String>>;
 
 /// Finds values for a statement.
@@ -41,7 +41,7 @@ impl<'a> Binder<'a> {
 
     fn value(&self, source: &Source) -> Result<Option<String>> {
         Ok(match source {
-            Source::Text(text) => Some(text.to_string()),
+            Source::Text(text) | Source::List(text) => Some(text.to_string()),
             Source::Null => None,
             Source::Session(name) => match self.session.variable(name) {
                 Some(value) => Some(value.to_owned()),

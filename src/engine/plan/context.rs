@@ -8,7 +8,7 @@ use crate::engine::schema::boolexp::{AggregatePredicate, BoolExp, Comparison, Op
 use crate::engine::schema::model::{ArgumentInfo, ArgumentRole, ComputedInfo, Model, SelectRule, TableId, TableInfo};
 use crate::engine::schema::scalar::ScalarType;
 use crate::engine::schema::{RoleSchema, permission};
-use crate::engine::sql::{Alias, Expr, From, Origin, Select};
+use crate::engine::sql::{Alias, Expr, From, Origin, Parameters, Select};
 
 /// The bound values of a statement by place, equal ones once.
 #[derive(Default)]
@@ -23,6 +23,11 @@ impl Params {
             self.sources.push(source.clone());
             self.sources.len() - 1
         })
+    }
+
+    /// How the statement refers to them.
+    pub fn print(&self) -> Parameters {
+        Parameters::of(self.sources.len())
     }
 
     /// The values; none are left.
@@ -98,12 +103,17 @@ impl<'a> Context<'a> {
 
     /// A bound value, cast to a type. Equal values are bound once.
     pub fn bind(&mut self, source: Source, ty: &ScalarType) -> Expr {
+        let list = source.is_list();
         let place = self.params.place(source);
         if ty.is_spatial() {
             let geometry = Expr::Call("ST_GeomFromGeoJSON", vec![Expr::Param(place, "text".to_owned())]);
             return Expr::Cast(Box::new(geometry), ty.sql.clone());
         }
-        Expr::Param(place, ty.sql.clone())
+        match list {
+            // An array of texts is read once. The text of an array would be for each row that it is compared with.
+            true => Expr::Param(place, format!("text[]::{}", ty.sql)),
+            false => Expr::Param(place, ty.sql.clone()),
+        }
     }
 
     /// A table to read, noted as one that the statement depends on.

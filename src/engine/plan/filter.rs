@@ -1,11 +1,11 @@
 //! Reads clients' boolean expressions and values.
 
-use super::coerce::{coerce, unexpected_null};
 use super::context::Context;
 use super::input::{Input, mismatch};
 use crate::engine::error::{GraphqlError, Result};
 use crate::engine::json;
 use crate::engine::schema::boolexp::{AggregatePredicate, BoolExp, Comparison, Operand, Operator, Source};
+use crate::engine::schema::coerce::{coerce, unexpected_null};
 use crate::engine::schema::model::{ColumnInfo, ComputedReturn, TableId};
 use crate::engine::schema::names;
 use crate::engine::schema::permission::{array_literal, list_of, operand_type, variable};
@@ -352,7 +352,7 @@ impl<'a> Context<'a> {
         }
         let items =
             self.members(input, path)?.into_iter().map(|(item, path)| one(item, &path)).collect::<Result<Vec<_>>>()?;
-        Ok(Source::Text(array_literal(items.into_iter()).into()))
+        Ok(Source::list(array_literal(items.into_iter()), ty))
     }
 
     /// A value of an enum table.

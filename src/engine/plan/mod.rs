@@ -7,7 +7,6 @@ mod action;
 mod aggregate;
 mod bind;
 mod bounds;
-mod coerce;
 mod collect;
 mod context;
 mod cost;

@@ -14,7 +14,7 @@ use crate::engine::schema::model::TableId;
 use crate::engine::schema::permission::list_of;
 use crate::engine::schema::scalar::ScalarType;
 use crate::engine::schema::types::{FieldKind, RootField};
-use crate::engine::sql::{Alias, Delete, Expr, Origin, Parameters, Statement, print};
+use crate::engine::sql::{Alias, Delete, Expr, Origin, Statement, print};
 
 pub use insert::{After, Before, InsertOne, Inserts};
 
@@ -149,7 +149,7 @@ impl<'a> Context<'a> {
 
     /// A statement with its values.
     fn write(&mut self, statement: &Statement) -> Write {
-        Write { sql: print(statement, Parameters::Direct).into(), params: self.params.take() }
+        Write { sql: print(statement, self.params.print()).into(), params: self.params.take() }
     }
 
     /// What a statement returns: check, row, values.

@@ -20,7 +20,7 @@ use crate::engine::schema::boolexp::{BoolExp, Comparison, Operand, Operator};
 use crate::engine::schema::model::TableId;
 use crate::engine::schema::types::{FieldKind, RootField};
 use crate::engine::schema::{Ended, Grant, Model, RemoteTypes, RoleSchema};
-use crate::engine::sql::{Origin, Parameters, Select, Statement, print};
+use crate::engine::sql::{Origin, Select, Statement, print};
 
 /// What an operation is compiled against.
 pub struct Planner<'a> {
@@ -257,7 +257,7 @@ impl<'a> Context<'a> {
     /// A statement with everything that its execution needs.
     pub(super) fn query(&mut self, select: Select, answer: Answer) -> Query {
         Query {
-            sql: print(&Statement::Select(select), Parameters::Direct).into(),
+            sql: print(&Statement::Select(select), self.params.print()).into(),
             params: self.params.take(),
             answer,
             tables: self.table_names(),

@@ -1,6 +1,5 @@
 //! Selections of rows: the statement and the shape of its answer.
 
-use super::coerce::integer;
 use super::collect::Selected;
 use super::context::Context;
 use super::input::{Input, mismatch};
@@ -8,6 +7,7 @@ use super::order::OrderItem;
 use super::shape::{Shape, key};
 use crate::engine::error::{ErrorCode, GraphqlError, Result};
 use crate::engine::schema::boolexp::{BoolExp, Source};
+use crate::engine::schema::coerce::integer;
 use crate::engine::schema::model::{ArgumentInfo, ComputedReturn, TableId};
 use crate::engine::schema::permission::list_of;
 use crate::engine::schema::scalar::ScalarType;

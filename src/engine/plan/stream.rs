@@ -35,6 +35,17 @@ pub struct LivePlan {
     pub cursor: Vec<Cursor>,
 }
 
+/// Most values of a plan whose subscribers share a statement: there each is a column of a table, of which PostgreSQL
+/// takes no more than 1,664.
+const MOST_SHARED: usize = 1_000;
+
+impl LivePlan {
+    /// Whether each subscriber has a statement of its own.
+    pub fn is_alone(&self) -> bool {
+        self.params.len() > MOST_SHARED
+    }
+}
+
 /// One column of a stream's cursor.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Cursor {
@@ -56,35 +67,35 @@ impl<'a> Context<'a> {
     fn multiplexed(&mut self, rows: Expr, more: Vec<Expr>, answer: Answer, cursor: Vec<Cursor>) -> LivePlan {
         let (members, result) = (self.alias(), self.alias());
         let params = self.params.take();
+        let alone = params.len() > MOST_SHARED;
         // $1 holds the members' places, $2 and on an array for each value.
         let mut columns = vec![(Expr::Fixed("$1::int4[]"), "place".to_owned())];
         for index in 0..params.len() {
             columns.push((Expr::Array(index + 1), format!("p{}", index + 1)));
         }
         let mut inner = vec![(rows, Some("rows".to_owned()))];
-        let mut outputs =
-            vec![(Expr::Column(members, "place".to_owned()), None), (Expr::Column(result, "rows".to_owned()), None)];
+        let place = if alone { Expr::Fixed("0::int4") } else { Expr::Column(members, "place".to_owned()) };
+        let mut outputs = vec![(place, None), (Expr::Column(result, "rows".to_owned()), None)];
         for (index, expr) in more.into_iter().enumerate() {
             inner.push((expr, Some(format!("c{index}"))));
             outputs.push((Expr::Column(result, format!("c{index}")), None));
         }
         let lateral = Select { outputs: inner, limit: Some(Expr::Number(1)), ..Select::default() };
-        let select = Select {
-            outputs,
-            from: Some(From { origin: Origin::Unnest(columns), alias: members }),
-            joins: vec![Join {
-                lateral: true,
-                from: From { origin: Origin::Select(Box::new(lateral)), alias: result },
-                on: Expr::Fixed("TRUE"),
-            }],
-            ..Select::default()
+        let from = From { origin: Origin::Select(Box::new(lateral)), alias: result };
+        let (select, parameters) = match alone {
+            true => (Select { outputs, from: Some(from), ..Select::default() }, Parameters::of(params.len())),
+            false => {
+                let joins = vec![Join { lateral: true, from, on: Expr::Fixed("TRUE") }];
+                let from = Some(From { origin: Origin::Unnest(columns), alias: members });
+                (Select { outputs, from, joins, ..Select::default() }, Parameters::Columns(members))
+            }
         };
         // What is joined to the rows from elsewhere is read as well.
         let collector = self.collector;
         let joined = collector.reads.borrow();
         self.tables.extend(joined.0.iter().copied());
         LivePlan {
-            sql: print(&Statement::Select(select), Parameters::Columns(members)).into(),
+            sql: print(&Statement::Select(select), parameters).into(),
             params,
             answer,
             tables: self.table_names(),

@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::coerce::coerce;
 use super::model::TableId;
 use super::scalar::ScalarType;
+use crate::engine::json;
+use crate::engine::session::is_session_variable;
 
 /// A boolean expression over a row of a table. Columns and relationships are places in that table's lists.
 #[derive(Debug, Clone, PartialEq)]
@@ -109,6 +112,8 @@ pub enum Operand {
 pub enum Source {
     /// A value that stands in the document, the metadata, or a variable that was taken apart.
     Text(Arc<str>),
+    /// A list of the document or the metadata, as PostgreSQL's own text of an array; it is sent as an array of texts.
+    List(Arc<str>),
     /// Null.
     Null,
     /// A session variable, by its name in lower case.
@@ -125,6 +130,22 @@ pub enum Source {
     Key(usize),
 }
 
+impl Source {
+    /// A list of values of a type, from the text of an array.
+    pub fn list(literal: String, ty: &ScalarType) -> Self {
+        if ty.is_read_alike() { Self::List(literal.into()) } else { Self::Text(literal.into()) }
+    }
+
+    /// Whether the value is sent as an array of texts.
+    pub fn is_list(&self) -> bool {
+        match self {
+            Self::List(_) => true,
+            Self::Variable(_, ty, _) => ty.many && ty.ty.is_read_alike(),
+            _ => false,
+        }
+    }
+}
+
 /// What a variable's value is read as.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct VariableType {
@@ -136,30 +157,18 @@ pub struct VariableType {
 
 /// A literal of the metadata as a bound value: session variables by name, anything else as text.
 pub fn literal(value: &Value) -> Source {
-    match value {
-        Value::Null => Source::Null,
-        Value::String(text) if crate::engine::session::is_session_variable(text) => {
-            Source::Session(text.to_ascii_lowercase().into())
-        }
-        Value::String(text) => Source::Text(text.as_str().into()),
-        other => Source::Text(other.to_string().into()),
+    match json::text(value) {
+        Some(text) if is_session_variable(text) => Source::Session(text.to_ascii_lowercase().into()),
+        _ => json::column_text(value).map_or(Source::Null, |text| Source::Text(text.into())),
     }
 }
 
 /// A literal of the metadata as a bound value of a type: lists for arrays, and JSON for documents.
 pub fn constant(value: &Value, ty: &ScalarType) -> Source {
-    match (value, literal(value)) {
-        (_, session @ Source::Session(_)) => session,
-        (Value::Array(items), _) if ty.list => {
-            let element = |item: &Value| match ty.database.as_str() {
-                "json" | "jsonb" => (!item.is_null()).then(|| item.to_string()),
-                _ => super::permission::text_of(item),
-            };
-            Source::Text(super::permission::array_literal(items.iter().map(element)).into())
-        }
-        (Value::Null, _) => Source::Null,
-        (document, _) if ty.is_json() => Source::Text(document.to_string().into()),
-        (_, plain) => plain,
+    match (literal(value), coerce(value, ty, "$")) {
+        (session @ Source::Session(_), _) => session,
+        (_, Ok(Some(text))) => Source::Text(text.into()),
+        (plain, _) => plain,
     }
 }
 

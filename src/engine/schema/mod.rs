@@ -6,6 +6,7 @@
 
 pub mod boolexp;
 mod build;
+pub mod coerce;
 pub mod collections;
 mod enums;
 mod inherit;

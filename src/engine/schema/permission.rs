@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::boolexp::{
     AggregatePredicate, BoolExp, Comparison, Operand, Operator, Source, VariableType, constant, literal,
 };
+use super::coerce::{coerce, kind};
 use super::model::{ColumnInfo, ComputedReturn, Model, TableId};
 use super::scalar::ScalarType;
 use crate::engine::metadata::QualifiedName;
@@ -125,6 +126,9 @@ impl Reader<'_> {
     }
 
     fn comparisons(&self, table: TableId, ty: &ScalarType, value: &Value) -> Result<Vec<Comparison>, String> {
+        if ty.database == "json" && !ty.list {
+            return Err("JSON column can not be part of boolean expression".to_owned());
+        }
         match value {
             Value::Object(fields) => fields.iter().map(|(key, value)| self.comparison(table, ty, key, value)).collect(),
             // A bare value means equality, as in old permissions.
@@ -134,6 +138,7 @@ impl Reader<'_> {
 
     fn comparison(&self, table: TableId, ty: &ScalarType, key: &str, value: &Value) -> Result<Comparison, String> {
         let operator = Operator::of(key).ok_or_else(|| format!("Unknown operator: {key}"))?;
+        works_on(operator, ty)?;
         if Operator::takes_column(key) {
             return Ok(Comparison { operator, operand: self.column_operand(table, ty, value)? });
         }
@@ -147,6 +152,13 @@ impl Reader<'_> {
                 let fields = value.as_object().ok_or("_cast takes an object")?;
                 let (target, inner) = fields.iter().next().ok_or("_cast takes a type")?;
                 let target = ScalarType::builtin(if target == "String" { "text" } else { target });
+                if !matches!(
+                    (ty.database.as_str(), target.database.as_str()),
+                    ("jsonb", "text") | ("geometry", "geography") | ("geography", "geometry")
+                ) {
+                    let (own, other) = (ty.database_name(), target.database_name());
+                    return Err(format!("cannot cast column of type {own:?} to type {other:?}"));
+                }
                 let inner = self.comparisons(table, &target, inner)?;
                 Comparison { operator, operand: Operand::Cast(target, inner) }
             }
@@ -164,12 +176,13 @@ impl Reader<'_> {
                 } else {
                     ScalarType::builtin("text")
                 };
-                let source = match value {
-                    Value::Array(items) if items.iter().all(is_constant) => constant(value, &list_of(&element)),
-                    Value::Array(_) => return Err(format!("{key} takes literals or one session variable")),
-                    _ => literal(value),
+                many(value, &element, key)?;
+                let list = list_of(&element);
+                let source = match constant(value, &list) {
+                    Source::Text(literal) => Source::list(literal.to_string(), &element),
+                    other => other,
                 };
-                Comparison { operator, operand: Operand::Value(source, list_of(&element)) }
+                Comparison { operator, operand: Operand::Value(source, list) }
             }
             Operator::StDWithin | Operator::St3dDWithin => {
                 let from = value.get("from").ok_or("the distance needs from")?;
@@ -186,17 +199,25 @@ impl Reader<'_> {
                 Comparison { operator, operand: Operand::Band(literal(geometry), band) }
             }
             _ => {
-                let ty = operand_type(operator, ty);
+                let (own, ty) = (ty, operand_type(operator, ty));
+                if ty.list && !own.list {
+                    many(value, &ScalarType::builtin(&ty.database), key)?;
+                } else {
+                    fits(value, &ty, key)?;
+                }
                 Comparison { operator, operand: Operand::Value(constant(value, &ty), ty) }
             }
         })
     }
 
-    /// Refuses values of an enum table that do not exist.
+    /// Refuses values of an enum table that do not exist, and operators that its columns do not have.
     fn known_values(&self, column: &ColumnInfo, value: &Value) -> Result<(), String> {
         let Some(info) = column.enum_table.map(|table| &self.model.tables[table]) else { return Ok(()) };
         let known: Vec<&str> = info.enum_values.iter().flatten().map(|(value, _)| value.as_str()).collect();
         let compared = value.as_object().into_iter().flatten();
+        if let Some(wanted) = compared.clone().find_map(|(key, _)| Operator::of(key).and_then(wanted)) {
+            return Err(not_of(&info.graphql_name, wanted));
+        }
         let compared = compared.filter(|(key, _)| !Operator::takes_column(key)).map(|(_, value)| value);
         let given = compared.flat_map(|value| match value {
             Value::Array(items) => items.iter().collect(),
@@ -260,17 +281,82 @@ fn all(parts: impl Iterator<Item = BoolExp>) -> BoolExp {
     }
 }
 
-fn is_constant(value: &Value) -> bool {
-    !value.as_str().is_some_and(is_session_variable)
+/// Whether a value of the metadata can stand for a value of a column: a session variable, null, or a literal that its
+/// type reads. Of texts only the database knows that.
+///
+/// # Errors
+/// Hasura's complaint.
+pub fn fits(value: &Value, ty: &ScalarType, place: &str) -> Result<(), String> {
+    if value.as_str().is_some_and(is_session_variable) {
+        return Ok(());
+    }
+    coerce(value, ty, "$").map(drop).map_err(|error| format!("{} (at {place:?})", error.message))
 }
 
-/// The text of a literal: strings as they are, anything else as JSON.
-pub fn text_of(value: &Value) -> Option<String> {
+/// Whether a value can stand for a list of values of a type: a session variable that holds all, or literals.
+fn many(value: &Value, ty: &ScalarType, place: &str) -> Result<(), String> {
     match value {
-        Value::Null => None,
-        Value::String(text) => Some(text.clone()),
-        other => Some(other.to_string()),
+        Value::String(text) if is_session_variable(text) => Ok(()),
+        // A list holds literals alone: what looks like a session variable there is a text.
+        Value::Array(items) => items
+            .iter()
+            .try_for_each(|item| coerce(item, ty, "$").map(drop))
+            .map_err(|error| format!("{} (at {place:?})", error.message)),
+        other => Err(format!("parsing [] failed, expected Array, but encountered {} (at {place:?})", kind(other))),
     }
+}
+
+/// The types of columns that an operator works on, where it does not on all.
+fn wanted(operator: Operator) -> Option<&'static str> {
+    Some(match operator {
+        Operator::Contains | Operator::ContainedIn => "an array or JSONB",
+        Operator::HasKey | Operator::HasKeysAny | Operator::HasKeysAll => "\"jsonb\"",
+        Operator::Like
+        | Operator::Nlike
+        | Operator::Ilike
+        | Operator::Nilike
+        | Operator::Similar
+        | Operator::Nsimilar
+        | Operator::Regex
+        | Operator::Iregex
+        | Operator::Nregex
+        | Operator::Niregex => "\"varchar\", \"text\", \"citext\", \"bpchar\"",
+        Operator::Ancestor
+        | Operator::AncestorAny
+        | Operator::Descendant
+        | Operator::DescendantAny
+        | Operator::Matches
+        | Operator::MatchesAny
+        | Operator::MatchesFulltext => "\"ltree\"",
+        Operator::StContains
+        | Operator::StCrosses
+        | Operator::StEquals
+        | Operator::StOverlaps
+        | Operator::StTouches
+        | Operator::StWithin
+        | Operator::St3dIntersects
+        | Operator::St3dDWithin => "\"geometry\"",
+        Operator::StIntersects | Operator::StDWithin => "\"geometry\", \"geography\"",
+        _ => return None,
+    })
+}
+
+/// Refuses an operator on a column of a type that it does not work on.
+fn works_on(operator: Operator, ty: &ScalarType) -> Result<(), String> {
+    let Some(wanted) = wanted(operator) else { return Ok(()) };
+    let fits = match wanted {
+        "an array or JSONB" => ty.list || ty.is_jsonb(),
+        "\"jsonb\"" => ty.is_jsonb(),
+        "\"ltree\"" => !ty.list && ty.database == "ltree",
+        "\"geometry\"" => !ty.list && ty.database == "geometry",
+        "\"geometry\", \"geography\"" => ty.is_spatial(),
+        _ => ty.is_text(),
+    };
+    if fits { Ok(()) } else { Err(not_of(&ty.database_name(), wanted)) }
+}
+
+fn not_of(ty: &str, wanted: &str) -> String {
+    format!("is of type {ty:?}; this operator works only on columns of type {wanted}")
 }
 
 /// PostgreSQL's text form of an array.
@@ -296,6 +382,30 @@ pub fn array_literal(items: impl Iterator<Item = Option<String>>) -> String {
     }
     text.push('}');
     text
+}
+
+/// The elements of an array from its text, as [`array_literal`] writes it.
+pub fn array_elements(literal: &str) -> Vec<Option<String>> {
+    let mut elements = Vec::new();
+    let mut characters = literal.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            'N' => elements.push(None),
+            '"' => {
+                let mut text = String::new();
+                while let Some(inner) = characters.next() {
+                    match inner {
+                        '"' => break,
+                        '\\' => text.extend(characters.next()),
+                        other => text.push(other),
+                    }
+                }
+                elements.push(Some(text));
+            }
+            _ => {}
+        }
+    }
+    elements
 }
 
 /// The array type over a type.
@@ -333,4 +443,17 @@ pub fn operand_type(operator: Operator, ty: &ScalarType) -> ScalarType {
 /// A variable read as a value of a type, for errors at a path.
 pub fn variable(name: &str, ty: ScalarType, many: bool, path: &str) -> Source {
     Source::Variable(name.into(), VariableType { ty, many }.into(), path.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_elements_of_an_array_are_those_that_were_written() {
+        let elements = [Some("a"), None, Some("NULL"), Some(""), Some("\"x\\"), Some("{b,N}"), Some("é N")];
+        let elements: Vec<Option<String>> = elements.map(|element| element.map(str::to_owned)).into();
+        assert_eq!(array_elements(&array_literal(elements.iter().cloned())), elements);
+        assert_eq!(array_elements("{}"), []);
+    }
 }

@@ -52,6 +52,27 @@ impl ScalarType {
         if self.list { format!("{name}[]") } else { name.to_owned() }
     }
 
+    /// Whether a text is cast to it as a column of it reads that text, so that a list may come as texts.
+    pub fn is_read_alike(&self) -> bool {
+        !self.list
+            && matches!(
+                self.database.as_str(),
+                "int2"
+                    | "int4"
+                    | "int8"
+                    | "float4"
+                    | "float8"
+                    | "numeric"
+                    | "text"
+                    | "varchar"
+                    | "uuid"
+                    | "bool"
+                    | "date"
+                    | "timestamp"
+                    | "timestamptz"
+            )
+    }
+
     /// Whether sums and averages exist.
     pub fn is_numeric(&self) -> bool {
         !self.list

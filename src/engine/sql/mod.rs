@@ -3,5 +3,5 @@
 mod print;
 mod tree;
 
-pub use print::{Parameters, print};
+pub use print::{MOST_PARAMETERS, PACKED, Parameters, print};
 pub use tree::*;

@@ -8,8 +8,22 @@ use crate::engine::metadata::QualifiedName;
 pub enum Parameters {
     /// `$1`, `$2` ...
     Direct,
+    /// Elements of arrays of texts, [`PACKED`] in each: more values than a statement takes parameters.
+    Packed,
     /// Columns `p1`, `p2` ... of the table of this alias: a row for each member of a multiplexed subscription.
     Columns(Alias),
+}
+
+/// Most parameters of one statement in PostgreSQL's protocol.
+pub const MOST_PARAMETERS: usize = 65_535;
+/// Values in one array where there are more. An element is found by walking to it, so an array is kept short.
+pub const PACKED: usize = 1_000;
+
+impl Parameters {
+    /// How a statement refers to so many values.
+    pub fn of(count: usize) -> Self {
+        if count > MOST_PARAMETERS { Self::Packed } else { Self::Direct }
+    }
 }
 
 /// Prints a statement.
@@ -269,6 +283,13 @@ impl Printer {
                     Parameters::Direct => {
                         self.put("$");
                         self.number(place + 1);
+                    }
+                    Parameters::Packed => {
+                        self.put("($");
+                        self.number(place / PACKED + 1);
+                        self.put("::text[])[");
+                        self.number(place % PACKED + 1);
+                        self.put("]");
                     }
                     Parameters::Columns(alias) => {
                         self.alias(alias);

@@ -5,6 +5,8 @@ mod digits;
 mod documents;
 mod inserts;
 pub mod introspected;
+mod judged;
+mod many;
 mod nulls;
 mod permissions;
 mod product;

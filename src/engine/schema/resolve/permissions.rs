@@ -130,7 +130,9 @@ impl Resolver<'_> {
         set.iter()
             .map(|(name, value)| {
                 let column = self.model.tables[id].column(name);
-                Ok((column.ok_or_else(|| format!("column \"{name}\" does not exist"))?, value.clone()))
+                let column = column.ok_or_else(|| format!("column \"{name}\" does not exist"))?;
+                permission::fits(value, &self.model.tables[id].columns[column].ty, name)?;
+                Ok((column, value.clone()))
             })
             .collect()
     }

@@ -129,7 +129,8 @@ fn integer_refused(path: &str, ty: &str, found: &Value) -> GraphqlError {
     )
 }
 
-fn kind(value: &Value) -> &'static str {
+/// What a value is, in Hasura's words.
+pub fn kind(value: &Value) -> &'static str {
     match value {
         number if json::digits(number).is_some() => "Number",
         Value::Null => "Null",

@@ -8,6 +8,7 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 use sqlx::PgPool;
 
+use super::json;
 use super::metadata::{LoadError, Metadata};
 use super::start::EngineError;
 use super::tries;
@@ -52,7 +53,7 @@ impl Store {
 
     /// Applies what a start was given, if it is not what was last applied; gives what is in force then.
     pub async fn begin(&self, given: Metadata) -> Result<Kept, EngineError> {
-        let document = given.to_document().to_string();
+        let document = json::write(&given.to_document());
         let digest = hex::encode(Sha256::digest(&document));
         match tries::shared(async || self.apply(&document, &digest).await).await? {
             Some(resource_version) => Ok(Kept { metadata: given, resource_version }),
@@ -105,7 +106,7 @@ impl Store {
         .await?;
         let Some((text, version)) = row else { return Ok(None) };
         let malformed = |reason: String| LoadError::at("", reason).in_file(Path::new(TABLE), None);
-        let document = serde_json::from_str(&text).map_err(|error| malformed(error.to_string()))?;
+        let document = json::read(text.as_bytes()).map_err(|error| malformed(error.to_string()))?;
         let metadata = Metadata::from_document(&document).map_err(|error| error.in_file(Path::new(TABLE), None))?;
         Ok(Some(Kept { metadata, resource_version: u64::try_from(version).unwrap_or_default() }))
     }
@@ -116,7 +117,7 @@ impl Store {
             "update hdb_catalog.hdb_metadata set metadata = $1::json, resource_version = resource_version + 1 \
              where id = 1 and resource_version = $2 returning resource_version",
         )
-        .bind(metadata.to_document().to_string())
+        .bind(json::write(&metadata.to_document()))
         .bind(i32::try_from(known).unwrap_or(i32::MAX))
         .fetch_optional(&self.pool)
         .await?;

@@ -57,7 +57,7 @@ pub async fn invoke(
     .bind(&table.schema)
     .bind(&table.name)
     .bind(trigger)
-    .bind(payload.to_string())
+    .bind(crate::engine::json::write(payload))
     .fetch_one(&mut *tx)
     .await?;
     tx.commit().await?;

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use super::SessionVariables;
 use super::eval::kind;
+use crate::engine::json::{self, Decimal};
 
 /// What URIs may hold unescaped: RFC 3986's unreserved characters.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
@@ -47,9 +48,9 @@ pub(super) fn call(name: &str, argument: &Value, session: Option<&SessionVariabl
 }
 
 fn session_variable(name: &Value, session: Option<&SessionVariables>) -> Result {
-    match name {
-        Value::Null => Ok(Value::Null),
-        Value::String(name) => {
+    match (name, json::text(name)) {
+        (Value::Null, _) => Ok(Value::Null),
+        (_, Some(name)) => {
             let lower = name.to_ascii_lowercase();
             let found = session.and_then(|session| session.get(&lower));
             found.map(|value| value.as_str().into()).ok_or_else(|| format!("Session variable {name:?} not found"))
@@ -63,7 +64,11 @@ fn expected(context: &str, expected: &str, value: &Value) -> String {
 }
 
 fn text(value: &Value) -> Result<&str> {
-    value.as_str().ok_or_else(|| expected("String", "String", value))
+    json::text(value).ok_or_else(|| expected("String", "String", value))
+}
+
+fn decimal(value: &Value) -> Option<Decimal> {
+    json::digits(value).and_then(|digits| Decimal::parse(&digits))
 }
 
 fn list<'v>(context: &str, value: &'v Value) -> Result<&'v Vec<Value>> {
@@ -74,8 +79,9 @@ fn empty(value: &Value) -> Result {
     Ok(Value::Bool(match value {
         Value::Object(fields) => fields.is_empty(),
         Value::Array(items) => items.is_empty(),
+        number if json::digits(number).is_some() => decimal(number).is_some_and(|number| number.integer() == Some(0)),
         Value::String(text) => text.trim().is_empty(),
-        Value::Number(number) => number.as_f64() == Some(0.0),
+        Value::Number(_) => false,
         Value::Bool(_) => return Err("Cannot define emptiness for a boolean".to_owned()),
         Value::Null => true,
     }))
@@ -85,6 +91,7 @@ fn size(value: &Value) -> Result {
     Ok(match value {
         Value::Object(fields) => fields.len().into(),
         Value::Array(items) => items.len().into(),
+        number if json::digits(number).is_some() => value.clone(),
         Value::String(text) => text.chars().count().into(),
         Value::Number(_) => value.clone(),
         Value::Bool(flag) => u8::from(*flag).into(),
@@ -95,22 +102,23 @@ fn size(value: &Value) -> Result {
 fn inverse(value: &Value) -> Result {
     Ok(match value {
         Value::Array(items) => items.iter().rev().cloned().collect(),
-        Value::String(text) => text.chars().rev().collect::<String>().into(),
-        Value::Number(number) => {
-            let inverse = number.as_f64().map(|number| 1.0 / number).filter(|inverse| inverse.is_finite());
+        number if json::digits(number).is_some() => {
+            let number = json::digits(number).and_then(|digits| digits.parse::<f64>().ok());
+            let inverse = number.map(|number| 1.0 / number).filter(|inverse| inverse.is_finite());
             let inverse = inverse.ok_or("Cannot divide by zero")?;
             // A whole number stays one.
             if inverse.fract() == 0.0 && inverse.abs() < 1e15 { (inverse as i64).into() } else { inverse.into() }
         }
+        Value::String(text) => text.chars().rev().collect::<String>().into(),
         Value::Bool(flag) => (!flag).into(),
-        Value::Object(_) | Value::Null => value.clone(),
+        Value::Object(_) | Value::Number(_) | Value::Null => value.clone(),
     })
 }
 
 fn head(value: &Value) -> Result {
     match value {
         Value::Array(items) => items.first().cloned().ok_or_else(|| "Empty array".to_owned()),
-        Value::String(text) => {
+        Value::String(text) if json::text(value).is_some() => {
             text.chars().next().map(|c| c.to_string().into()).ok_or_else(|| "Empty string".to_owned())
         }
         _ => Err("Expected an array or string".to_owned()),
@@ -123,7 +131,7 @@ fn tail(value: &Value) -> Result {
             let (_, tail) = items.split_first().ok_or("Empty array")?;
             Ok(tail.to_vec().into())
         }
-        Value::String(text) => {
+        Value::String(text) if json::text(value).is_some() => {
             let mut characters = text.chars();
             characters.next().ok_or("Empty string")?;
             Ok(characters.as_str().into())
@@ -154,7 +162,7 @@ fn to_pairs(value: &Value) -> Result {
 fn from_pairs(value: &Value) -> Result {
     let shape = || "Expected an array of shape [ [k1,v1], [k2,v2] ... ] - With String keys.".to_owned();
     let pairs = list("Nested Arrays", value)?.iter().map(|pair| match list("Array of Pair", pair)?.as_slice() {
-        [Value::String(name), value] => Ok((name.clone(), value.clone())),
+        [name, value] => Ok((json::text(name).ok_or_else(shape)?.to_owned(), value.clone())),
         _ => Err(shape()),
     });
     Ok(Value::Object(pairs.collect::<Result<Map<_, _>>>()?))
@@ -166,8 +174,8 @@ fn concat(value: &Value) -> Result {
     if items.iter().all(Value::is_array) {
         return Ok(items.iter().filter_map(Value::as_array).flatten().cloned().collect());
     }
-    if items.iter().all(Value::is_string) {
-        return Ok(items.iter().filter_map(Value::as_str).collect::<String>().into());
+    if items.iter().all(|item| json::text(item).is_some()) {
+        return Ok(items.iter().filter_map(json::text).collect::<String>().into());
     }
     let mut joined = Map::new();
     for item in items {

@@ -7,10 +7,11 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
 use super::{LoadError, Metadata, actions_sdl};
+use crate::engine::json;
 
 /// Largest file that is read, in bytes.
 const LARGEST_FILE: u64 = 4 * 1024 * 1024;
@@ -136,7 +137,7 @@ impl Reader<'_> {
             );
         }
         let text = self.read(file)?;
-        let value: Value = serde_norway::from_str(&text).map_err(|error| {
+        let value = yaml(&text).map_err(|error| {
             LoadError::at(key.clone(), error.to_string()).in_file(file, error.location().map(|at| at.line()))
         })?;
         self.origins.push(Origin { key: key.clone(), file: file.to_owned() });
@@ -206,6 +207,136 @@ impl Reader<'_> {
             .ok()
             .and_then(|text| line_of(&text, &steps(error.key.strip_prefix(&origin.key).unwrap_or_default())));
         error.in_file(&origin.file, line)
+    }
+}
+
+/// Reads YAML with all the digits of its numbers.
+fn yaml(text: &str) -> Result<Value, serde_norway::Error> {
+    let long = |number: &[u8]| number.iter().filter(|byte| byte.is_ascii_digit()).count() >= 16;
+    let numbers = |byte: &u8| !(byte.is_ascii_digit() || matches!(byte, b'.' | b'e' | b'E'));
+    if !text.as_bytes().split(numbers).any(|number| long(number) || number.contains(&b'e') || number.contains(&b'E')) {
+        return serde_norway::from_str(text);
+    }
+    // Once for what is a number, and again for how it is written.
+    let shape = Shape.deserialize(serde_norway::Deserializer::from_str(text))?;
+    Digits(&shape).deserialize(serde_norway::Deserializer::from_str(text))
+}
+
+/// Reads a value whose numbers may be any.
+struct Shape;
+
+impl<'de> DeserializeSeed<'de> for Shape {
+    type Value = Value;
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Shape {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("any value")
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_i128<E>(self, _: i128) -> Result<Value, E> {
+        Ok(0.into())
+    }
+
+    fn visit_u128<E>(self, _: u128) -> Result<Value, E> {
+        Ok(0.into())
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(if value.is_finite() { value.into() } else { 0.into() })
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Value, E> {
+        Ok(text.into())
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
+        let mut fields = Map::new();
+        while let Some(name) = map.next_key::<String>()? {
+            fields.insert(name, map.next_value_seed(Shape)?);
+        }
+        Ok(fields.into())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Value, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = list.next_element_seed(Shape)? {
+            items.push(item);
+        }
+        Ok(items.into())
+    }
+}
+
+/// Reads a value again that is known already: its numbers by their texts.
+struct Digits<'a>(&'a Value);
+
+impl<'de> DeserializeSeed<'de> for Digits<'_> {
+    type Value = Value;
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        match self.0 {
+            Value::Object(_) => deserializer.deserialize_map(self),
+            Value::Array(_) => deserializer.deserialize_seq(self),
+            Value::Number(_) => deserializer.deserialize_str(self),
+            other => {
+                serde::de::IgnoredAny::deserialize(deserializer)?;
+                Ok(other.clone())
+            }
+        }
+    }
+}
+
+impl<'de> Visitor<'de> for Digits<'_> {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the value that was read before")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Value, E> {
+        // What JSON does not write so is as it was read (`0x10`, `.5`), and nothing where it is no number (`.inf`).
+        let read = json::read(text.as_bytes()).ok().filter(|value| json::digits(value).is_some());
+        Ok(read.unwrap_or_else(|| if text.contains(['n', 'N']) { Value::Null } else { self.0.clone() }))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
+        let mut fields = Map::new();
+        while let Some(name) = map.next_key::<String>()? {
+            let known = self.0.get(&name).unwrap_or(&Value::Null);
+            let value = map.next_value_seed(Digits(known))?;
+            fields.insert(name, value);
+        }
+        Ok(fields.into())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Value, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = list.next_element_seed(Digits(self.0.get(items.len()).unwrap_or(&Value::Null)))? {
+            items.push(item);
+        }
+        Ok(items.into())
     }
 }
 
@@ -306,5 +437,30 @@ impl<'de> Visitor<'de> for Walk<'_> {
             list.next_element::<serde::de::IgnoredAny>()?;
         }
         list.next_element_seed(Walk(rest)).map(|_| ())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_yaml_keep_their_digits() {
+        let read = |text: &str| json::write(&yaml(text).unwrap());
+        assert_eq!(
+            read(
+                "a: 18446744073709551616\nb: [1.0000000000000000001, -5, '123456789012345678901', 0.5]\nc: &x {d: 1.00000000000000000001}\ne: *x"
+            ),
+            r#"{"a":18446744073709551616,"b":[1.0000000000000000001,-5,"123456789012345678901",0.5],"c":{"d":1.00000000000000000001},"e":{"d":1.00000000000000000001}}"#
+        );
+        assert_eq!(
+            read("a: 12345678901234567\nb: 0x10\nc: ~\nd: true"),
+            r#"{"a":12345678901234567,"b":16,"c":null,"d":true}"#
+        );
+        assert_eq!(read("- 1\n- a"), r#"[1,"a"]"#);
+        assert_eq!(
+            read("- .inf\n- 1e3\n- '!include some.yaml'\n- '1e400'"),
+            r#"[null,1000.0,"!include some.yaml","1e400"]"#
+        );
     }
 }

@@ -152,7 +152,7 @@ async fn set_catalog_state(surface: &Surface, args: &Value) -> Result<Value> {
             return Err(GraphqlError::at("$.args.type", ErrorCode::ParseFailed, message));
         }
     };
-    let state = document::required(args, "state")?.to_string();
+    let state = crate::engine::json::write(document::required(args, "state")?);
     prepare(surface).await.map_err(failed)?;
     sqlx::query(sqlx::AssertSqlSafe(format!("update hdb_catalog.hdb_version set {column} = $1::jsonb")))
         .bind(state)

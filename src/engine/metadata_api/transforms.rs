@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::document;
 use crate::engine::error::{ErrorCode, GraphqlError, Result};
+use crate::engine::json;
 use crate::engine::kriti::SessionVariables;
 use crate::engine::metadata::{RequestTransform, ResponseTransform};
 use crate::engine::transform::{Outgoing, RequestTransformer, ResponseTransformer, TransformError};
@@ -71,7 +72,7 @@ pub(super) fn test(args: &Value) -> Result<Value> {
     }
     let address = url::Url::parse(&url).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
     let address = address.ok_or_else(|| unusable(format!("InvalidUrlException {url:?} \"Invalid URL\"")))?;
-    let mut request = Outgoing::post(address, headers, body.to_string());
+    let mut request = Outgoing::post(address, headers, json::write(body));
     request.method = Method::GET;
     let changed = RequestTransformer::compile(&transform)
         .and_then(|transformer| transformer.apply(request, &url, session.as_ref()))

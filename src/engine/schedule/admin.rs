@@ -5,6 +5,7 @@ use sqlx::{AssertSqlSafe, PgPool};
 use time::OffsetDateTime;
 
 use super::catalog::prepare;
+use crate::engine::json;
 
 /// Which of the two kinds of events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,17 +59,17 @@ pub struct NewEvent {
 /// What the database said.
 pub async fn create_event(pool: &PgPool, event: &NewEvent) -> sqlx::Result<String> {
     prepare(pool).await?;
-    let text = |value: &Option<Value>| value.as_ref().map(Value::to_string);
+    let text = |value: &Option<Value>| value.as_ref().map(json::write);
     sqlx::query_scalar(
         "insert into hdb_catalog.hdb_scheduled_events (webhook_conf, scheduled_time, payload, header_conf, retry_conf, \
            comment, request_transform, response_transform) \
          values ($1::json, $2, $3::json, $4::json, $5::json, $6, $7::json, $8::json) returning id",
     )
-    .bind(event.webhook.to_string())
+    .bind(json::write(&event.webhook))
     .bind(event.at)
     .bind(text(&event.payload))
-    .bind(event.headers.to_string())
-    .bind(event.retry_conf.to_string())
+    .bind(json::write(&event.headers))
+    .bind(json::write(&event.retry_conf))
     .bind(&event.comment)
     .bind(text(&event.request_transform))
     .bind(text(&event.response_transform))
@@ -158,8 +159,8 @@ fn utc(column: &str) -> String {
 async fn list(pool: &PgPool, selection: &Selection, name: &str, rows: &str, all: &str) -> sqlx::Result<Value> {
     prepare(pool).await?;
     let trigger = selection.trigger.as_deref();
-    let sql = format!("select coalesce(json_agg(r), '[]') from ({rows} limit $4 offset $5) r");
-    let found: Value = sqlx::query_scalar(AssertSqlSafe(sql))
+    let sql = format!("select coalesce(json_agg(r), '[]')::text from ({rows} limit $4 offset $5) r");
+    let found: String = sqlx::query_scalar(AssertSqlSafe(sql))
         .bind(trigger)
         .bind(&selection.event)
         .bind(&selection.statuses)
@@ -167,6 +168,7 @@ async fn list(pool: &PgPool, selection: &Selection, name: &str, rows: &str, all:
         .bind(selection.offset)
         .fetch_one(pool)
         .await?;
+    let found = json::read(found.as_bytes()).map_err(|error| sqlx::Error::Decode(error.into()))?;
     let mut answer = json!({name: found});
     if selection.count {
         let count: i64 = sqlx::query_scalar(AssertSqlSafe(format!("select count(*) from {all}")))

@@ -10,6 +10,7 @@ use time::format_description::well_known::Rfc3339;
 
 use super::outcome::{Log, Next};
 use crate::engine::events::{LoggedHeader, LoggedRequest, NO_ANSWER, Reply, send};
+use crate::engine::json;
 use crate::engine::metadata::{CronRetryConfiguration, CronTrigger, Header, RequestTransform, ResponseTransform};
 use crate::engine::outbound::{Outbound, OutboundError, USER_AGENT};
 use crate::engine::transform::{Outgoing, RequestTransformer, ResponseTransformer, TransformError};
@@ -109,7 +110,7 @@ impl Target {
     }
 
     async fn send(&self, http: &reqwest::Client, event: &Due) -> Result<(Reply, Log), TransformError> {
-        let body = self.body(event).to_string();
+        let body = json::write(&self.body(event));
         let mut request = Outgoing::post(self.url.clone(), self.headers.clone(), body);
         let mut context = Value::Null;
         if let Some(transform) = &self.request {

@@ -18,6 +18,7 @@ use super::deliver::{Configured, Due, Target, lease};
 use super::outcome::{self, Next};
 use super::times::Schedule;
 use super::{ScheduleOptions, catalog};
+use crate::engine::json;
 use crate::engine::metadata::{CronRetryConfiguration, CronTrigger, Header, Metadata};
 use crate::engine::outbound::{Outbound, OutboundError};
 
@@ -254,7 +255,7 @@ impl Worker {
                    coalesce((c.retry_conf ->> 'timeout_seconds')::float8, 60)) * interval '1 second') \
                order by c.scheduled_time limit $2 for update of c skip locked) \
              returning e.id, e.scheduled_time, e.created_at, e.tries, e.webhook_conf, coalesce(e.retry_conf, 'null'), \
-               coalesce(e.header_conf, 'null'), coalesce(e.payload, 'null'), e.comment, \
+               coalesce(e.header_conf, 'null'), coalesce(e.payload, 'null')::text, e.comment, \
                coalesce(e.request_transform, 'null'), coalesce(e.response_transform, 'null')",
         )
         .bind(self.now())
@@ -287,13 +288,15 @@ impl Worker {
             (read::<Option<Vec<Header>>>(row, 6)?.unwrap_or_default(), read(row, 9)?, read(row, 10)?);
         let (request, response): (Option<_>, Option<_>) = (request, response);
         let webhook: String = read(row, 4)?;
+        let payload: String = row.try_get(7)?;
+        let payload = json::read(payload.as_bytes()).map_err(|error| sqlx::Error::Decode(error.into()))?;
         let configured = Configured {
             webhook: &webhook,
             headers: &headers,
             retries: read::<Option<CronRetryConfiguration>>(row, 5)?.unwrap_or_default(),
             request: request.as_ref(),
             response: response.as_ref(),
-            payload: read(row, 7)?,
+            payload,
             comment: row.try_get(8)?,
         };
         Ok(Target::new(configured, &self.outbound))

@@ -48,7 +48,7 @@ pub(crate) fn read(body: &[u8]) -> Result<Requests> {
     if let Some(request) = usual(body) {
         return Ok(Requests::One(Box::new(request)));
     }
-    match exact(body)? {
+    match json(body)? {
         Value::Array(members) => members
             .into_iter()
             .enumerate()
@@ -60,13 +60,8 @@ pub(crate) fn read(body: &[u8]) -> Result<Requests> {
 }
 
 /// Reads JSON with all the digits of its numbers.
-fn exact(body: &[u8]) -> Result<Value> {
-    crate::engine::json::read(body).map_err(|error| malformed(body, &error))
-}
-
-/// Reads JSON.
 pub(crate) fn json(body: &[u8]) -> Result<Value> {
-    serde_json::from_slice(body).map_err(|error| malformed(body, &error))
+    crate::engine::json::read(body).map_err(|error| malformed(body, &error))
 }
 
 /// The error for a body that is no JSON, in Hasura's words.

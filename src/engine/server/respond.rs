@@ -20,12 +20,12 @@ pub(crate) fn json(status: u16, body: impl Into<Body>) -> Response {
 
 /// An error of the metadata, query and REST endpoints.
 pub(crate) fn api_error(error: &GraphqlError, internal: bool) -> Response {
-    json(error.http_status(), error.to_api_body(internal).to_string())
+    json(error.http_status(), crate::engine::json::write(&error.to_api_body(internal)))
 }
 
 /// A value with status 200.
 pub(crate) fn value(value: &Value) -> Response {
-    json(200, value.to_string())
+    json(200, crate::engine::json::write(value))
 }
 
 /// Plain text.

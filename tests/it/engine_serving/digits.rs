@@ -102,3 +102,52 @@ async fn actions_are_asked_and_answered_with_all_digits() {
     let asked = &service.wait_for(3).await[2].text;
     assert!(asked.contains("\"input\":{\"what\":null}"), "{asked}");
 }
+
+#[tokio::test]
+async fn metadata_and_templates_keep_all_digits() {
+    let rig = rig(&Service::start().await).await;
+    let command = async |body: String| {
+        let (status, _) = rig.send("POST", "/v1/metadata", ADMIN, Some(body.clone())).await;
+        assert_eq!(status, 200, "{body}");
+        let request = rig.http.post(rig.url("/v1/metadata")).header("x-hasura-admin-secret", SECRET);
+        request.body("{\"type\":\"export_metadata\",\"args\":{}}").send().await.unwrap().text().await.unwrap()
+    };
+    rig.admin("mutation { insert_sums(objects: [{id: 7, amount: 1}]) { affected_rows } }").await;
+    let table = "\"source\":\"default\",\"table\":\"sums\",\"role\":\"r\"";
+    let exported = command(format!(
+        "{{\"type\":\"pg_create_update_permission\",\"args\":{{{table},\"permission\":{{\"columns\":[\"id\"],\"filter\":{{\"amount\":{{\"_neq\":{LONG}}}}},\
+         \"set\":{{\"amount\":{LONG},\"data\":{{\"n\":[{LONG}]}}}}}}}}}}"
+    ))
+    .await;
+    assert_eq!(exported.matches(LONG).count(), 3, "{exported}");
+    let update = "mutation { update_sums(where: {}, _set: {id: 7}) { affected_rows } }";
+    let role = [("x-hasura-admin-secret", SECRET), ("x-hasura-role", "r")];
+    for rows in [1, 0] {
+        let (_, answer) = rig.send("POST", "/v1/graphql", &role, Some(json!({"query": update}).to_string())).await;
+        assert_eq!(answer["data"]["update_sums"]["affected_rows"], json!(rows), "{answer}");
+    }
+    assert_eq!(stored(&rig, 7).await, (LONG.to_owned(), format!("{{\"n\": [{LONG}]}}")));
+
+    command(format!(
+        "{{\"type\":\"create_scheduled_event\",\"args\":{{\"webhook\":\"http://127.0.0.1:9/\",\"schedule_at\":\"2999-01-01T00:00:00Z\",\"payload\":{{\"n\":{LONG}}}}}}}"
+    ))
+    .await;
+    let kept: String = sqlx::query_scalar("select payload::text from hdb_catalog.hdb_scheduled_events")
+        .fetch_one(&rig.pool)
+        .await
+        .unwrap();
+    assert_eq!(kept, format!("{{\"n\":{LONG}}}"));
+
+    let template = "[{{$body.n}}, 12345678901234567890123, {{size($body.n)}}, {{empty($body.n)}}, {{head($body.l)}}, \
+         {{concat([$body.l, $body.l])}}, {{$body.n == 18446744073709551617}}, {{inverse([$body.n, 1])}}]";
+    let body = format!(
+        "{{\"type\":\"test_webhook_transform\",\"args\":{{\"webhook_url\":\"http://x\",\"body\":{{\"n\":{LONG},\"l\":[18446744073709551616]}},\
+         \"request_transform\":{{\"version\":2,\"template_engine\":\"Kriti\",\"body\":{{\"action\":\"transform\",\"template\":{}}}}}}}}}",
+        json!(template)
+    );
+    let request = rig.http.post(rig.url("/v1/metadata")).header("x-hasura-admin-secret", SECRET).body(body);
+    let shown = request.send().await.unwrap().text().await.unwrap();
+    let n = "18446744073709551616";
+    let expected = format!("[{LONG},12345678901234567890123,{LONG},false,{n},[{n},{n}],false,[1,{LONG}]]");
+    assert!(shown.contains(&expected), "{shown}\n{expected}");
+}

@@ -125,9 +125,12 @@ async fn back_to(db: &mut PgConnection, operation: &Operation, before: Option<&B
         .status
         .parse()
         .map_err(|source: strum::ParseError| Error::internal("read an application's status", source))?;
-    // What was rolling out then has ended since: one operation of an application runs at a time.
+    // What was rolling out then has ended since: one operation of an application runs at a time. What failed before was
+    // given up with this: the last revision that served has all its pods again, or whoever looks after them says so.
     let status = match status {
-        ApplicationStatus::Deploying if before.revision.is_some() => ApplicationStatus::Running,
+        ApplicationStatus::Deploying | ApplicationStatus::Degraded if before.revision.is_some() => {
+            ApplicationStatus::Running
+        }
         ApplicationStatus::Deploying => ApplicationStatus::Created,
         other => other,
     };

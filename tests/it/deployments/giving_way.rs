@@ -71,8 +71,8 @@ async fn what_is_queued_says_what_it_waits_for_and_a_rollback_does_not_wait_for_
     until(&town, canary.deployment, "paused").await;
     let restart = town.service.app.restart_application(&town.caller, id, None).await.unwrap();
     let said = waits_for(&town, restart.operation).await.unwrap();
-    let wanted =
-        "revision 2, which waits for a person: promote it (northstack promote api) or abort it (northstack abort api)";
+    let wanted = "the canary deployment of revision 2 of api, which waits for a person: promote it (northstack promote api) \
+                  or abort it (northstack abort api)";
     assert_eq!(said, wanted);
     town.service.app.abort_deployment(&town.caller, canary.deployment, None).await.unwrap();
     assert_eq!(ended(&town, restart.operation).await, "succeeded");
@@ -83,7 +83,10 @@ async fn what_is_queued_says_what_it_waits_for_and_a_rollback_does_not_wait_for_
     town.says(stuck.operation, "0/2 pods of revision 3 ready").await;
     let queued = by(&town, id, "nginx:4", "rolling").await;
     let said = waits_for(&town, queued.operation).await.unwrap();
-    assert!(said.contains("revision 3, which is being rolled out: wait, or abort it"), "{said}");
+    assert!(
+        said.contains("the deployment of revision 3 of api, which is being rolled out: wait, or abort it"),
+        "{said}"
+    );
     let back = town.rollback(id, None).await;
     assert_eq!((back.revision, back.deployment.supersedes), (1, Some(3)));
     town.well().await;
@@ -151,4 +154,18 @@ async fn after_several_failures_an_abort_leads_to_the_last_that_served() {
     town.service.app.cancel_operation(&town.caller, newest, None).await.unwrap();
     assert_eq!(town.finish(newest).await, "cancelled");
     assert!(town.pods(never).await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_app_runs_again_once_the_newest_of_two_that_failed_was_given_up() {
+    let town = Town::new(application::ROLLING).await;
+    let id = town.running("api", json!({})).await;
+    let first = town.deploy(id, "nginx:missing").await;
+    assert_eq!(town.finish(first.operation).await, "failed");
+    assert_eq!(town.text("applications", "status", id).await.as_deref(), Some("degraded"));
+    let second = town.deploy(id, "nginx:broken").await;
+    assert_eq!(town.finish(second.operation).await, "failed");
+    town.service.app.abort_deployment(&town.caller, second.deployment, None).await.unwrap();
+    assert_eq!(town.finish(second.operation).await, "cancelled");
+    assert_eq!(town.text("applications", "status", id).await.as_deref(), Some("running"));
 }

@@ -326,7 +326,7 @@ async fn what_waits_for_its_turn_says_for_whom_and_what_ends_it() {
     }
     let seen = why(&town, &api).await;
     let words = format!("wait, or cancel it (northstack operations cancel {})", made[0]);
-    concludes(&seen, &format!("The rollback waits for deployment.canary, which is at work: {words}."));
+    concludes(&seen, &format!("The rollback waits for the canary deployment of api, which is at work: {words}."));
     let paused = "insert into deployments (application_id, revision, status, image, operation_id)
         values ($1, 7, 'paused', 'nginx:2', $2)";
     sqlx::query(paused).bind(api.id).bind(made[0]).execute(town.pool()).await.unwrap();
@@ -336,7 +336,7 @@ async fn what_waits_for_its_turn_says_for_whom_and_what_ends_it() {
     let seen = why(&town, &api).await;
     concludes(
         &seen,
-        "The rollback waits for revision 7, which waits for a person: promote it (northstack promote api)",
+        "The rollback waits for the canary deployment of revision 7 of api, which waits for a person: promote it (northstack promote api)",
     );
     concludes(&seen, "or abort it (northstack abort api)");
 }

@@ -69,7 +69,19 @@ impl Api {
     /// Executes a query or mutation.
     pub async fn run<Q: GraphQLQuery>(&self, variables: Q::Variables) -> Result<Q::ResponseData> {
         let body = Q::build_query(variables);
-        Ok(self.client().await?.execute(&request(&body)?).await?)
+        self.client().await?.execute(&request(&body)?).await.map_err(|error| self.explained(error.into()))
+    }
+
+    /// What is wrong with credentials, as whoever types commands has given them.
+    fn explained(&self, error: Error) -> Error {
+        match error.code() {
+            Code::Unauthenticated | Code::InvalidToken if !self.stored => {
+                let message = "the token of --token or NORTHSTACK_TOKEN is not valid here, or has expired; sign in with \
+                               `northstack login`, or give another";
+                Error::new(error.code(), message)
+            }
+            _ => error,
+        }
     }
 
     /// Follows a subscription until `seen` says that it has seen enough, and gives what it then says.

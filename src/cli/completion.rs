@@ -3,7 +3,7 @@
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;
 
-use super::{Cli, Exit};
+use super::{Cli, Exit, output};
 use crate::domain::Result;
 
 /// Arguments of `northstack completion`.
@@ -16,7 +16,10 @@ pub struct Completion {
 impl Completion {
     /// Prints the script.
     pub fn run(self) -> Result<Exit> {
-        clap_complete::generate(self.shell, &mut Cli::command(), "northstack", &mut std::io::stdout());
+        // Written at once: a reader that has gone away (`| head`) is no error.
+        let mut script = Vec::new();
+        clap_complete::generate(self.shell, &mut Cli::command(), "northstack", &mut script);
+        output::line(String::from_utf8_lossy(&script).trim_end())?;
         Ok(Exit::Done)
     }
 }

@@ -27,6 +27,7 @@ mod secrets;
 mod serve;
 mod service;
 mod stores;
+mod suggest;
 mod teams;
 mod telemetry;
 mod watch;
@@ -68,7 +69,7 @@ pub struct Context {
     #[arg(long, short, global = true, value_enum, default_value_t)]
     pub output: Output,
     /// The API's address, also by NORTHSTACK_ENDPOINT [default: http://127.0.0.1:8080]
-    #[arg(long, global = true, value_name = "URL")]
+    #[arg(long, global = true, value_name = "URL", value_parser = address)]
     pub endpoint: Option<Url>,
     /// An access token; without it, the login of `northstack login` is used
     #[arg(long, global = true, env = "NORTHSTACK_TOKEN", hide_env_values = true, value_parser = token)]
@@ -85,6 +86,12 @@ const ENDPOINT: &str = "NORTHSTACK_ENDPOINT";
 const HERE: &str = "http://127.0.0.1:8080";
 /// How long a command that does one thing looks for a system before it says that it is not there.
 const PATIENCE: &str = "3s";
+
+/// The address of an API.
+fn address(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    url.ok_or_else(|| "must be an address such as https://api.example.com".to_owned())
+}
 
 fn token(text: &str) -> Result<Redacted, std::convert::Infallible> {
     Ok(Redacted::from(text))
@@ -126,9 +133,7 @@ impl Context {
             (None, Ok(address)) if !address.is_empty() => address,
             (None, _) => HERE.to_owned(),
         };
-        let wrong =
-            |source| Error::invalid(ENDPOINT, "must be an address such as https://api.example.com").caused_by(source);
-        Url::parse(&address).map_err(wrong)
+        self::address(&address).map_err(|wrong| Error::invalid(ENDPOINT, wrong))
     }
 
     /// Says how a command for operators finds the platform that runs here, when it was not told where one is.

@@ -48,6 +48,9 @@ impl Open {
                 });
             }
             Err(error) if error.code() != Code::NotFound => return Err(error),
+            Ok(_) if stores::find(api, name).await.is_err() => {
+                return Err(none(format!("{name} is an app; stores alone have an administration")));
+            }
             _ => {}
         }
         let store = match stores::find(api, name).await {

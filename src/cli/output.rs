@@ -89,9 +89,12 @@ pub fn table<const N: usize>(header: [&str; N], rows: impl IntoIterator<Item = [
     }
     if terminal {
         table.set_content_arrangement(ContentArrangement::Dynamic);
-        // What names the row, and is copied from it, is not broken.
-        if let Some(first) = table.column_mut(0) {
-            first.set_constraint(ColumnConstraint::ContentWidth);
+        // What names the row, and is copied from it, is not broken; nor is a word that says how it stands.
+        let whole = ["STATUS", "PHASE", "STEPS", "CREATED", "REVISION", "STRATEGY", "TIME"];
+        for (at, title) in header.iter().enumerate() {
+            if let Some(column) = table.column_mut(at).filter(|_| at == 0 || whole.contains(title)) {
+                column.set_constraint(ColumnConstraint::ContentWidth);
+            }
         }
     }
     if !console::colors_enabled() {

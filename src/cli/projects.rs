@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 
 use super::api::{Api, nothing};
 use super::graphql::{self, Project, create_project, projects, projects_named};
-use super::{Context, Exit, output, teams};
+use super::{Context, Exit, output, suggest, teams};
 use crate::domain::{Code, Error, Result};
 
 /// Arguments of `northstack projects`.
@@ -92,12 +92,16 @@ pub(super) async fn find(api: &Api, text: Option<&str>) -> Result<uuid::Uuid> {
     };
     match (found.as_slice(), text) {
         ([one], _) => Ok(one.id),
-        ([], Some(text)) => Err(Error::new(
-            Code::NotFound,
-            format!(
-                "no project is called {text:?}; `northstack projects list` shows yours, and `northstack projects create {text:?}` makes it"
-            ),
-        )),
+        ([], Some(text)) => {
+            let known = api.run::<graphql::Projects>(projects::Variables { limit: 200 }).await?.projects;
+            let meant = suggest::meant(text, known.iter().map(|one| one.name.as_str()));
+            Err(Error::new(
+                Code::NotFound,
+                format!(
+                    "no project is called {text:?};{meant} `northstack projects list` shows yours, and `northstack projects create {text:?}` makes it"
+                ),
+            ))
+        }
         ([], None) => {
             let message = "you have no project yet; make one: northstack projects create website";
             Err(Error::new(Code::NotFound, message))

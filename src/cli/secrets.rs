@@ -12,7 +12,7 @@ use super::graphql::{
     self, Secret, delete_secret, reveal_secret, secret_by_id, secrets, secrets_named, secrets_of_application,
     set_secret,
 };
-use super::{Context, Exit, apps, ask, id, output};
+use super::{Context, Exit, apps, ask, output, teams};
 use crate::domain::{Code, Error, Redacted, Result};
 
 /// Arguments of `northstack secrets`.
@@ -42,9 +42,9 @@ pub enum SecretsCommand {
         /// The application that it is for; without one it is for the whole team
         #[arg(long)]
         app: Option<String>,
-        /// The team that owns it; needed when you belong to several and name no application
-        #[arg(long, value_name = "ID", value_parser = id::uuid, conflicts_with = "app")]
-        team: Option<Uuid>,
+        /// The team that owns it, by name or id; needed when you belong to several and name no app
+        #[arg(long, conflicts_with = "app")]
+        team: Option<String>,
         /// Keep the line end at the end of standard input
         #[arg(long)]
         exact: bool,
@@ -90,6 +90,10 @@ impl Secrets {
             SecretsCommand::List { app, limit } => list(&api, app.as_deref(), limit.into(), context).await?,
             SecretsCommand::Set { name, app, team, exact, idempotency_key } => {
                 let application = application(&api, app.as_deref()).await?;
+                let team = match &team {
+                    Some(team) => Some(teams::find(&api, Some(team)).await?),
+                    None => None,
+                };
                 let value = read_value(exact)?.expose().clone();
                 let variables = set_secret::Variables { team, application, name: name.clone(), value, idempotency_key };
                 let set = api.run::<graphql::SetSecret>(variables).await?.set_secret.ok_or_else(nothing)?;

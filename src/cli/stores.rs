@@ -9,7 +9,7 @@ use super::graphql::{
     self, Store, create_store, delete_store, retry_store, reveal_store_credentials, store_by_id, store_events,
     stores_named,
 };
-use super::{Context, Exit, ask, id, output, watch};
+use super::{Context, Exit, ask, output, suggest, teams, watch};
 use crate::domain::{Code, Error, Result};
 
 /// Arguments of `northstack stores`.
@@ -34,9 +34,9 @@ pub enum StoresCommand {
         /// Its kind
         #[arg(long = "type", value_enum, default_value_t)]
         kind: StoreKind,
-        /// The team that owns it, by its id; needed when you belong to several
-        #[arg(long, value_name = "ID", value_parser = id::uuid)]
-        team: Option<Uuid>,
+        /// The team that owns it, by name or id; needed when you belong to several
+        #[arg(long)]
+        team: Option<String>,
         /// How the request is begun and followed.
         #[command(flatten)]
         start: Start,
@@ -112,10 +112,14 @@ impl Stores {
         match self.command {
             StoresCommand::Create { name, kind, team, start } => {
                 let StoreKind::Woocommerce = kind;
+                let team_id = match &team {
+                    Some(team) => Some(teams::find(&api, Some(team)).await?),
+                    None => None,
+                };
                 let variables = create_store::Variables {
                     name,
                     type_: Some(create_store::StoreType::woocommerce),
-                    team_id: team,
+                    team_id,
                     idempotency_key: start.idempotency_key,
                 };
                 let begun = api.run::<graphql::CreateStore>(variables).await?.create_store.ok_or_else(nothing)?;
@@ -227,7 +231,9 @@ pub(super) async fn find(api: &Api, text: &str) -> Result<Store> {
     match (found.pop(), found.is_empty()) {
         (Some(store), true) => Ok(store),
         (None, _) => {
-            let message = format!("no store is called {text:?}; `northstack stores list` shows yours");
+            let known = api.run::<graphql::Stores>(graphql::stores::Variables { limit: 200 }).await?.stores;
+            let meant = suggest::meant(text, known.iter().map(|one| one.name.as_str()));
+            let message = format!("no store is called {text:?};{meant} `northstack stores list` shows yours");
             Err(Error::new(Code::NotFound, message))
         }
         (Some(_), false) => {

@@ -71,7 +71,7 @@ impl Begun {
         let operation = found.map(Operation::from).ok_or_else(|| Error::not_found("operation"))?;
         if context.output == Output::Json || !on.watch {
             self.describe(target, &operation).await?;
-            let queued = watch::queued(&operation.ahead, name).map(|why| format!("\n{why}.")).unwrap_or_default();
+            let queued = watch::queued(&operation, name).map(|why| format!("\n{why}.")).unwrap_or_default();
             let (doing, id) = (&self.doing, self.operation);
             context.output.print(&self.more, |_| {
                 format!("{name} {doing}.{queued}\nFollow it: northstack operations watch {id}")
@@ -310,16 +310,16 @@ pub struct Scale {
     #[command(flatten)]
     pub on: On,
     /// So many pods
-    #[arg(long, value_name = "PODS", conflicts_with_all = ["min", "max", "cpu_percent"], required_unless_present_any = ["min", "max"])]
+    #[arg(long, value_name = "PODS", allow_negative_numbers = true, conflicts_with_all = ["min", "max", "cpu_percent"], required_unless_present_any = ["min", "max"])]
     pub replicas: Option<i64>,
     /// At least so many pods, where it scales itself
-    #[arg(long, value_name = "PODS")]
+    #[arg(long, value_name = "PODS", allow_negative_numbers = true)]
     pub min: Option<i64>,
     /// At most so many pods, where it scales itself
-    #[arg(long, value_name = "PODS")]
+    #[arg(long, value_name = "PODS", allow_negative_numbers = true)]
     pub max: Option<i64>,
     /// The use of CPU that it aims at, in percent of what a pod asks for, where it scales itself
-    #[arg(long, value_name = "PERCENT")]
+    #[arg(long, value_name = "PERCENT", allow_negative_numbers = true)]
     pub cpu_percent: Option<i64>,
 }
 

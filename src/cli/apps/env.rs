@@ -20,14 +20,14 @@ pub struct Env {
 /// What `northstack env` can do. APP is a name or an id.
 #[derive(Debug, Subcommand)]
 pub enum EnvCommand {
-    /// List the variables of an application
+    /// List the variables of an app
     List {
-        /// Which application
+        /// Which app
         app: String,
     },
     /// Set variables (NAME=VALUE), or remove them (NAME=); the next deployment takes them
     Set {
-        /// Which application
+        /// Which app
         app: String,
         /// NAME=VALUE, or NAME= to remove
         #[arg(required_unless_present = "secrets", value_name = "NAME=VALUE")]

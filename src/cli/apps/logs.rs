@@ -36,7 +36,7 @@ pub struct Logs {
     #[arg(long, short)]
     pub follow: bool,
     /// At most so many lines, the last ones
-    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(i64).range(1..=MOST))]
+    #[arg(long, default_value_t = 100, allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(1..=MOST))]
     pub tail: i64,
     /// Lines written since then: 10m, 2h, or a time such as 2026-01-31T12:00:00Z
     #[arg(long, value_parser = since)]
@@ -78,7 +78,7 @@ impl Logs {
             match self.read(&api, id, tail, since.clone()).await {
                 Ok(lines) => {
                     print(&lines, context.output)?;
-                    if lines.is_empty() && std::mem::take(&mut first) {
+                    if std::mem::take(&mut first) && lines.is_empty() {
                         output::note(context.output, &self.nothing(&name));
                     }
                     // From now on what was written after the last line, and before one was written, everything.

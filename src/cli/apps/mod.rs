@@ -24,7 +24,7 @@ use super::graphql::{
     self, Application, application_by_id, application_deployments, application_runtime, applications,
     applications_named, create_application, delete_application,
 };
-use super::{Context, Exit, ask, output, projects, watch};
+use super::{Context, Exit, ask, output, projects, suggest, watch};
 use crate::domain::workload::{check_replicas, names};
 use crate::domain::{Code, Error, Result};
 
@@ -39,18 +39,18 @@ pub struct Apps {
 /// What `northstack apps` can do. APP is a name or an id.
 #[derive(Debug, Subcommand)]
 pub enum AppsCommand {
-    /// List the applications that you may see, newest first
+    /// List the apps that you may see, newest first
     List {
         /// At most so many
         #[arg(long, default_value_t = 50)]
         limit: u32,
     },
-    /// Show an application, its pods and its deployments
+    /// Show an app, its pods and its deployments
     Show {
-        /// Which application
+        /// Which app
         app: String,
     },
-    /// Create an application; deploy it afterwards
+    /// Create an app; deploy it afterwards
     Create(Create),
     /// Delete an app with everything that runs of it
     Delete(Delete),
@@ -74,10 +74,10 @@ pub struct Create {
     #[arg(long)]
     pub image: Option<String>,
     /// The port on which it serves HTTP
-    #[arg(long, default_value_t = 8080)]
+    #[arg(long, default_value_t = 8080, allow_negative_numbers = true, value_parser = clap::value_parser!(u16).range(1..))]
     pub port: u16,
     /// How many pods it is to have
-    #[arg(long, value_name = "PODS", default_value_t = 1)]
+    #[arg(long, value_name = "PODS", default_value_t = 1, allow_negative_numbers = true, value_parser = clap::value_parser!(u16).range(0..=100))]
     pub replicas: u16,
     /// How a new revision takes the place of the one before
     #[arg(long, value_enum, default_value_t = Strategy::Rolling)]
@@ -244,7 +244,9 @@ pub(super) async fn find(api: &Api, text: &str) -> Result<Application> {
     match (found.pop(), found.is_empty()) {
         (Some(application), true) => Ok(application),
         (None, _) => {
-            let message = format!("no app is called {text:?}; `northstack apps list` shows yours");
+            let known = api.run::<graphql::Applications>(applications::Variables { limit: 200 }).await?.applications;
+            let meant = suggest::meant(text, known.iter().map(|one| one.name.as_str()));
+            let message = format!("no app is called {text:?};{meant} `northstack apps list` shows yours");
             Err(Error::new(Code::NotFound, message))
         }
         (Some(last), false) => {

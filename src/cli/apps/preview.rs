@@ -24,14 +24,14 @@ pub struct Preview {
 /// What `northstack preview` can do. APP is a name or an id.
 #[derive(Debug, Subcommand)]
 pub enum PreviewCommand {
-    /// List the preview environments of an application
+    /// List the preview environments of an app
     List {
-        /// Which application
+        /// Which app
         app: String,
     },
     /// Make a preview environment
     Create {
-        /// Which application
+        /// Which app
         app: String,
         /// Its name
         name: String,
@@ -42,7 +42,7 @@ pub enum PreviewCommand {
         #[arg(long)]
         branch: Option<String>,
         /// How long it lives, such as 2h or 3days
-        #[arg(long, value_parser = parse_duration)]
+        #[arg(long, value_parser = lifetime)]
         ttl: Option<Duration>,
         /// Follow the operation to its end; the exit code tells the outcome
         #[arg(long, short)]
@@ -50,7 +50,7 @@ pub enum PreviewCommand {
     },
     /// Remove a preview environment with everything in it
     Delete {
-        /// Which application
+        /// Which app
         app: String,
         /// Its name
         name: String,
@@ -114,4 +114,8 @@ async fn follow(api: &Api, operation: Uuid, wait: bool, doing: &str, context: &C
         format!("The preview environment {doing}.\nFollow it: northstack operations watch {operation}")
     })?;
     Ok(Exit::Done)
+}
+
+fn lifetime(text: &str) -> Result<Duration, String> {
+    parse_duration(text).map_err(|_| "write how long, such as 90m, 2h or 3days".to_owned())
 }

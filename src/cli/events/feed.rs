@@ -132,7 +132,7 @@ impl Feed {
         });
         tokio::select! {
             ended = following => ended,
-            _ = tokio::signal::ctrl_c() => Ok(Exit::Done),
+            _ = tokio::signal::ctrl_c() => Ok(Exit::Interrupted),
         }
     }
 }

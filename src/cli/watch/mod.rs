@@ -52,7 +52,8 @@ async fn until(
     at_pause: &AtPause,
     mut name: Option<String>,
 ) -> Result<Exit> {
-    let mut view = View::new(output, *at_pause == AtPause::Follow);
+    // Whoever asked for the end of an operation does not wait for a person.
+    let mut view = View::new(output, *at_pause == AtPause::Follow && wanted != "cancelled");
     let following = api.watch::<WatchOperation, _>(watch_operation::Variables { id }, |data| {
         let row = data.operations_by_pk.ok_or_else(|| Error::not_found("operation"))?;
         let operation = Operation::from(row);
@@ -69,8 +70,11 @@ async fn until(
             return Ok(Exit::Interrupted);
         }
     };
-    view.finish();
     let waits = matches!(at_pause, AtPause::End(_)) && Pause::of(&end).is_some();
+    if waits {
+        view.rest(&end);
+    }
+    view.finish();
     if output == Output::Text {
         output::line(&if waits { words::paused(&end) } else { words::outcome(&end, name.as_deref()) })?;
     }

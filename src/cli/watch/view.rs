@@ -76,10 +76,22 @@ impl View {
     fn news(&mut self, operation: &Operation) -> Option<String> {
         let name = words::name(operation).unwrap_or_default();
         let paused = || Pause::of(operation).filter(|_| self.pauses).map(|_| words::paused(operation));
-        let now = words::queued(&operation.ahead, &name).or_else(paused);
+        let now = words::queued(operation, &name).or_else(paused);
         let news = now.clone().filter(|_| now != self.waiting);
         self.waiting = now;
         news
+    }
+
+    /// What led to a pause is past, and what is said next tells the rest.
+    pub fn rest(&self, operation: &Operation) {
+        let Form::Bars { bars, .. } = &self.form else { return };
+        for step in operation.steps.iter().filter(|step| matches!(step.status.as_str(), "running" | "waiting")) {
+            if let Some(bar) = bars.get(&step.ordinal) {
+                bar.disable_steady_tick();
+                bar.set_style(style("… {msg}"));
+                bar.set_message(title(step).to_owned());
+            }
+        }
     }
 
     pub fn finish(&self) {
@@ -103,8 +115,7 @@ fn draw(bar: &ProgressBar, step: &Step) {
         _ => ("{spinner}".to_owned(), true, false),
     };
     let template = format!("{mark} {{msg}}{}", if active { "  {elapsed}" } else { "" });
-    // The template is one of the few above; should it be refused, the default style does.
-    bar.set_style(ProgressStyle::with_template(&template).unwrap_or_else(|_| ProgressStyle::default_spinner()));
+    bar.set_style(style(&template));
     bar.set_message(text(step));
     if active {
         bar.enable_steady_tick(Duration::from_millis(100));
@@ -117,15 +128,24 @@ fn draw(bar: &ProgressBar, step: &Step) {
     bar.tick();
 }
 
+/// The template is one of the few above; should it be refused, the default style does.
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
+}
+
+fn title(step: &Step) -> &str {
+    if step.title.is_empty() { &step.name } else { &step.title }
+}
+
 fn line(step: &Step) -> String {
     format!("{:<10} {}", step.status, text(step))
 }
 
 fn text(step: &Step) -> String {
-    let title = if step.title.is_empty() { &step.name } else { &step.title };
+    let title = title(step);
     match step.detail.as_deref().filter(|detail| !detail.is_empty() && step.status != "succeeded") {
         Some(detail) => format!("{title}: {detail}"),
-        None => title.clone(),
+        None => title.to_owned(),
     }
 }
 

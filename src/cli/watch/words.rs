@@ -129,20 +129,33 @@ pub fn paused(operation: &Operation) -> String {
 }
 
 /// Why an operation has not begun: what comes first, and how to end that where a person has to.
-pub fn queued(ahead: &[Ahead], name: &str) -> Option<String> {
-    let first = ahead.first()?;
+pub fn queued(operation: &Operation, name: &str) -> Option<String> {
+    let first = operation.ahead.first()?;
     let what = match (first.revision, first.strategy.as_deref()) {
         (Some(revision), Some("canary")) => format!("the canary of revision {revision}"),
         (Some(revision), _) => format!("the deployment of revision {revision}"),
         (None, _) => format!("the request to {} it", kind(&first.kind)),
     };
     let name = quoted(name);
+    if ends(operation, first) {
+        return Some(format!("It begins once {what} has been taken back, which it ends"));
+    }
     Some(match first.paused {
         true => format!(
             "It begins after {what}, which waits for a person: northstack promote {name}, or northstack abort {name}"
         ),
         false => format!("It begins after {what} has ended"),
     })
+}
+
+/// Whether an operation takes the place of one that has begun: a rollback of every deployment, a deployment of what may
+/// wait for a person.
+fn ends(operation: &Operation, ahead: &Ahead) -> bool {
+    let waits = matches!(ahead.strategy.as_deref(), Some("canary" | "blue_green"));
+    match operation.kind.as_str() {
+        "deployment.rollback" => ahead.strategy.is_some(),
+        kind => kind.starts_with("deployment.") && waits && ahead.kind != "deployment.rollback",
+    }
 }
 
 /// A name as a shell takes it.
@@ -240,12 +253,18 @@ mod tests {
             strategy: Some("canary".into()),
             paused,
         };
-        let text = queued(&[first(true)], "api").expect("a reason");
+        let behind = |kind, ahead| Operation { ahead, ..operation(kind, "queued") };
+        let text = queued(&behind("application.scale", vec![first(true)]), "api").expect("a reason");
         assert!(text.contains("canary of revision 2") && text.contains("northstack abort api"), "{text}");
         assert_eq!(
-            queued(&[first(false)], "api").expect("a reason"),
+            queued(&behind("application.scale", vec![first(false)]), "api").expect("a reason"),
             "It begins after the canary of revision 2 has ended"
         );
-        assert_eq!(queued(&[], "api"), None);
+        assert_eq!(queued(&behind("application.scale", Vec::new()), "api"), None);
+        // What takes the canary's place waits for nobody.
+        for kind in ["deployment.rolling", "deployment.rollback"] {
+            let text = queued(&behind(kind, vec![first(true)]), "api").expect("a reason");
+            assert_eq!(text, "It begins once the canary of revision 2 has been taken back, which it ends");
+        }
     }
 }

@@ -1,15 +1,28 @@
 //! `/api/openapi.json`: the REST routes for whoever may call them. Hasura's own document, which administrators alone may
-//! read, knows nothing of access tokens.
+//! read, knows nothing of access tokens, of the envelope, and of what an answer holds.
 
+mod own;
+
+use std::sync::OnceLock;
+
+use apollo_compiler::ast::Type;
+use apollo_compiler::executable::{Field, Operation, Selection, SelectionSet};
+use apollo_compiler::schema::ExtendedType;
+use apollo_compiler::validation::Valid;
+use apollo_compiler::{ExecutableDocument, Schema};
 use axum::Json;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::{HeaderValue, Method, StatusCode};
 use serde_json::{Map, Value, json};
+use strum::IntoEnumIterator;
 
+use super::edge::alias;
 use super::{AppState, RestResult};
 use crate::domain::{Code, Error, Result};
 
+/// What a user's role sees: the types of what the routes answer.
+const GRAPH: &str = include_str!("../../schema.graphql");
 /// The longest document that is read.
 const LONGEST: usize = 16 * 1024 * 1024;
 
@@ -18,7 +31,7 @@ pub async fn document(State(state): State<AppState>) -> RestResult<Json<Value>> 
     let hasuras = hasuras(&state).await?;
     let paths = hasuras.get("paths").and_then(Value::as_object).cloned().unwrap_or_default();
     let paths: Map<String, Value> =
-        paths.into_iter().filter_map(|(path, item)| route(&path, item)).chain(own()).collect();
+        paths.into_iter().filter_map(|(path, item)| route(&path, &item)).chain(own::paths()).collect();
     Ok(Json(json!({
         "openapi": "3.0.3",
         "info": {
@@ -51,149 +64,251 @@ async fn hasuras(state: &AppState) -> Result<Value> {
         .map_err(|error| Error::new(Code::Internal, "the document is no JSON").caused_by(error))
 }
 
-/// A path of Hasura's under its alias.
-fn route(path: &str, mut item: Value) -> Option<(String, Value)> {
-    let rest = path.strip_prefix("/api/rest/v1/")?;
-    for operation in item.as_object_mut()?.values_mut() {
-        describe(operation);
-    }
-    Some((format!("/api/v1/{rest}"), item))
+fn graph() -> Result<&'static Valid<Schema>> {
+    static PARSED: OnceLock<Option<Valid<Schema>>> = OnceLock::new();
+    let parse = || Schema::parse(GRAPH, "schema.graphql").ok().map(Valid::assume_valid);
+    PARSED.get_or_init(parse).as_ref().ok_or_else(|| Error::new(Code::Internal, "the schema is none"))
 }
 
-fn describe(operation: &mut Value) {
-    let text = operation.get("description").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let name = operation.get("summary").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let has_body = operation.get("requestBody").is_some();
-    let parameters = operation.get_mut("parameters").and_then(Value::as_array_mut).map(std::mem::take);
-    let kept = parameters.unwrap_or_default().into_iter().filter(|one| match one["in"].as_str() {
-        Some("header") => false,
-        // What a body may hold is not asked for a second time.
-        Some("query") => !has_body,
-        _ => true,
+/// A path of Hasura's under its alias.
+fn route(path: &str, item: &Value) -> Option<(String, Value)> {
+    let rest = path.strip_prefix("/api/rest/v1/")?;
+    let methods = item.as_object()?.iter().map(|(method, told)| (method.clone(), operation(path, method, told)));
+    Some((format!("/api/v1/{rest}"), Value::Object(methods.collect())))
+}
+
+/// One method of a path. Hasura shows the query that it runs, which says what is needed and what is answered.
+fn operation(path: &str, method: &str, told: &Value) -> Value {
+    let text = told["description"].as_str().unwrap_or_default();
+    let name = told["summary"].as_str().unwrap_or_default();
+    let summary = text.lines().next().filter(|line| !line.starts_with("***")).unwrap_or(name);
+    let mut described = json!({ "operationId": name, "summary": summary });
+    let query =
+        text.split_once("``` graphql\n").and_then(|(_, rest)| rest.rsplit_once("\n```")).map(|(query, _)| query);
+    let parsed = query.and_then(|query| {
+        let graph = graph().ok()?;
+        Some((graph, ExecutableDocument::parse(graph, query, "query.graphql").ok()?))
     });
-    let kept: Vec<Value> = kept
-        .map(|mut one| {
-            if one["in"] == "query" && one["name"].as_str().is_some_and(|name| has_default(&text, name)) {
-                one["required"] = false.into();
-            }
-            one
-        })
-        .collect();
-    let summary = text.lines().next().filter(|line| !line.starts_with("***")).unwrap_or(&name).to_owned();
-    operation["parameters"] = kept.into();
-    operation["summary"] = summary.into();
-    operation["operationId"] = name.into();
-    operation["responses"] = responses();
-    if let Some(schema) = operation.pointer_mut("/requestBody/content/application~1json/schema") {
-        let names = schema["properties"].as_object().map(|all| all.keys().cloned().collect::<Vec<_>>());
-        let required: Vec<String> =
-            names.unwrap_or_default().into_iter().filter(|name| is_required(&text, name)).collect();
-        if !required.is_empty() {
-            schema["required"] = required.into();
+    let Some((graph, operation)) =
+        parsed.as_ref().and_then(|(graph, parsed)| Some((graph, parsed.operations.iter().next()?)))
+    else {
+        described["responses"] = json!({ "200": { "description": "What was asked for" }, "default": error_response() });
+        return described;
+    };
+    let (parameters, body) = asked(graph, path, method, operation);
+    let (status, answer) = answered(graph, method, operation);
+    let mut responses = Map::from_iter([(status.as_str().to_owned(), answer)]);
+    let by_id = path.contains('{') || operation.selection_set.selections.len() > 1;
+    responses.extend(refusals(by_id, method != "get", body.is_some()));
+    described["parameters"] = parameters.into();
+    described["responses"] = responses.into();
+    if let Some(body) = body {
+        described["requestBody"] = body;
+    }
+    described
+}
+
+/// What a request gives, in path and query or in its body.
+fn asked(graph: &Schema, path: &str, method: &str, operation: &Operation) -> (Vec<Value>, Option<Value>) {
+    let (mut parameters, mut properties, mut required) = (Vec::new(), Map::new(), Vec::new());
+    for variable in &operation.variables {
+        let name = variable.name.as_str();
+        let mut schema = typed(graph, &variable.ty, &mut |name| given(graph, name, 0));
+        let default = variable.default_value.as_ref().and_then(|value| serde_json::to_value(&**value).ok());
+        let needed = variable.ty.is_non_null() && variable.default_value.is_none();
+        if let Some(default) = default.filter(|value| value.is_number() || value.is_boolean() || value.is_string()) {
+            schema["default"] = default;
+        }
+        if path.contains(&format!("{{{name}}}")) {
+            parameters.push(json!({ "in": "path", "name": name, "required": true, "schema": schema }));
+        } else if method == "get" {
+            parameters.push(json!({ "in": "query", "name": name, "required": needed, "schema": schema }));
+        } else {
+            properties.insert(name.to_owned(), schema);
+            required.extend(needed.then(|| name.to_owned()));
         }
     }
+    let body = (!properties.is_empty()).then(|| body(properties.into(), &required));
+    (parameters, body)
 }
 
-/// The declaration of a variable in the query that a description shows.
-fn declaration<'t>(text: &'t str, name: &str) -> Option<&'t str> {
-    let start = text.find(&format!("${name}:"))? + name.len() + 2;
-    let rest = text.get(start..)?;
-    rest.split(['$', ')', '\n', ',']).next()
+/// The status of a success, and what it says.
+fn answered(graph: &Schema, method: &str, operation: &Operation) -> (StatusCode, Value) {
+    let fields: Vec<&Field> =
+        operation.selection_set.selections.iter().filter_map(|one| one.as_field()).map(|one| &**one).collect();
+    // The alias takes the same apart.
+    let beside =
+        |field: &Field| fields.len() > 1 && ["_by_pk", "_aggregate"].iter().any(|end| field.name.ends_with(end));
+    let counted = fields.len() > 1 && fields.iter().any(|field| field.name.ends_with("_aggregate"));
+    let Some(field) = fields.iter().find(|field| !beside(field)) else {
+        return (StatusCode::OK, json!({ "description": "What was asked for" }));
+    };
+    let has =
+        |name: &str| field.selection_set.selections.iter().filter_map(Selection::as_field).any(|one| one.name == name);
+    let method = Method::from_bytes(method.to_ascii_uppercase().as_bytes()).unwrap_or_default();
+    let status = alias::status(&method, &field.name, has("operationId"));
+    let description = match status {
+        StatusCode::ACCEPTED => "The operation has begun",
+        StatusCode::CREATED => "It is made",
+        StatusCode::NO_CONTENT => return (status, json!({ "description": "It is gone" })),
+        _ => "What was asked for",
+    };
+    // What is null is answered with 404.
+    let mut data = typed(graph, field.ty(), &mut |name| selected(graph, name, &field.selection_set));
+    if let Some(fields) = data.as_object_mut() {
+        fields.shift_remove("nullable");
+    }
+    (status, json_response(description, &envelope(&data, counted)))
 }
 
-fn has_default(text: &str, name: &str) -> bool {
-    declaration(text, name).is_some_and(|declared| declared.contains('='))
+/// A type with its lists, of what `inner` says of its name.
+fn typed(graph: &Schema, ty: &Type, inner: &mut dyn FnMut(&str) -> Value) -> Value {
+    let mut schema = match ty {
+        Type::List(item) | Type::NonNullList(item) => json!({ "type": "array", "items": typed(graph, item, inner) }),
+        Type::Named(name) | Type::NonNullNamed(name) => inner(name),
+    };
+    // A schema that says nothing takes null as well.
+    if !ty.is_non_null() && schema.get("type").is_some() {
+        schema["nullable"] = true.into();
+    }
+    schema
 }
 
-fn is_required(text: &str, name: &str) -> bool {
-    declaration(text, name).is_some_and(|declared| declared.contains('!') && !declared.contains('='))
+/// What is selected of a type.
+fn selected(graph: &Schema, name: &str, set: &SelectionSet) -> Value {
+    if set.selections.is_empty() {
+        return scalar(graph, name);
+    }
+    let (mut properties, mut required) = (Map::new(), Vec::new());
+    for field in set.selections.iter().filter_map(Selection::as_field) {
+        let mut schema = typed(graph, field.ty(), &mut |name| selected(graph, name, &field.selection_set));
+        if let (Some(text), true) = (&field.definition.description, field.selection_set.selections.is_empty()) {
+            schema["description"] = text.as_str().into();
+        }
+        // What is not for the caller to see is null, whatever Hasura's type says.
+        if !field.selection_set.selections.is_empty() && !field.ty().is_list() {
+            schema["nullable"] = true.into();
+        }
+        properties.insert(field.response_key().to_string(), schema);
+        required.push(field.response_key().to_string());
+    }
+    json!({ "type": "object", "properties": properties, "required": required })
 }
 
-fn responses() -> Value {
-    let json = |schema: Value| json!({ "application/json": { "schema": schema } });
-    json!({
-        // By the name of the query's field.
-        "200": {
-            "description": "What was asked for",
-            "content": json(json!({ "type": "object", "additionalProperties": true })),
+/// What is given of a type.
+fn given(graph: &Schema, name: &str, depth: usize) -> Value {
+    let Some(ExtendedType::InputObject(object)) = graph.types.get(name) else { return scalar(graph, name) };
+    let fields = object.fields.iter().filter(|_| depth < 3);
+    let fields = fields
+        .map(|(name, field)| (name.to_string(), typed(graph, &field.ty, &mut |name| given(graph, name, depth + 1))));
+    json!({ "type": "object", "properties": fields.collect::<Map<String, Value>>() })
+}
+
+fn scalar(graph: &Schema, name: &str) -> Value {
+    match name {
+        "Int" => json!({ "type": "integer", "format": "int32" }),
+        "bigint" | "smallint" => json!({ "type": "integer", "format": "int64" }),
+        "Float" | "float8" | "numeric" => json!({ "type": "number" }),
+        "Boolean" => json!({ "type": "boolean" }),
+        "String" | "ID" | "bpchar" | "citext" | "inet" => json!({ "type": "string" }),
+        "uuid" | "UUID" => json!({ "type": "string", "format": "uuid" }),
+        "timestamptz" | "timestamp" | "DateTime" => json!({ "type": "string", "format": "date-time" }),
+        _ => match graph.types.get(name) {
+            Some(ExtendedType::Enum(values)) => {
+                json!({ "type": "string", "enum": values.values.keys().map(ToString::to_string).collect::<Vec<_>>() })
+            }
+            _ => json!({}),
         },
-        "default": { "description": "What is wrong", "content": json(json!({ "$ref": "#/components/schemas/Error" })) },
-    })
+    }
 }
 
-/// The routes that are not Hasura's.
-fn own() -> Vec<(String, Value)> {
-    let id = json!([{ "in": "path", "name": "id", "required": true, "schema": { "type": "string" },
-                      "description": "The store's public id, such as store-a1b2c3d4" }]);
-    let any = |description: &str| {
-        let content = json!({ "application/json": { "schema": {} } });
-        json!({ "200": { "description": description, "content": content },
-                "default": responses()["default"] })
-    };
-    let body = |fields: Value, required: Value| {
-        let schema = json!({ "type": "object", "properties": fields, "required": required });
-        json!({ "required": true, "content": { "application/json": { "schema": schema } } })
-    };
-    let string = json!({ "type": "string" });
-    vec![
-        (
-            "/api/v1/auth/login".to_owned(),
-            json!({ "post": {
-                "operationId": "Login", "summary": "Sign in", "security": [],
-                "requestBody": body(json!({ "email": string, "password": string }), json!(["email", "password"])),
-                "responses": responses(),
-            }}),
-        ),
-        (
-            "/api/stores".to_owned(),
-            json!({
-                "get": { "operationId": "Stores", "summary": "List the stores, newest first", "responses": any("The stores") },
-                "post": { "operationId": "CreateStore", "summary": "Begin to provision a store",
-                    "requestBody": body(json!({ "name": string, "type": string, "idempotencyKey": string }), json!(["name"])),
-                    "responses": { "202": any("")["200"], "default": responses()["default"] } },
-            }),
-        ),
-        (
-            "/api/stores/{id}".to_owned(),
-            json!({
-                "parameters": id,
-                "get": { "operationId": "Store", "summary": "Show a store with its events", "responses": any("The store") },
-                "delete": { "operationId": "DeleteStore", "summary": "Begin to delete a store", "responses": any("Begun") },
-            }),
-        ),
-        (
-            "/api/metrics".to_owned(),
-            json!({ "get": {
-                "operationId": "StoreMetrics", "summary": "Count the stores by status", "responses": any("The counts"),
-            }}),
-        ),
-    ]
+fn json_response(description: &str, schema: &Value) -> Value {
+    json!({ "description": description, "content": { "application/json": { "schema": schema } } })
+}
+
+fn body(properties: Value, required: &[String]) -> Value {
+    let mut schema = json!({ "type": "object", "properties": properties, "additionalProperties": false });
+    if !required.is_empty() {
+        schema["required"] = required.into();
+    }
+    json!({ "required": !required.is_empty(), "content": { "application/json": { "schema": schema } } })
+}
+
+fn envelope(data: &Value, counted: bool) -> Value {
+    let mut properties = json!({ "success": { "type": "boolean", "enum": [true] }, "data": data });
+    let mut required = vec!["success", "data"];
+    if counted {
+        properties["meta"] = json!({ "$ref": "#/components/schemas/Meta" });
+        required.push("meta");
+    }
+    json!({ "type": "object", "properties": properties, "required": required })
+}
+
+fn error_response() -> Value {
+    json_response("What is wrong", &json!({ "$ref": "#/components/schemas/Error" }))
+}
+
+/// The errors that a route may answer, by status.
+fn refusals(by_id: bool, changes: bool, has_body: bool) -> impl Iterator<Item = (String, Value)> {
+    let some = [
+        ("401", true),
+        ("403", changes),
+        ("404", by_id),
+        ("409", changes),
+        ("413", has_body),
+        ("415", has_body),
+        ("422", by_id || has_body),
+        ("429", true),
+        ("default", true),
+    ];
+    let named = |status: &str| json!({ "$ref": format!("#/components/responses/{status}") });
+    some.into_iter().filter(|(_, may)| *may).map(move |(status, _)| (status.to_owned(), named(status)))
 }
 
 fn components() -> Value {
+    let responses = [
+        ("401", "No access token, or one that has expired"),
+        ("403", "Your role in the team does not allow that"),
+        ("404", "It is not there, or not for you to see"),
+        ("409", "Its state, or something else of that name, does not allow it"),
+        ("413", "The body is too large"),
+        ("415", "The body is no application/json"),
+        ("422", "A field is wrong: `details` says which and what would be right"),
+        ("429", "Too many requests, or a limit is reached"),
+        ("default", "What is wrong"),
+    ];
+    let error = json!({ "$ref": "#/components/schemas/Error" });
+    let responses: Map<String, Value> =
+        responses.iter().map(|(status, text)| ((*status).to_owned(), json_response(text, &error))).collect();
     json!({
         "securitySchemes": { "bearer": {
             "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
             "description": "The accessToken that POST /api/v1/auth/login answers.",
         }},
+        "responses": responses,
         "schemas": {
-            // Ours say `success` and `error` as an object, those of a RESTified query are Hasura's.
             "Error": {
-                "type": "object",
+                "type": "object", "required": ["success", "error"],
                 "properties": {
-                    "success": { "type": "boolean" },
-                    "error": { "oneOf": [
-                        { "type": "string" },
-                        {
-                            "type": "object", "required": ["code", "message"],
-                            "properties": {
-                                "code": { "type": "string" }, "message": { "type": "string" },
-                                "details": { "type": "object", "additionalProperties": { "type": "string" } },
+                    "success": { "type": "boolean", "enum": [false] },
+                    "error": {
+                        "type": "object", "required": ["code", "message"],
+                        "properties": {
+                            "code": { "type": "string", "enum": Code::iter().map(Code::as_str).collect::<Vec<_>>() },
+                            "message": { "type": "string" },
+                            "details": {
+                                "type": "object", "additionalProperties": { "type": "string" },
+                                "description": "What is wrong with a field, by its name",
                             },
                         },
-                    ]},
-                    "code": { "type": "string" },
-                    "path": { "type": "string" },
+                    },
+                },
+            },
+            "Meta": {
+                "type": "object", "required": ["count", "total"],
+                "properties": {
+                    "count": { "type": "integer", "description": "How many are in this answer" },
+                    "total": { "type": "integer", "description": "How many there are" },
                 },
             },
         },
@@ -202,29 +317,77 @@ fn components() -> Value {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
+    use crate::http::Access;
+    use crate::http::router::routes;
+
+    /// A route as Hasura's document tells of it.
+    fn told(path: &str, method: &str, name: &str, query: &str) -> Value {
+        let text = format!("Do it\n***\nThe GraphQl query for this endpoint is:\n``` graphql\n{query}\n```");
+        let (_, item) = route(path, &json!({ method: { "summary": name, "description": text } })).unwrap();
+        item[method].clone()
+    }
 
     #[test]
-    fn what_has_a_default_is_not_required_and_nobody_is_asked_for_the_admin_secret() {
-        let text =
-            "Create one\n***\n``` graphql\nmutation A($name: String!, $port: Int! = 8080, $x: String) { a }\n```";
-        let item = json!({ "post": {
-            "summary": "A", "description": text,
-            "parameters": [
-                { "in": "header", "name": "x-hasura-admin-secret" },
-                { "in": "query", "name": "name", "required": true },
-                { "in": "path", "name": "id", "required": true },
-            ],
-            "requestBody": { "content": { "application/json": { "schema": { "properties": { "name": {}, "port": {}, "x": {} } } } } },
-        }});
-        let (path, item) = route("/api/rest/v1/apps/{id}", item).unwrap();
-        assert_eq!((path.as_str(), &item["post"]["summary"]), ("/api/v1/apps/{id}", &json!("Create one")));
-        let names: Vec<&Value> =
-            item["post"]["parameters"].as_array().unwrap().iter().map(|one| &one["name"]).collect();
-        assert_eq!(names, ["id"]);
-        assert_eq!(item["post"]["requestBody"]["content"]["application/json"]["schema"]["required"], json!(["name"]));
-        let get = json!({ "get": { "description": "x\n query A($limit: Int! = 50) { a }",
-            "parameters": [{ "in": "query", "name": "limit", "required": true }] } });
-        assert_eq!(route("/api/rest/v1/apps", get).unwrap().1["get"]["parameters"][0]["required"], json!(false));
+    fn what_is_asked_and_answered_is_typed_by_the_query() {
+        let query = "mutation A($project_id: uuid!, $name: String!, $port: Int! = 8080, $image: String) {
+            insert_applications_one(object: {project_id: $project_id, name: $name, port: $port, image: $image}) { id image }
+        }";
+        let made = told("/api/rest/v1/applications", "post", "A", query);
+        assert_eq!((&made["summary"], &made["operationId"]), (&json!("Do it"), &json!("A")));
+        let body = &made["requestBody"]["content"]["application/json"]["schema"];
+        assert_eq!(body["required"], json!(["project_id", "name"]));
+        assert_eq!(body["properties"]["port"]["default"], 8080);
+        assert_eq!(made["parameters"], json!([]));
+        let answer = &made["responses"]["201"]["content"]["application/json"]["schema"]["properties"]["data"];
+        assert_eq!(answer["required"], json!(["id", "image"]));
+        assert_eq!(answer["properties"]["id"]["format"], "uuid");
+        assert_eq!(answer["properties"]["image"]["nullable"], true);
+        for status in ["401", "409", "415", "422", "429"] {
+            assert!(made["responses"][status].is_object(), "{status} in {made:#}");
+        }
+
+        let query = "query L($id: uuid!, $limit: Int = 50) {
+            applications(where: {project_id: {_eq: $id}}, limit: $limit) { name created_at }
+            applications_aggregate(where: {project_id: {_eq: $id}}) { aggregate { count } }
+            projects_by_pk(id: $id) { id }
+        }";
+        let list = told("/api/rest/v1/projects/{id}/applications", "get", "L", query);
+        let names: Vec<&Value> = list["parameters"].as_array().unwrap().iter().map(|one| &one["in"]).collect();
+        assert_eq!(names, ["path", "query"]);
+        let answer = &list["responses"]["200"]["content"]["application/json"]["schema"];
+        assert_eq!(answer["required"], json!(["success", "data", "meta"]));
+        assert_eq!(answer["properties"]["data"]["items"]["properties"]["created_at"]["format"], "date-time");
+        assert!(list["responses"]["404"].is_object());
+
+        let query =
+            "mutation D($id: uuid!) { update_projects_by_pk(pk_columns: {id: $id}, _set: {name: \"x\"}) { id } }";
+        assert!(told("/api/rest/v1/projects/{id}", "delete", "D", query)["responses"]["204"]["content"].is_null());
+        let query = "mutation X($id: uuid!) { deployApplication(id: $id) { operationId } }";
+        assert!(told("/api/rest/v1/applications/{id}/deploy", "post", "X", query)["responses"]["202"].is_object());
+    }
+
+    #[test]
+    fn every_route_of_the_service_that_people_call_is_in_the_document_and_no_other() {
+        let documented: BTreeSet<String> = own::paths()
+            .iter()
+            .flat_map(|(path, item)| {
+                item.as_object()
+                    .unwrap()
+                    .keys()
+                    .filter(|key| *key != "parameters")
+                    .map(move |method| format!("{method} {path}"))
+            })
+            .collect();
+        let pages =
+            |path: &str| path == "/" || path == "/explorer" || path.starts_with("/assets/") || path == "/favicon.svg";
+        let served: BTreeSet<String> = routes()
+            .into_iter()
+            .filter(|route| matches!(route.access, Access::Public | Access::SignedIn) && !pages(route.path))
+            .map(|route| format!("{} {}", route.method.unwrap().as_str().to_ascii_lowercase(), route.path))
+            .collect();
+        assert_eq!(documented, served);
     }
 }

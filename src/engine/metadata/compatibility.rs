@@ -71,7 +71,7 @@ const DIFFERENCES: &[Row] = &[
     ),
     (
         "errors of webhooks and remote schemas under `/api/rest`",
-        "the webhook's own 4xx status and code, or the status for the code of the remote's first error; Hasura answers 400 or 500 and `unexpected`",
+        "the webhook's own 4xx status, code and field, or the status for the code of the remote's first error; Hasura answers 400 or 500 and `unexpected`",
     ),
     (
         "tokens (`strict` in the JWT configuration)",

@@ -37,6 +37,9 @@ pub(super) fn answer(mut error: GraphqlError, internal: bool) -> Response {
     let mut body = error.to_api_body(internal);
     if let Some(fields) = body.as_object_mut() {
         fields.insert("code".to_owned(), code.into());
+        if let Some(field) = error.extensions.as_ref().and_then(|extensions| extensions.get("field")) {
+            fields.insert("field".to_owned(), field.clone());
+        }
     }
     respond::json(status, body.to_string())
 }

@@ -59,7 +59,7 @@ async fn graphql_reaches_the_backend_without_our_secrets_and_with_the_clients_ad
     assert_eq!(seen["client"], "203.0.113.9");
     assert_eq!(seen["authorization"], "Bearer abc");
     let seen = service.get("/api/v1/projects/7?limit=2", &[]).await.json();
-    assert_eq!(seen["uri"], "/api/rest/v1/projects/7?limit=2");
+    assert_eq!(seen["data"]["uri"], "/api/rest/v1/projects/7?limit=2");
     let seen = service.get("/v1/graphql/explain", &[]).await.json();
     assert_eq!(seen["uri"], "/v1/graphql/explain");
 }

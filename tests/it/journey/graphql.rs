@@ -1,8 +1,10 @@
 //! The journey by GraphQL and REST.
 
-use serde_json::json;
+use reqwest::Method;
+use serde_json::{Value, json};
 
 use super::{Stack, create_store, has_status, watch_until};
+use crate::metadata::openapi::with_nulls;
 
 #[tokio::test]
 async fn a_store_is_created_watched_opened_and_deleted() {
@@ -70,6 +72,7 @@ async fn a_store_is_created_watched_opened_and_deleted() {
         let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
         (status, headers, answer.text().await.unwrap())
     };
+    as_documented(&stack, &token, &document).await;
     let missing = format!("{}/api/v1/applications/00000000-0000-4000-8000-000000000000", stack.api_url());
     let (status, headers, text) = send(stack.http().get(&missing).header("origin", "http://localhost:5173")).await;
     assert!(status == 404 && text.contains("no such application"), "{status} {text}");
@@ -122,4 +125,135 @@ async fn the_eleventh_store_is_refused_even_when_two_ask_at_once() {
     assert_eq!(refusals.len(), 1, "{left}\n{right}");
     let code = &refusals[0]["errors"][0]["extensions"]["code"];
     assert_eq!(code, "store-limit-reached", "{left}\n{right}\n{}", stack.log());
+}
+
+/// What REST answers has the status and the form that the document says.
+async fn as_documented(stack: &Stack, token: &str, document: &Value) {
+    let components = with_nulls(&document["components"]);
+    let send = async |method: &str, path: &str, named: &str, body: Option<Value>| -> (u16, Value) {
+        let method = Method::from_bytes(method.to_ascii_uppercase().as_bytes()).unwrap();
+        let told = &document["paths"][named][method.as_str().to_ascii_lowercase()]["responses"];
+        let request = stack.http().request(method.clone(), format!("{}{path}", stack.api_url())).bearer_auth(token);
+        let request = if let Some(body) = body { request.json(&body) } else { request };
+        let answer = request.send().await.unwrap();
+        let status = answer.status().as_u16();
+        let text = answer.text().await.unwrap();
+        let listed = &told[status.to_string().as_str()];
+        let listed = match listed["$ref"].as_str() {
+            Some(name) => document.pointer(name.trim_start_matches('#')).unwrap(),
+            None => listed,
+        };
+        assert!(listed.is_object(), "{method} {path} answers {status}, which is not in the document: {text}");
+        let Some(schema) = listed.pointer("/content/application~1json/schema") else {
+            assert_eq!(text, "", "{method} {path} has no body");
+            return (status, Value::Null);
+        };
+        let answer: Value = serde_json::from_str(&text).unwrap();
+        let mut schema = with_nulls(schema);
+        schema["components"] = components.clone();
+        let validator = jsonschema::validator_for(&schema).unwrap();
+        let faults: Vec<String> =
+            validator.iter_errors(&answer).map(|fault| format!("{}: {fault}", fault.instance_path())).collect();
+        assert!(faults.is_empty(), "{method} {path}: {faults:#?}\n{text}");
+        (status, answer)
+    };
+    // Every list and every single thing that needs no id.
+    let paths = document["paths"].as_object().unwrap();
+    let mut seen = 0;
+    for (path, item) in paths.iter().filter(|(path, _)| !path.contains('{') && !path.ends_with("/stream")) {
+        if item["get"].is_object() && path != "/api/openapi.json" {
+            let (status, _) = send("get", path, path, None).await;
+            assert_eq!(status, 200, "{path}");
+            seen += 1;
+        }
+    }
+    assert!(seen > 12, "{seen}");
+
+    // A thing from its beginning to its end, and what is wrong with it.
+    let (_, teams) = send("get", "/api/v1/teams", "/api/v1/teams", None).await;
+    assert_eq!(teams["meta"], json!({ "count": 1, "total": 1 }), "{teams}");
+    let team = teams["data"][0]["id"].clone();
+    let projects = "/api/v1/projects";
+    let (status, made) = send("post", projects, projects, Some(json!({ "team_id": team, "name": "website" }))).await;
+    assert_eq!(status, 201, "{made}");
+    let again = send("post", projects, projects, Some(json!({ "team_id": team, "name": "website" }))).await;
+    assert_eq!((again.0, &again.1["error"]["code"]), (409, &json!("already-exists")), "{}", again.1);
+    for (body, field) in [
+        (json!({ "name": "x" }), "team_id"),
+        (json!({ "team_id": team, "name": "" }), "name"),
+        (json!({ "team_id": team, "name": "x", "nme": 1 }), "nme"),
+        (json!({ "team_id": team, "name": 5 }), "name"),
+    ] {
+        let (status, wrong) = send("post", projects, projects, Some(body.clone())).await;
+        assert_eq!(status, 422, "{body}: {wrong}");
+        assert!(wrong["error"]["details"][field].is_string(), "{body}: {wrong}");
+    }
+    let project = made["data"]["id"].as_str().unwrap();
+    let named = "/api/v1/projects/{id}";
+    let applications = "/api/v1/applications";
+    let body = json!({ "project_id": project, "name": "site", "image": "nginx:1" });
+    let (status, site) = send("post", applications, applications, Some(body)).await;
+    assert_eq!(status, 201, "{site}");
+    let site = site["data"]["id"].as_str().unwrap();
+    for (path, item) in paths.iter().filter(|(path, _)| path.starts_with("/api/v1/applications/{id}")) {
+        if item["get"].is_object() && !path.ends_with("compare") {
+            let at = |id: &str| path.replace("{id}", id);
+            assert_eq!(send("get", &at(site), path, None).await.0, 200, "{path}");
+            assert_eq!(send("get", &at("abc"), path, None).await.0, if path.ends_with("/events") { 200 } else { 422 });
+            let missing = send("get", &at("00000000-0000-4000-8000-000000000000"), path, None).await.0;
+            assert_eq!(missing, if path.ends_with("/events") { 200 } else { 404 }, "{path}");
+        }
+    }
+    let deploy = "/api/v1/applications/{id}/deploy";
+    let begun = send("post", &deploy.replace("{id}", site), deploy, Some(json!({}))).await;
+    assert_eq!(begun.0, 202, "{}", begun.1);
+    let one = "/api/v1/applications/{id}";
+    assert_eq!(send("delete", &one.replace("{id}", site), one, None).await.0, 202);
+    let gone = named.replace("{id}", project);
+    let lists = "/api/v1/projects/{id}/applications";
+    let missing = lists.replace("{id}", "00000000-0000-4000-8000-000000000000");
+    assert_eq!(send("get", &missing, lists, None).await.0, 404);
+    let other = send("post", projects, projects, Some(json!({ "team_id": team, "name": "other" }))).await.1;
+    let other = named.replace("{id}", other["data"]["id"].as_str().unwrap());
+    assert_eq!(send("delete", &other, named, None).await.0, 204);
+    assert_eq!(send("get", &other, named, None).await.0, 404);
+    assert_eq!(send("get", &gone, named, None).await.0, 200);
+
+    // Bodies that are none, and nobody's requests.
+    let url = format!("{}{projects}", stack.api_url());
+    let text = |kind: &'static str, body: &'static str| {
+        stack.http().post(&url).bearer_auth(token).header("content-type", kind).body(body).send()
+    };
+    assert_eq!(text("text/plain", "{}").await.unwrap().status(), 415);
+    let answer = text("application/json", "{\"name\":").await.unwrap();
+    assert_eq!(answer.status(), 422);
+    let answer: Value = answer.json().await.unwrap();
+    assert!(answer["error"]["details"]["body"].is_string(), "{answer}");
+    let nobody = stack.http().get(&url).send().await.unwrap();
+    assert_eq!(nobody.status(), 401);
+    let nobody: Value = nobody.json().await.unwrap();
+    assert_eq!((&nobody["success"], &nobody["error"]["code"]), (&json!(false), &json!("unauthenticated")), "{nobody}");
+    let forged = stack.http().get(&url).bearer_auth("x").send().await.unwrap();
+    assert_eq!(forged.status(), 401);
+
+    // Somebody is invited, and becomes a member by saying so.
+    let guest = stack.register("guest@example.com").await;
+    let id = stack.data(Some(&guest), "{ me { id } }", json!({})).await["me"]["id"].clone();
+    let members = "/api/v1/teams/{id}/members";
+    let invite = json!({ "user_id": id, "role": "viewer" });
+    let path = members.replace("{id}", team.as_str().unwrap());
+    assert_eq!(send("post", &path, members, Some(invite)).await.0, 201);
+    let theirs = async |method: Method, path: &str| {
+        let request = stack.http().request(method, format!("{}{path}", stack.api_url())).bearer_auth(&guest);
+        let answer = request.send().await.unwrap();
+        (answer.status().as_u16(), answer.json::<Value>().await.unwrap_or_default())
+    };
+    assert_eq!(send("get", "/api/v1/invitations", "/api/v1/invitations", None).await.1["data"], json!([]));
+    let (_, invited) = theirs(Method::GET, "/api/v1/invitations").await;
+    assert_eq!(invited["data"][0]["role"], "viewer", "{invited}");
+    let invitation = invited["data"][0]["id"].as_str().unwrap().to_owned();
+    let (status, accepted) = theirs(Method::POST, &format!("/api/v1/invitations/{invitation}/accept")).await;
+    assert_eq!((status, &accepted["data"]["active"]), (200, &json!(true)), "{accepted}");
+    assert_eq!(theirs(Method::GET, "/api/v1/invitations").await.1["data"], json!([]));
+    assert_eq!(theirs(Method::DELETE, &format!("/api/v1/invitations/{invitation}")).await.0, 404, "accepted already");
 }

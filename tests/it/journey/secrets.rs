@@ -69,18 +69,19 @@ async fn a_value_is_set_used_and_revealed_and_is_nowhere_but_in_the_cluster() {
         let status = answer.status();
         let text = answer.text().await.unwrap();
         assert!(status.is_success(), "{path}: {status} {text}");
-        serde_json::from_str(&text).unwrap()
+        // What is gone has no body.
+        serde_json::from_str::<Value>(&text).map_or(Value::Null, |answer| answer["data"].clone())
     };
     use reqwest::Method;
     let second = format!("{CANARY}-of REST");
     let made = rest(Method::POST, "", json!({ "name": "rest", "value": "x" })).await;
-    let id = made["setSecret"]["secretId"].as_str().unwrap().to_owned();
+    let id = made["secretId"].as_str().unwrap().to_owned();
     let renewed = rest(Method::PUT, &format!("/{id}"), json!({ "value": second })).await;
-    assert_eq!(renewed["setSecret"]["secret"]["version"], 2, "{renewed:#}");
-    assert_eq!(rest(Method::GET, &format!("/{id}"), json!({})).await["secrets_by_pk"]["name"], "rest");
-    assert_eq!(rest(Method::GET, "", json!({})).await["secrets"].as_array().unwrap().len(), 2);
+    assert_eq!(renewed["secret"]["version"], 2, "{renewed:#}");
+    assert_eq!(rest(Method::GET, &format!("/{id}"), json!({})).await["name"], "rest");
+    assert_eq!(rest(Method::GET, "", json!({})).await.as_array().unwrap().len(), 2);
     let revealed = rest(Method::POST, &format!("/{id}/reveal"), json!({})).await;
-    assert_eq!(revealed["revealSecret"]["value"], json!(second));
+    assert_eq!(revealed["value"], json!(second));
     rest(Method::DELETE, &format!("/{id}"), json!({})).await;
 
     // What is left on disk, logs of every part included: the cluster alone has a value.

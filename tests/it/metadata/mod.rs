@@ -1,6 +1,6 @@
 //! `hasura/metadata`: valid by Hasura's own schema, sound by our rules, and as `northstack metadata export` writes it.
 
-mod openapi;
+pub mod openapi;
 mod rules;
 
 use std::path::{Path, PathBuf};

@@ -33,7 +33,7 @@ fn the_directory_is_valid_metadata_of_version_3() {
 }
 
 /// OpenAPI 3.0's `nullable` as JSON Schema says it.
-fn with_nulls(schema: &Value) -> Value {
+pub fn with_nulls(schema: &Value) -> Value {
     match schema {
         Value::Object(fields) => {
             let nullable = fields.get("nullable") == Some(&Value::Bool(true));

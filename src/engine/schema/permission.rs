@@ -53,7 +53,7 @@ impl Reader<'_> {
         }
         let info = &self.model.tables[table];
         if let Some(column) = info.column(key) {
-            let comparisons = self.comparisons(table, &info.columns[column].ty, value)?;
+            let comparisons = self.comparisons(table, &info.columns[column].ty, value, key)?;
             self.known_values(&info.columns[column], value)?;
             return Ok(all(comparisons.into_iter().map(|comparison| BoolExp::Column(column, comparison))));
         }
@@ -67,7 +67,7 @@ impl Reader<'_> {
         if let Some(computed) = info.computed.iter().position(|field| field.name == key) {
             return match &info.computed[computed].returns {
                 ComputedReturn::Scalar(ty) => {
-                    let comparisons = self.comparisons(table, ty, value)?;
+                    let comparisons = self.comparisons(table, ty, value, key)?;
                     let compare = |comparison| BoolExp::Computed(computed, Vec::new(), comparison);
                     Ok(all(comparisons.into_iter().map(compare)))
                 }
@@ -116,8 +116,13 @@ impl Reader<'_> {
                 Some(filter) => self.expression(other, filter)?,
                 None => BoolExp::TRUE,
             };
-            let ty = ScalarType::builtin(if function.starts_with("bool") { "bool" } else { "int4" });
-            let predicate = self.comparisons(table, &ty, body.get("predicate").unwrap_or(&Value::Null))?;
+            // All but these are of double-precision columns alone.
+            let ty = ScalarType::builtin(match *function {
+                "count" => "int4",
+                "bool_and" | "bool_or" => "bool",
+                _ => "float8",
+            });
+            let predicate = self.comparisons(table, &ty, body.get("predicate").unwrap_or(&Value::Null), function)?;
             let distinct = body.get("distinct").and_then(Value::as_bool).unwrap_or_default();
             let aggregate = AggregatePredicate { function, arguments, distinct, filter, predicate };
             parts.push(BoolExp::Aggregate(relationship, Box::new(aggregate)));
@@ -125,20 +130,30 @@ impl Reader<'_> {
         Ok(BoolExp::And(parts))
     }
 
-    fn comparisons(&self, table: TableId, ty: &ScalarType, value: &Value) -> Result<Vec<Comparison>, String> {
+    /// Comparisons of a value of a type, which is found under a name.
+    fn comparisons(&self, table: TableId, ty: &ScalarType, value: &Value, of: &str) -> Result<Vec<Comparison>, String> {
         if ty.database == "json" && !ty.list {
             return Err("JSON column can not be part of boolean expression".to_owned());
         }
         match value {
-            Value::Object(fields) => fields.iter().map(|(key, value)| self.comparison(table, ty, key, value)).collect(),
+            Value::Object(fields) => {
+                fields.iter().map(|(key, value)| self.comparison(table, ty, (of, key), value)).collect()
+            }
             // A bare value means equality, as in old permissions.
-            other => Ok(vec![self.comparison(table, ty, "_eq", other)?]),
+            other => Ok(vec![self.comparison(table, ty, (of, "_eq"), other)?]),
         }
     }
 
-    fn comparison(&self, table: TableId, ty: &ScalarType, key: &str, value: &Value) -> Result<Comparison, String> {
+    fn comparison(
+        &self,
+        table: TableId,
+        ty: &ScalarType,
+        (of, key): (&str, &str),
+        value: &Value,
+    ) -> Result<Comparison, String> {
+        let place = format!("{of}.{key}");
         let operator = Operator::of(key).ok_or_else(|| format!("Unknown operator: {key}"))?;
-        works_on(operator, ty)?;
+        works_on(operator, ty, of)?;
         if Operator::takes_column(key) {
             return Ok(Comparison { operator, operand: self.column_operand(table, ty, value)? });
         }
@@ -157,16 +172,17 @@ impl Reader<'_> {
                     ("jsonb", "text") | ("geometry", "geography") | ("geography", "geometry")
                 ) {
                     let (own, other) = (ty.database_name(), target.database_name());
-                    return Err(format!("cannot cast column of type {own:?} to type {other:?}"));
+                    return Err(format!("cannot cast column of type {own:?} to type {other:?} (at {place:?})"));
                 }
-                let inner = self.comparisons(table, &target, inner)?;
+                let inner = self.comparisons(table, &target, inner, of)?;
                 Comparison { operator, operand: Operand::Cast(target, inner) }
             }
             // PostgreSQL has no array of arrays of different lengths.
             Operator::In | Operator::Nin if ty.list && value.is_array() => {
                 let one = if operator == Operator::In { "_eq" } else { "_neq" };
                 let items = value.as_array().into_iter().flatten();
-                let items = items.map(|item| self.comparison(table, ty, one, item)).collect::<Result<Vec<_>, _>>()?;
+                let items =
+                    items.map(|item| self.comparison(table, ty, (of, one), item)).collect::<Result<Vec<_>, _>>()?;
                 let operand = if operator == Operator::In { Operand::Any(items) } else { Operand::Every(items) };
                 Comparison { operator, operand }
             }
@@ -176,7 +192,7 @@ impl Reader<'_> {
                 } else {
                     ScalarType::builtin("text")
                 };
-                many(value, &element, key)?;
+                many(value, &element, &place)?;
                 let list = list_of(&element);
                 let source = match constant(value, &list) {
                     Source::Text(literal) => Source::list(literal.to_string(), &element),
@@ -201,9 +217,9 @@ impl Reader<'_> {
             _ => {
                 let (own, ty) = (ty, operand_type(operator, ty));
                 if ty.list && !own.list {
-                    many(value, &ScalarType::builtin(&ty.database), key)?;
+                    many(value, &ScalarType::builtin(&ty.database), &place)?;
                 } else {
-                    fits(value, &ty, key)?;
+                    fits(value, &ty, &place)?;
                 }
                 Comparison { operator, operand: Operand::Value(constant(value, &ty), ty) }
             }
@@ -216,7 +232,7 @@ impl Reader<'_> {
         let known: Vec<&str> = info.enum_values.iter().flatten().map(|(value, _)| value.as_str()).collect();
         let compared = value.as_object().into_iter().flatten();
         if let Some(wanted) = compared.clone().find_map(|(key, _)| Operator::of(key).and_then(wanted)) {
-            return Err(not_of(&info.graphql_name, wanted));
+            return Err(not_of(&column.name, &info.graphql_name, wanted));
         }
         let compared = compared.filter(|(key, _)| !Operator::takes_column(key)).map(|(_, value)| value);
         let given = compared.flat_map(|value| match value {
@@ -342,7 +358,7 @@ fn wanted(operator: Operator) -> Option<&'static str> {
 }
 
 /// Refuses an operator on a column of a type that it does not work on.
-fn works_on(operator: Operator, ty: &ScalarType) -> Result<(), String> {
+fn works_on(operator: Operator, ty: &ScalarType, of: &str) -> Result<(), String> {
     let Some(wanted) = wanted(operator) else { return Ok(()) };
     let fits = match wanted {
         "an array or JSONB" => ty.list || ty.is_jsonb(),
@@ -352,11 +368,11 @@ fn works_on(operator: Operator, ty: &ScalarType) -> Result<(), String> {
         "\"geometry\", \"geography\"" => ty.is_spatial(),
         _ => ty.is_text(),
     };
-    if fits { Ok(()) } else { Err(not_of(&ty.database_name(), wanted)) }
+    if fits { Ok(()) } else { Err(not_of(of, &ty.database_name(), wanted)) }
 }
 
-fn not_of(ty: &str, wanted: &str) -> String {
-    format!("is of type {ty:?}; this operator works only on columns of type {wanted}")
+fn not_of(of: &str, ty: &str, wanted: &str) -> String {
+    format!("{of:?} is of type {ty:?}; this operator works only on columns of type {wanted}")
 }
 
 /// PostgreSQL's text form of an array.

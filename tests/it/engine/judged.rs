@@ -89,8 +89,11 @@ async fn what_does_not_fit_a_column_is_an_inconsistency_that_names_it() {
         let name = format!("select_permission r{role} in table things in source default");
         let found =
             state.inconsistencies.iter().find(|one| one.name == name).unwrap_or_else(|| panic!("{filter} fits"));
-        let start = format!("Inconsistent object: in table \"things\": in permission for role \"r{role}\": {reason}");
-        assert!(found.reason.starts_with(&start), "{filter}: {}", found.reason);
+        let start = format!("Inconsistent object: in table \"things\": in permission for role \"r{role}\": ");
+        assert!(found.reason.starts_with(&start) && found.reason.contains(reason), "{filter}: {}", found.reason);
+        // The column is named, however deep it stands.
+        let column = filter.as_object().unwrap().keys().next().unwrap().replace("_not", "id");
+        assert!(found.reason.contains(&column) || column == "raw", "{filter}: {}", found.reason);
     }
     assert_eq!(state.inconsistencies.len(), cases.len() + 1);
     let found = state.inconsistencies.iter().find(|one| one.kind == "update_permission").unwrap();

@@ -3,7 +3,12 @@
 /// The question after a name that nothing has: ` did you mean "hello"?`, where a name is near enough.
 pub fn meant<'n>(text: &str, names: impl IntoIterator<Item = &'n str>) -> String {
     let text = text.to_lowercase();
-    let near = names.into_iter().map(|name| (strsim::jaro_winkler(&text, &name.to_lowercase()), name));
+    let near = names.into_iter().map(|name| {
+        let lower = name.to_lowercase();
+        // One letter too many, too few or out of its place.
+        let one = text.len() > 2 && strsim::damerau_levenshtein(&text, &lower) == 1;
+        (if one { 1.0 } else { strsim::jaro_winkler(&text, &lower) }, name)
+    });
     let best = near.filter(|(near, _)| *near > 0.8).max_by(|(left, _), (right, _)| left.total_cmp(right));
     best.map(|(_, name)| format!(" did you mean {name:?}?")).unwrap_or_default()
 }

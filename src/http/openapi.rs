@@ -114,7 +114,8 @@ fn asked(graph: &Schema, path: &str, method: &str, operation: &Operation) -> (Ve
     for variable in &operation.variables {
         let name = variable.name.as_str();
         let mut schema = typed(graph, &variable.ty, &mut |name| given(graph, name, 0));
-        let default = variable.default_value.as_ref().and_then(|value| serde_json::to_value(&**value).ok());
+        let default = variable.default_value.as_ref();
+        let default = default.and_then(|value| serde_json::from_str::<Value>(&value.to_string()).ok());
         let needed = variable.ty.is_non_null() && variable.default_value.is_none();
         if let Some(default) = default.filter(|value| value.is_number() || value.is_boolean() || value.is_string()) {
             schema["default"] = default;

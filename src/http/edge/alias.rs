@@ -83,7 +83,9 @@ fn told(method: &Method, parts: Parts, body: Bytes) -> RestResult<Response> {
             serde_json::value::to_raw_value(&fields).map_err(|error| Error::internal("writing an answer", error))?,
         ),
     };
-    let begun = parsed::<Begun>(&data).is_some_and(|begun| begun.operation_id.is_some());
+    // A list of one would pass for a struct of one field.
+    let object = data.get().starts_with('{');
+    let begun = object && parsed::<Begun>(&data).is_some_and(|begun| begun.operation_id.is_some());
     let status = status(method, &name, begun);
     if status == StatusCode::NO_CONTENT {
         return Ok(with_body(parts, status, Body::empty()));

@@ -15,6 +15,10 @@ use crate::domain::{Error, Result};
 /// Messages read in one go.
 const BATCH: usize = 256;
 
+/// How long the server is waited for when it has said that there is more. It counts wrongly where a consumer has a filter
+/// and begins in the middle of a stream (nats-server 2.9), and would then never say that there is nothing left.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// Which events to read again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Replay {
@@ -49,9 +53,10 @@ impl Replay {
         let kept: Vec<_> = streams::matching(&self.subject)
             .filter(|spec| !spec.work_queue)
             .map(|spec| {
-                // A filter wider than the stream is no filter for it.
+                // A filter that lets all of the stream through is no filter for it.
                 let narrow = spec.subjects.iter().any(|kept| subject::within(&self.subject, kept));
-                (spec, if narrow { self.subject.as_str() } else { "" })
+                let whole = spec.subjects == [self.subject.as_str()];
+                (spec, if narrow && !whole { self.subject.as_str() } else { "" })
             })
             .collect();
         if self.from_sequence.is_some() && kept.len() != 1 {
@@ -198,8 +203,8 @@ impl Bus {
         let mut left = consumer.cached_info().num_pending;
         let mut messages = Vec::new();
         while left > 0 && messages.len() < limit {
-            let batch =
-                consumer.fetch().max_messages(BATCH).messages().await.map_err(|source| failed(source.into()))?;
+            let batch = consumer.fetch().max_messages(BATCH).expires(PATIENCE).messages().await;
+            let batch = batch.map_err(|source| failed(source.into()))?;
             let batch: Vec<Message> = batch.try_collect().await.map_err(failed)?;
             if batch.is_empty() {
                 break;

@@ -109,6 +109,40 @@ async fn an_event_published_twice_is_kept_once_and_can_be_read_again() {
 }
 
 #[tokio::test]
+async fn a_stream_is_read_to_its_end_from_its_middle_and_by_pages() {
+    let private = private().await;
+    let bus = Bus::connect(&private.config).await.unwrap();
+    // Few subjects with many events each, beside those that a filter leaves out: the server's count of what is left is
+    // wrong then.
+    let subjects =
+        ["deployment", "build"].map(|domain| ["a", "b", "c"].map(|entity| Subject::new(domain, &["changed"], entity)));
+    for chunk in (0..600).collect::<Vec<usize>>().chunks(100) {
+        let sent = chunk.iter().map(|n| {
+            let subject = &subjects[n % 2][n % 3];
+            let bus = &bus;
+            async move { bus.publish_async(subject, &event(subject, *n)).await.unwrap().confirmed().await.unwrap() }
+        });
+        futures::future::join_all(sent).await;
+    }
+    let read = async |subject: &str, from: Option<u64>, page: usize| {
+        let replay = Replay { from_sequence: from, ..Replay::all(subject, usize::MAX) };
+        let mut found = Vec::new();
+        for mut pages in bus.pages(&replay).unwrap() {
+            while let Some(page) = bus.next_page(&mut pages, page).await.unwrap() {
+                found.extend(page.iter().map(|recorded| number(&recorded.event)));
+            }
+        }
+        found.len()
+    };
+    let all = async {
+        assert_eq!(read("deployment.>", None, 70).await, 300);
+        assert_eq!(read("deployment.changed.a", Some(301), 1_000).await, 50);
+        assert_eq!(read("build.>", Some(301), 100).await, 150);
+    };
+    tokio::time::timeout(Duration::from_secs(60), all).await.expect("a read that never ends");
+}
+
+#[tokio::test]
 async fn consumers_of_one_name_share_the_events_and_go_on_where_they_stopped() {
     let private = private().await;
     let bus = Bus::connect(&private.config).await.unwrap();

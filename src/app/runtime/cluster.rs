@@ -46,13 +46,18 @@ pub struct NodeRuntime {
 }
 
 impl App {
-    /// The cluster that applications run on.
+    /// The cluster that applications run on: the platform's, of all teams, so it is shown to administrators alone. A
+    /// team's own clusters are rows of `clusters`.
     ///
     /// # Errors
-    /// `unauthenticated`; `unavailable` when the cluster is.
+    /// `unauthenticated`, `forbidden`; `unavailable` when the cluster is.
     pub async fn cluster_runtime(&self, actor: &Actor) -> Result<ClusterRuntime> {
-        if matches!(actor, Actor::Anonymous) {
-            return Err(Error::new(Code::Unauthenticated, "sign in to see the cluster"));
+        match actor {
+            Actor::Admin(_) | Actor::System => {}
+            Actor::User(_) => {
+                return Err(Error::new(Code::Forbidden, "the cluster is the platform's: administrators see it"));
+            }
+            Actor::Anonymous => return Err(Error::new(Code::Unauthenticated, "sign in to see the cluster")),
         }
         let kubernetes = self.cluster()?;
         let (version, nodes) = tokio::try_join!(kubernetes.version(), kubernetes.nodes())?;

@@ -171,13 +171,16 @@ async fn the_tree_leads_from_deployment_to_pod_and_judges_each() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_cluster_shows_its_nodes_to_those_who_are_signed_in() {
+async fn the_cluster_shows_its_nodes_to_administrators_alone() {
     let town = Town::new().await;
     let query = "{ clusterRuntime { version readyNodes nodes { name ready schedulable version cpuMillicores } } }";
-    let seen = town.ask(&town.eve, query, json!({})).await["data"]["clusterRuntime"].clone();
+    let admin = [("x-hasura-role", "admin".to_owned())];
+    let seen = town.ask(&admin, query, json!({})).await["data"]["clusterRuntime"].clone();
     assert!(seen["version"].as_str().unwrap().starts_with('v'), "{seen}");
     assert_eq!(seen["readyNodes"], seen["nodes"].as_array().unwrap().len());
     assert!(seen["nodes"][0]["cpuMillicores"].as_f64().unwrap() >= 1000.0, "{seen}");
+    let answer = town.ask(&town.eve, query, json!({})).await;
+    assert_eq!(answer["errors"][0]["extensions"]["code"], "forbidden", "{answer}");
     let nobody = [("x-hasura-role", "anonymous".to_owned())];
     let answer = town.ask(&nobody, query, json!({})).await;
     assert_eq!(answer["errors"][0]["extensions"]["code"], "unauthenticated");

@@ -113,14 +113,14 @@ impl Executor {
             match &root.field {
                 CompiledRoot::Query(query) => {
                     let rows = self.read(query, &root.values).await?;
-                    self.writer.answer(&mut out, &query.answer, &rows).map_err(errors::malformed)?;
+                    self.writer.answer_in_turns(&mut out, &query.answer, &rows).await.map_err(errors::malformed)?;
                     if roots.iter().any(|other| matches!(other.field, CompiledRoot::Shared(of, _) if of == index)) {
                         kept.push((index, rows));
                     }
                 }
                 CompiledRoot::Shared(of, answer) => {
                     let rows = kept.iter().find(|(index, _)| index == of).map_or(&[][..], |(_, rows)| rows.as_slice());
-                    self.writer.answer(&mut out, answer, rows).map_err(errors::malformed)?;
+                    self.writer.answer_in_turns(&mut out, answer, rows).await.map_err(errors::malformed)?;
                 }
                 other => Box::pin(self.outside(context, other, &mut out, &mut set_cookies)).await?,
             }

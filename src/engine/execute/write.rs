@@ -71,6 +71,11 @@ impl<'a> Cells<'a> {
         Ok(())
     }
 
+    /// Bytes of all values.
+    fn length(&self) -> usize {
+        self.0.iter().map(|(_, bytes)| bytes.map_or(0, <[u8]>::len)).sum()
+    }
+
     /// The bytes of a value.
     pub fn bytes(&self, place: usize) -> Option<&'a [u8]> {
         self.0.get(place).and_then(|(_, bytes)| *bytes)
@@ -146,6 +151,16 @@ impl<'a> Iterator for Elements<'a> {
 /// Most bytes that are set aside for the rows that follow the first.
 const MOST_SET_ASIDE: usize = 1024 * 1024;
 
+/// Bytes after which a list's writer lets others have their turn: about a millisecond's work.
+const PART: usize = 64 * 1024;
+/// Bytes from which on a row is written aside.
+const GIANT: usize = 256 * 1024;
+
+fn has_other_threads() -> bool {
+    use tokio::runtime::{Handle, RuntimeFlavor};
+    Handle::try_current().is_ok_and(|runtime| matches!(runtime.runtime_flavor(), RuntimeFlavor::MultiThread))
+}
+
 /// Writes values as JSON.
 #[derive(Debug, Clone, Copy)]
 pub struct Writer {
@@ -156,30 +171,71 @@ pub struct Writer {
 impl Writer {
     /// Writes the answer of a statement's rows.
     pub fn answer(&self, out: &mut Vec<u8>, answer: &Answer, rows: &[PgRow]) -> Result<()> {
-        match answer {
-            Answer::First(shape) => match rows.first() {
-                Some(row) => self.shape(out, shape, &Cells::of_row(row)?),
-                None => null(out),
-            },
-            Answer::List(shape) => {
-                out.push(b'[');
-                let start = out.len();
-                let mut cells = Cells::default();
-                for (index, row) in rows.iter().enumerate() {
-                    if index > 0 {
-                        out.push(b',');
-                    }
-                    cells.read_row(row)?;
-                    self.shape(out, shape, &cells)?;
-                    if index == 0 {
-                        // The others will be about as long, unless the first is a giant.
-                        out.reserve((out.len() - start + 1).saturating_mul(rows.len()).min(MOST_SET_ASIDE));
-                    }
-                }
-                out.push(b']');
-                Ok(())
+        let mut next = 0;
+        loop {
+            next = self.part(out, answer, rows, next)?;
+            if next >= rows.len() {
+                return Ok(());
             }
         }
+    }
+
+    /// The same; between its parts others have their turn on the thread.
+    pub async fn answer_in_turns(&self, out: &mut Vec<u8>, answer: &Answer, rows: &[PgRow]) -> Result<()> {
+        let mut next = 0;
+        loop {
+            next = self.part(out, answer, rows, next)?;
+            if next >= rows.len() {
+                return Ok(());
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Writes from one of the rows on as many as make a part, and says with which one the next part begins.
+    fn part(&self, out: &mut Vec<u8>, answer: &Answer, rows: &[PgRow], from: usize) -> Result<usize> {
+        let shape = match answer {
+            Answer::List(shape) => shape,
+            Answer::First(shape) => {
+                match rows.first() {
+                    Some(row) => self.row(out, shape, &Cells::of_row(row)?)?,
+                    None => null(out)?,
+                }
+                return Ok(rows.len());
+            }
+        };
+        if from == 0 {
+            out.push(b'[');
+        }
+        let start = out.len();
+        let mut cells = Cells::default();
+        let mut next = from;
+        while let Some(row) = rows.get(next)
+            && out.len() - start < PART
+        {
+            if next > 0 {
+                out.push(b',');
+            }
+            cells.read_row(row)?;
+            self.row(out, shape, &cells)?;
+            if next == 0 {
+                // The others will be about as long, unless the first is a giant.
+                out.reserve((out.len() - start + 1).saturating_mul(rows.len()).min(MOST_SET_ASIDE));
+            }
+            next += 1;
+        }
+        if next == rows.len() {
+            out.push(b']');
+        }
+        Ok(next)
+    }
+
+    /// Writes a row. What a giant takes is not taken from those who wait for this thread.
+    fn row(&self, out: &mut Vec<u8>, shape: &Shape, cells: &Cells<'_>) -> Result<()> {
+        if cells.length() < GIANT || !has_other_threads() {
+            return self.shape(out, shape, cells);
+        }
+        tokio::task::block_in_place(|| self.shape(out, shape, cells))
     }
 
     /// Writes the answer of records.

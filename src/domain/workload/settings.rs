@@ -211,6 +211,11 @@ impl Settings {
                 is_public(host),
                 "a public host name: no address, and no name of a local network",
             )?;
+            require(
+                "settings.host",
+                psl::domain_str(host).is_some(),
+                "a name of your own, such as `shop.example.com`: under this one anybody has theirs (publicsuffix.org)",
+            )?;
         }
         if let Some(health) = &self.health {
             let path = &health.path;
@@ -268,12 +273,17 @@ mod tests {
         assert_eq!(settings.health.as_ref().map(|health| health.period_seconds), Some(5));
         assert!(!settings.public && settings.canary.steps.len() == 2);
         assert_eq!(Settings::read(&json!({})).unwrap(), Settings::default());
+        for own in ["shop.example.com", "shop.example", "example.co.uk", "ada.github.io"] {
+            assert!(Settings::read(&json!({ "host": own })).is_ok(), "{own}");
+        }
         for (wrong, named) in [
             (json!({ "healt": {} }), "settings.healt"),
             (json!({ "health": { "path": "healthz" } }), "settings.health.path"),
             (json!({ "health": { "path": "/a", "periodSeconds": 0 } }), "settings.health.periodSeconds"),
             (json!({ "host": "Shop.example.com" }), "settings.host"),
             (json!({ "host": "{{ .Values.host }}.com" }), "settings.host"),
+            (json!({ "host": "co.uk" }), "settings.host"),
+            (json!({ "host": "github.io" }), "settings.host"),
             (json!({ "autoscaling": { "minReplicas": 3, "maxReplicas": 2 } }), "settings.autoscaling.maxReplicas"),
             (json!({ "autoscaling": { "minReplicas": -1, "maxReplicas": 2 } }), "settings.autoscaling.minReplicas"),
             (json!({ "canary": { "steps": [] } }), "settings.canary.steps"),

@@ -11,8 +11,8 @@ use crate::engine::metadata::{LoadError, Metadata};
 use crate::engine::server::{OperationRates, Server, ServerError, TurnLimits};
 use crate::engine::subscriptions::HubOptions;
 use crate::engine::{EngineError, EngineOptions, Limits, MetadataSource};
-use crate::http::Backend;
-use crate::http::edge::CLIENT_ADDRESS_HEADER;
+use crate::http::edge::{CLIENT_ADDRESS_HEADER, error_in_words};
+use crate::http::{Backend, Sessions};
 
 /// What answers GraphQL.
 pub enum GraphqlEngine {
@@ -23,7 +23,7 @@ pub enum GraphqlEngine {
 }
 
 /// Starts the embedded engine, or addresses the Hasura that the configuration names.
-pub async fn start(config: &Config, app: &App) -> Result<GraphqlEngine> {
+pub async fn start(config: &Config, app: &Arc<App>) -> Result<GraphqlEngine> {
     match config.hasura.mode {
         HasuraMode::Embedded => {
             // Connections of their own: their statements end after the engine's time.
@@ -64,7 +64,7 @@ impl GraphqlEngine {
 }
 
 /// The engine's options, as Hasura's environment variables would give them.
-fn options(config: &Config, app: &App, queries: &Db) -> Result<EngineOptions> {
+fn options(config: &Config, app: &Arc<App>, queries: &Db) -> Result<EngineOptions> {
     let metadata = MetadataSource::Directory(config.hasura.metadata_dir.clone());
     let mut options = EngineOptions::new(app.db.pool().clone(), metadata);
     options.query_pool = Some(queries.pool().clone());
@@ -79,6 +79,8 @@ fn options(config: &Config, app: &App, queries: &Db) -> Result<EngineOptions> {
     let previous = config.hasura.previous_admin_secret.as_ref();
     options.previous_admin_secret = previous.map(|secret| secret.expose().clone().into());
     options.jwt_secret = Some(app.tokens.engine_jwt_secret());
+    options.admission = Some(Arc::new(Sessions(Arc::clone(app))));
+    options.wording = Some(Arc::new(error_in_words));
     tune(&mut options, &config.engine);
     let live = app.config.clone();
     options.operation_rates = Some(Arc::new(move || {
@@ -102,6 +104,7 @@ fn tune(options: &mut EngineOptions, engine: &config::Engine) {
         max_depth,
         max_nodes,
         max_rows,
+        max_actions,
         max_aliases,
         max_directives,
         max_batch,
@@ -121,6 +124,7 @@ fn tune(options: &mut EngineOptions, engine: &config::Engine) {
         depth: max_depth,
         nodes: max_nodes,
         rows: max_rows,
+        actions: max_actions,
         aliases: max_aliases,
         directives: max_directives,
         batch: max_batch,

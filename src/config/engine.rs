@@ -22,6 +22,8 @@ pub struct Engine {
     /// Most rows that the lists of one operation may come to, lists within lists multiplied and each without a `limit`
     /// counted as a hundred rows, for every role but `admin`.
     pub max_rows: u64,
+    /// Most calls of actions (`deployApplication` and the like) in one operation, for every role but `admin`.
+    pub max_actions: usize,
     /// Most aliases in one document, for every role but `admin`.
     pub max_aliases: usize,
     /// Most directives in one document, for every role but `admin`.
@@ -60,6 +62,7 @@ impl Default for Engine {
             max_depth: 20,
             max_nodes: 5_000,
             max_rows: 5_000_000,
+            max_actions: 20,
             max_aliases: 100,
             max_directives: 100,
             max_batch: 50,
@@ -81,6 +84,7 @@ impl Engine {
         problems.range("engine.max_depth", self.max_depth, 1..=1_000);
         problems.range("engine.max_nodes", self.max_nodes, 1..=1_000_000);
         problems.range("engine.max_rows", self.max_rows, 1..=1_000_000_000_000);
+        problems.range("engine.max_actions", self.max_actions, 1..=10_000);
         problems.range("engine.max_aliases", self.max_aliases, 1..=1_000_000);
         problems.range("engine.max_directives", self.max_directives, 1..=1_000_000);
         problems.range("engine.max_batch", self.max_batch, 1..=10_000);

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
 
 use axum::http::HeaderName;
 use secrecy::SecretString;
@@ -10,7 +12,7 @@ use sqlx::PgPool;
 
 use super::metadata::{LoadError, Metadata};
 use super::schedule::ScheduleOptions;
-use super::server::{RateSource, TurnLimits};
+use super::server::{Admission, RateSource, TurnLimits, Wording};
 use super::subscriptions::HubOptions;
 
 /// What an engine is started with.
@@ -57,6 +59,13 @@ pub struct EngineOptions {
     pub operation_rates: Option<RateSource>,
     /// How many operations of a caller run at a time.
     pub turns: Option<TurnLimits>,
+    /// Whether callers are still admitted, for sockets, which outlive their handshake; their token's end alone ends them
+    /// without it.
+    pub admission: Option<Arc<dyn Admission>>,
+    /// How often an open socket's caller is looked at again.
+    pub readmission: Duration,
+    /// Puts errors into the product's words before sockets tell them. Over HTTP whoever mounts the engine does.
+    pub wording: Option<Wording>,
     /// How live queries are kept up to date.
     pub live_queries: HubOptions,
     /// How cron triggers and scheduled events are kept.
@@ -86,6 +95,9 @@ impl EngineOptions {
             client_address_header: None,
             operation_rates: None,
             turns: None,
+            admission: None,
+            readmission: Duration::from_secs(10),
+            wording: None,
             live_queries: HubOptions::default(),
             schedules: ScheduleOptions::default(),
         }
@@ -126,6 +138,8 @@ pub struct Limits {
     pub rows: u64,
     /// Root fields of one operation.
     pub root_fields: usize,
+    /// Calls of actions in one operation.
+    pub actions: usize,
     /// Aliases in a document.
     pub aliases: usize,
     /// Directives in a document.
@@ -147,6 +161,7 @@ impl Default for Limits {
             nodes: 5_000,
             rows: 5_000_000,
             root_fields: 100,
+            actions: 100,
             aliases: 100,
             directives: 100,
             batch: 50,

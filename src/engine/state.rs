@@ -156,6 +156,11 @@ impl State {
         role == ADMIN || (self.rules.introspection && !disabled.iter().any(|other| other == role))
     }
 
+    /// How many actions one operation may call, for every role but admin.
+    pub fn most_actions(&self) -> usize {
+        self.rules.limits.actions
+    }
+
     /// What a role may ask in one document: the options' bounds and those of the metadata, whichever is closer. Admin
     /// has none.
     fn bounds(&self, role: &str) -> Option<Bounds> {

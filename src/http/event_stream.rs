@@ -14,7 +14,7 @@ use serde_json::Value;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{AppState, RestError, SignedIn};
+use super::{AppState, RestError, SignedIn, session};
 use crate::app::Caller;
 use crate::app::feed::{Follow, Written};
 use crate::domain::{Error, Result};
@@ -77,7 +77,7 @@ impl From<Written> for Told {
     }
 }
 
-/// Tells of events until the client goes, its access token expires or the service stops.
+/// Tells of events until the client goes, its access token expires, its session ends or the service stops.
 pub async fn follow(
     State(state): State<AppState>,
     caller: Caller,
@@ -98,7 +98,13 @@ pub async fn follow(
     let ended = async move {
         let _open = open;
         let left = signed_in.until.duration_since(SystemTime::now()).unwrap_or_default();
-        state.closing.run_until_cancelled(tokio::time::sleep(left)).await;
+        let ends = async {
+            tokio::select! {
+                () = tokio::time::sleep(left) => {}
+                () = session::ended(&state.app, &headers) => {}
+            }
+        };
+        state.closing.run_until_cancelled(ends).await;
     };
     Ok(Sse::new(begun.chain(lines).take_until(ended).map(Ok)).keep_alive(KeepAlive::new().interval(ALIVE)))
 }

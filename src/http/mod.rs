@@ -29,5 +29,6 @@ pub use extract::{Body, SignedIn, parse_json};
 pub use metrics::install_recorder;
 pub use router::{Access, internal, portal, router};
 pub use server::serve;
+pub use session::Sessions;
 pub use settings::Settings;
 pub use state::AppState;

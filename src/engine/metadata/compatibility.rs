@@ -50,7 +50,7 @@ const DIFFERENCES: &[Row] = &[
         "made as soon as it is stored; of the client's headers `hdb_action_log` keeps only those that go along, until the handler has answered, and never `x-hasura-*`; when the engine is killed in the middle, the call is made again 15 seconds after its time-out",
     ),
     (
-        "limits on tokens, depth, fields, rows, aliases, batches, time, rate and operations at a time",
+        "limits on tokens, depth, fields, rows, actions, aliases, batches, time, rate and operations at a time",
         "on for every role but `admin`, from the service's configuration (`engine.*`, `rate_limits`) and `api_limits`; in Hasura only the paid editions have some of them. Who asks too often is answered with status 429",
     ),
     (

@@ -111,6 +111,13 @@ pub enum CompiledRoot {
     Constant(Arc<str>),
 }
 
+impl CompiledRoot {
+    /// Whether it calls an action; an asynchronous one's result was made before.
+    fn calls(&self) -> bool {
+        matches!(self, Self::Action(plan) if !plan.result)
+    }
+}
+
 /// An operation that is ready to run.
 #[derive(Debug)]
 pub enum Planned {
@@ -138,6 +145,14 @@ pub struct Root {
 }
 
 impl Planned {
+    /// How many actions it calls.
+    pub fn actions(&self) -> usize {
+        match self {
+            Self::Query(roots) | Self::Mutation(roots) => roots.iter().filter(|root| root.field.calls()).count(),
+            Self::Subscription(_) => 0,
+        }
+    }
+
     /// What is joined to the answer from elsewhere.
     pub fn joins(&self) -> Option<&Joins> {
         match self {

@@ -12,7 +12,7 @@ use super::results;
 use super::start::SurfaceError;
 use super::surface::Surface;
 use crate::engine::callers::{Pending, RequestContext};
-use crate::engine::error::{GraphqlError, Result};
+use crate::engine::error::{ErrorCode, GraphqlError, Result};
 use crate::engine::execute::{Executor, Refreshed, refresh};
 use crate::engine::metadata::{Metadata, QualifiedName};
 use crate::engine::options::EngineOptions;
@@ -117,6 +117,13 @@ impl Backend for Core {
         Box::pin(async move {
             let state = self.engine.state();
             let planned = self.planning.plan(&state, &context.session, request).await?;
+            let most = state.most_actions();
+            let actions = planned.actions();
+            if actions > most && !context.session.is_admin() {
+                let message =
+                    format!("the operation calls {actions} actions; at most {most} are allowed in one operation");
+                return Err(GraphqlError::new(ErrorCode::ExceededNodeLimit, message));
+            }
             if let Planned::Subscription(root) = &planned {
                 return self.subscription(&state, context, request, root).map(Outcome::Subscription);
             }
@@ -183,7 +190,7 @@ impl Core {
             }
             _ => {
                 let message = "subscription to this field is not supported";
-                return Err(GraphqlError::new(crate::engine::error::ErrorCode::NotSupported, message));
+                return Err(GraphqlError::new(ErrorCode::NotSupported, message));
             }
         };
         let is_stream = !live.cursor.is_empty();

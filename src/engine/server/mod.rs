@@ -1,5 +1,6 @@
 //! The engine's HTTP and WebSocket surface.
 
+mod admission;
 mod allow_list;
 mod backend;
 mod core;
@@ -18,6 +19,7 @@ mod start;
 mod surface;
 mod turns;
 
+pub use admission::{Admission, Wording};
 pub use backend::{Accept, Answer, Backend, Current, Outcome};
 pub use core::{Server, ServerError};
 pub use rates::{OperationRates, RateSource};

@@ -73,13 +73,19 @@ impl Surface {
             faults: ArcSwap::from_pointee(Vec::new()),
             rates: Rates::new(options.client_address_header.clone(), options.operation_rates.clone()),
             turns: Turns::new(options.turns),
+            admission: options.admission.clone(),
+            wording: options.wording.clone(),
             callers: Arc::new(outbound.clone()),
             outbound,
             dev_mode: options.dev_mode,
             allow_list: options.allow_list,
             remote_schema_permissions: options.remote_schema_permissions,
             infer_function_permissions: options.infer_function_permissions,
-            limits: SurfaceLimits { batch: options.limits.batch, ..SurfaceLimits::default() },
+            limits: SurfaceLimits {
+                batch: options.limits.batch,
+                readmission: options.readmission,
+                ..SurfaceLimits::default()
+            },
         }))
     }
 }

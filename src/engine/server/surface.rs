@@ -7,13 +7,14 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use axum::http::HeaderMap;
 
+use super::admission::{Admission, Wording};
 use super::backend::Backend;
 use super::rates::Rates;
 use super::turns::Turns;
 use crate::engine::actions::Worker;
 use crate::engine::auth::{Authenticator, Identity};
 use crate::engine::callers::{Callers, RequestContext};
-use crate::engine::error::{GraphqlError, Result};
+use crate::engine::error::{ErrorCode, GraphqlError, Result};
 use crate::engine::events::Deliverer;
 use crate::engine::outbound::Outbound;
 use crate::engine::request::Request;
@@ -40,6 +41,8 @@ pub struct SurfaceLimits {
     pub keep_alive: Duration,
     /// A frame that cannot be sent in this time ends the socket.
     pub send_timeout: Duration,
+    /// Between looks whether a socket's caller is still admitted.
+    pub readmission: Duration,
 }
 
 impl Default for SurfaceLimits {
@@ -52,6 +55,7 @@ impl Default for SurfaceLimits {
             init_timeout: Duration::from_secs(3),
             keep_alive: Duration::from_secs(5),
             send_timeout: Duration::from_secs(30),
+            readmission: Duration::from_secs(10),
         }
     }
 }
@@ -90,6 +94,10 @@ pub struct Surface {
     pub rates: Rates,
     /// How many operations of a caller run at a time.
     pub turns: Turns,
+    /// Whether callers of sockets are still admitted.
+    pub admission: Option<Arc<dyn Admission>>,
+    /// Puts errors into words before sockets tell them.
+    pub wording: Option<Wording>,
     /// The same, as requests carry it.
     pub callers: Arc<dyn Callers>,
     /// Whether everyone sees the details of internal errors.
@@ -137,6 +145,26 @@ impl Surface {
         self.dev_mode || session.is_some_and(Session::is_admin)
     }
 
+    /// Whether who shows these headers is still admitted.
+    ///
+    /// # Errors
+    /// [`ErrorCode::InvalidJwt`].
+    pub async fn admit(&self, headers: &HeaderMap) -> Result<()> {
+        match &self.admission {
+            Some(admission) if !admission.holds(headers).await => {
+                Err(GraphqlError::new(ErrorCode::InvalidJwt, "Could not verify JWT: the session has ended"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Puts errors, as answers have them, into the product's words.
+    pub fn in_words(&self, errors: &mut [serde_json::Value]) {
+        if let Some(wording) = &self.wording {
+            errors.iter_mut().for_each(|error| wording(error));
+        }
+    }
+
     /// The context of one request.
     pub fn context(&self, identity: &Identity, headers: Arc<HeaderMap>, request: &Request) -> RequestContext {
         RequestContext {
@@ -154,7 +182,7 @@ impl Surface {
         if identity.session.is_admin() {
             return Ok(());
         }
-        let error = GraphqlError::at(path, crate::engine::error::ErrorCode::AccessDenied, message);
+        let error = GraphqlError::at(path, ErrorCode::AccessDenied, message);
         Err(error.with_status(400))
     }
 }

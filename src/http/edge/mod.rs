@@ -26,6 +26,7 @@ use super::AppState;
 pub use address::{CLIENT_ADDRESS_HEADER, ClientAddress};
 pub use backend::Backend;
 pub use correlation::{CorrelationId, REQUEST_ID_HEADER};
+pub use violations::error_in_words;
 
 /// Wraps the routes; the first layer here is the nearest to them.
 pub(super) fn around(router: Router, state: &AppState) -> Router {

@@ -86,6 +86,11 @@ fn translated(bytes: &[u8]) -> Option<String> {
     changed.then(|| answer.to_string())
 }
 
+/// Puts one error of a GraphQL answer in words, for the sockets of the embedded engine.
+pub fn error_in_words(error: &mut Value) {
+    translate(error, "message", |it| &mut it["extensions"]);
+}
+
 /// Puts the words in the place of an error's, and what they mean where its code stands.
 fn translate(error: &mut Value, message: &str, code: impl Fn(&mut Value) -> &mut Value) -> bool {
     let Some(said) = error.get(message).and_then(Value::as_str) else { return false };

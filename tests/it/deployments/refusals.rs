@@ -39,6 +39,8 @@ async fn bad_input_is_named_and_nothing_reaches_the_cluster() {
         (json!({ "settings": { "hoost": "a.example.com" } }), json!({}), "settings.hoost"),
         (json!({ "settings": { "host": "other.127.0.0.1.nip.io" } }), json!({}), "settings.host"),
         (json!({ "settings": { "host": "10.0.0.1" } }), json!({}), "settings.host"),
+        (json!({ "settings": { "host": "github.io" } }), json!({}), "settings.host"),
+        (json!({ "settings": { "host": "co.uk" } }), json!({}), "settings.host"),
         (json!({ "settings": { "host": "kubernetes.default.svc" } }), json!({}), "settings.host"),
         (json!({ "settings": { "host": "db.internal" } }), json!({}), "settings.host"),
         (json!({ "settings": { "host": "portal.example.com" } }), json!({}), "settings.host"),
@@ -74,6 +76,38 @@ async fn bad_input_is_named_and_nothing_reaches_the_cluster() {
     for id in untouched {
         assert_eq!(town.text("applications", "namespace", id).await, None);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_asked_for_too_much_at_once_waits_and_may_still_delete() {
+    let town = Town::new(application::ROLLING).await;
+    let me = session(&json!(town.caller.actor.user_id()));
+    let (id, other) = (town.application("api", json!({})).await, town.application("web", json!({})).await);
+    for limit in ["application.open_operations", "team.open_operations"] {
+        let most = if limit.starts_with("team") { 3 } else { 2 };
+        let lower = "update row_limits set most = $1 where name = $2";
+        sqlx::query(lower).bind(most).bind(limit).execute(&town.pool()).await.unwrap();
+    }
+    let open = "insert into operations (kind, flow_version, team_id, subject_type, subject_id, requested_by, input, correlation_id, status)
+                select 'application.restart', 1, p.team_id, 'application', a.id, $2, '{}', 'c', 'waiting'
+                from applications a join projects p on p.id = a.project_id where a.id = $1";
+    let wait = async |application: Uuid| {
+        sqlx::query(open).bind(application).bind(town.caller.actor.user_id()).execute(&town.pool()).await.map(drop)
+    };
+    wait(id).await.unwrap();
+    wait(id).await.unwrap();
+    let deploy = async |id: Uuid| town.service.action("deployApplication", json!({ "id": id }), me.clone()).await;
+    let refused = deploy(id).await;
+    assert_eq!((refused.status.as_u16(), refused.code().as_str()), (422, "invalid-input"), "{}", refused.text);
+    assert!(refused.text.contains("id: the application has 2 operations that have not ended"), "{}", refused.text);
+    wait(other).await.unwrap();
+    let refused = deploy(other).await;
+    assert!(refused.text.contains("team_id: the team has 3 operations that have not ended"), "{}", refused.text);
+    let ended = "update operations set status = 'cancelled' where subject_id = $1";
+    sqlx::query(ended).bind(other).execute(&town.pool()).await.unwrap();
+    assert_eq!(deploy(other).await.status.as_u16(), 200);
+    let delete = town.service.action("deleteApplication", json!({ "id": other }), me).await;
+    assert_eq!(delete.status.as_u16(), 200, "{}", delete.text);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,9 +1,12 @@
 //! The handshake of sockets, and who a socket is: as Hasura chooses, refuses and closes.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures::StreamExt;
 use jsonwebtoken::{EncodingKey, Header};
+use northstack::engine::server::Admission;
 use northstack::http::Backend;
 use northstack::vendors::hasura::{self, Credentials, Request};
 use serde_json::{Value, json};
@@ -140,6 +143,67 @@ async fn two_tokens_are_refused_as_in_hasura_wherever_they_stand() {
     let mut client = Client::connect(&rig, Some("graphql-transport-ws"), &both).await;
     client.say(init(json!({"authorization": bearer, "x-hasura-admin-secret": SECRET}))).await;
     assert_eq!(client.hear().await, Heard::Frame(json!({"type": "connection_ack"})));
+}
+
+/// Who has signed out, for the one test below.
+static SIGNED_OUT: AtomicBool = AtomicBool::new(false);
+
+struct UntilSignedOut;
+
+impl Admission for UntilSignedOut {
+    fn holds<'a>(&'a self, _: &'a axum::http::HeaderMap) -> futures::future::BoxFuture<'a, bool> {
+        Box::pin(async { !SIGNED_OUT.load(Ordering::SeqCst) })
+    }
+}
+
+#[tokio::test]
+async fn a_socket_ends_with_the_session_of_its_caller_and_speaks_in_the_products_words() {
+    let mut metadata = empty_metadata();
+    let own = json!({"columns": "*", "filter": {}});
+    metadata["sources"][0]["tables"] = json!([{
+        "table": "things",
+        "select_permissions": [{"role": "user", "permission": own}],
+        "insert_permissions": [{"role": "user", "permission": {"columns": "*", "check": {}}}],
+    }]);
+    let rig = Rig::start(Setup {
+        sql: "create table things (id int primary key, owner text); insert into things values (1, 'ada')",
+        metadata: Some(metadata),
+        jwt_secret: Some(json!({"type": "HS256", "key": KEY})),
+        unauthorized_role: Some("anonymous"),
+        adjust: Some(|options| {
+            options.admission = Some(Arc::new(UntilSignedOut));
+            options.readmission = Duration::from_millis(50);
+            options.wording = Some(Arc::new(|error| error["message"] = "in words".into()));
+        }),
+        ..Setup::default()
+    })
+    .await;
+    let bearer = json!({"authorization": format!("Bearer {}", token("ada"))});
+    let forbidden = Heard::Closed(4403, r#"{"server_error_msg":"4403: Forbidden"}"#.to_owned());
+    let mut idle = Client::connect(&rig, Some("graphql-transport-ws"), &[]).await;
+    let mut older = Client::connect(&rig, Some("graphql-ws"), &[]).await;
+    for client in [&mut idle, &mut older] {
+        client.say(init(bearer.clone())).await;
+        assert_eq!(client.hear().await, Heard::Frame(json!({"type": "connection_ack"})));
+    }
+    idle.subscribe("1", "mutation { insert_things_one(object: {id: 1}) { id } }").await;
+    let Heard::Frame(refused) = idle.hear().await else { panic!("no answer") };
+    assert_eq!((&refused["type"], &refused["payload"][0]["message"]), (&json!("error"), &json!("in words")));
+    assert_eq!(refused["payload"][0]["extensions"]["code"], "constraint-violation");
+    assert_eq!(idle.hear().await, Heard::Frame(json!({"type": "complete", "id": "1"})));
+    older
+        .say(json!({"id": "1", "type": "start", "payload": {"query": "mutation { insert_things_one(object: {id: 1}) { id } }"}}))
+        .await;
+    let Heard::Frame(refused) = older.hear().await else { panic!("no answer") };
+    assert_eq!(refused["payload"]["errors"][0]["message"], "in words");
+    assert_eq!(older.hear().await, Heard::Frame(json!({"type": "complete", "id": "1"})));
+
+    SIGNED_OUT.store(true, Ordering::SeqCst);
+    assert_eq!(idle.hear().await, forbidden);
+    assert!(matches!(older.hear().await, Heard::Closed(4400, reason) if reason.contains("the session has ended")));
+    let mut late = Client::connect(&rig, Some("graphql-transport-ws"), &[]).await;
+    late.say(init(bearer)).await;
+    assert_eq!(late.hear().await, forbidden);
 }
 
 #[tokio::test]

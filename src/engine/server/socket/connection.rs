@@ -11,6 +11,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use super::operations::{Caller, Operations};
 use super::outbox::{Outbox, Outgoing};
 use super::protocol::{ClientMessage, Protocol, close};
+use crate::engine::error::GraphqlError;
 use crate::engine::server::surface::Surface;
 
 /// Control frames that may wait before the client's frames are left unread.
@@ -41,6 +42,8 @@ impl Connection {
         let limits = self.surface.limits.clone();
         let mut keep_alive = tokio::time::interval_at(Instant::now() + limits.keep_alive, limits.keep_alive);
         keep_alive.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut looks = tokio::time::interval_at(Instant::now() + limits.readmission, limits.readmission);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut versions = self.surface.versions.subscribe();
         let mut caller: Option<Caller> = None;
         // When the socket ends by itself: for want of `connection_init`, later with the credentials.
@@ -56,6 +59,16 @@ impl Connection {
                 },
                 // Clients that wait for `connection_ack` take anything before it for a refusal.
                 _ = keep_alive.tick(), if caller.is_some() => Outgoing::Frame(self.protocol.keep_alive()),
+                _ = looks.tick(), if caller.is_some() && self.surface.admission.is_some() => {
+                    let still = match &caller {
+                        Some(caller) => self.surface.admit(&caller.headers).await,
+                        None => Ok(()),
+                    };
+                    match still {
+                        Ok(()) => continue,
+                        Err(error) => Outgoing::Close(self.not_admitted(&error)),
+                    }
+                }
                 changed = versions.changed() => {
                     if let (Ok(()), Some(caller)) = (changed, &caller) {
                         self.operations.replan(caller);
@@ -128,23 +141,30 @@ impl Connection {
         for token in tokens {
             headers.append(AUTHORIZATION, token);
         }
-        match self.surface.authenticator.authenticate(&headers).await {
+        let admitted = match self.surface.authenticator.authenticate(&headers).await {
+            Ok(identity) => self.surface.admit(&headers).await.map(|()| identity),
+            Err(error) => Err(error),
+        };
+        match admitted {
             Ok(identity) => {
                 self.frame(self.protocol.ack());
                 self.frame(self.protocol.keep_alive());
                 Some(Caller { identity: Arc::new(identity), headers: Arc::new(headers) })
             }
             Err(error) => {
-                match self.protocol {
-                    Protocol::TransportWs => self.close(close(4403, "4403: Forbidden")),
-                    Protocol::Legacy => {
-                        self.frame(self.protocol.connection_error(&error.message));
-                        let reason = format!("4400: Connection initialization failed: {}", error.message);
-                        self.close(close(4400, &reason));
-                    }
+                if self.protocol == Protocol::Legacy {
+                    self.frame(self.protocol.connection_error(&error.message));
                 }
+                self.close(self.not_admitted(&error));
                 None
             }
+        }
+    }
+
+    fn not_admitted(&self, error: &GraphqlError) -> CloseFrame {
+        match self.protocol {
+            Protocol::TransportWs => close(4403, "4403: Forbidden"),
+            Protocol::Legacy => close(4400, &format!("4400: Connection initialization failed: {}", error.message)),
         }
     }
 

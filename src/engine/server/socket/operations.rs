@@ -115,6 +115,7 @@ impl Operations {
         let outcome = async {
             let request = request?;
             let headers = caller.headers.clone();
+            self.surface.admit(&headers).await?;
             match graphql::run(&self.surface, &caller.identity, headers, &request).await? {
                 Outcome::Answer(answer) => Ok(Some(Ok(answer))),
                 Outcome::Failed(error) => Ok(Some(Err(error))),
@@ -140,7 +141,8 @@ impl Operations {
         match outcome.await {
             Ok(None) => {}
             Ok(Some(Err(error))) => {
-                let errors = error.to_graphql_list(self.surface.shows_internals(Some(&caller.identity.session)));
+                let mut errors = error.to_graphql_list(self.surface.shows_internals(Some(&caller.identity.session)));
+                self.surface.in_words(&mut errors);
                 self.finish(&id, token, Some(self.protocol.failure(&id, &errors)));
             }
             Ok(Some(Ok(answer))) => {
@@ -152,7 +154,8 @@ impl Operations {
     }
 
     fn refuse(&self, identity: &Identity, id: &str, token: u64, error: &GraphqlError) {
-        let errors = [error.to_graphql(self.surface.shows_internals(Some(&identity.session)))];
+        let mut errors = [error.to_graphql(self.surface.shows_internals(Some(&identity.session)))];
+        self.surface.in_words(&mut errors);
         self.finish(id, token, Some(self.protocol.error(id, &errors)));
     }
 

@@ -140,6 +140,12 @@ impl Stores {
         ] {
             problems.not_empty(field, value);
         }
+        // It is a word of a command, and so is the address.
+        for (key, value) in [("stores.admin_user", &self.admin_user), ("stores.admin_email", &self.admin_email)] {
+            if value.starts_with('-') {
+                problems.add(key, "must not begin with `-`");
+            }
+        }
         if !self.admin_email.contains('@') {
             problems.add("stores.admin_email", "must be an e-mail address");
         }
@@ -157,5 +163,20 @@ impl Stores {
         problems.positive("stores.wordpress_ready_timeout", self.wordpress_ready_timeout);
         problems.positive("stores.command_timeout", self.command_timeout);
         problems.positive("stores.delete_timeout", self.delete_timeout);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_a_word_of_a_command_is_no_option() {
+        let settings =
+            Stores { admin_user: "--exec=x".to_owned(), admin_email: "-a@b".to_owned(), ..Stores::default() };
+        let mut problems = Problems::default();
+        settings.check(&mut problems);
+        let told = format!("{problems:?}");
+        assert!(told.contains("stores.admin_user") && told.contains("stores.admin_email"), "{told}");
     }
 }

@@ -24,8 +24,10 @@
 //! - `pod` makes pods whose name begins with `name` (in `namespace`) misbehave instead: `image-pull`, `crash`,
 //!   `memory`, `no-command`, `not-live`, `unschedulable` or `never-ready`. It lasts until it is cleared. An image whose
 //!   tag is `broken` or `missing` cannot be pulled either, one tagged `crash` exits at once, `oom` is killed for its
-//!   memory, `nocommand` cannot be started, `binary` writes what is no UTF-8, and `root` has to run as root.
-//! - `exec` makes commands that contain the text exit with `status` (or 1) and print `message` to stderr.
+//!   memory, `nocommand` cannot be started, `binary` writes what is no UTF-8, `root` has to run as root, `user-NAME` runs
+//!   as that user, and `port-NUMBER` listens there alone.
+//! - `exec` makes commands that contain the text exit with `status` (or 1) and print `message` to stderr. With the effect
+//!   `half-done` they are killed on their way instead (137) and leave what the real ones leave then.
 //!
 //! `POST` answers the fault with its `id`; `GET` lists; `DELETE /simulator/faults` clears all and
 //! `DELETE /simulator/faults/<id>` one. `POST /simulator/faults/compact` forgets the watch history, so that older
@@ -95,6 +97,8 @@ enum Effect {
     Hang,
     Garble,
     Stale,
+    /// Of commands alone.
+    HalfDone,
 }
 
 /// The first answer to each request, by its address and the form that it asks for.
@@ -139,6 +143,14 @@ pub(crate) enum PodFault {
     NotLive,
     Unschedulable,
     NeverReady,
+}
+
+/// How a command fails.
+pub(crate) enum Failing {
+    /// It does nothing, and ends with an exit code and a message.
+    Refused(u16, String),
+    /// It is killed on its way.
+    HalfDone,
 }
 
 /// What a request is to meet.
@@ -187,6 +199,7 @@ impl Faults {
             (Some(Effect::Hang), _) => Outcome::Hang,
             (Some(Effect::Garble), _) => Outcome::Garble,
             (Some(Effect::Stale), _) => Outcome::Stale(fault.past),
+            (Some(Effect::HalfDone), _) => Outcome::Proceed,
             (None, Some(status)) => {
                 let message = fault.message.unwrap_or_else(|| "a fault was ordered for this request".to_owned());
                 let mut error = ApiError::new(status, reason(status), message);
@@ -207,14 +220,17 @@ impl Faults {
         })
     }
 
-    /// The exit code and message of a command that is to fail.
-    pub(crate) fn command(&self, namespace: &str, command: &str) -> Option<(u16, String)> {
+    /// How a command is to fail.
+    pub(crate) fn command(&self, namespace: &str, command: &str) -> Option<Failing> {
         let struck = self.strike(|fault| {
             fault.exec.as_deref().is_some_and(|part| command.contains(part))
                 && fault.namespace.as_deref().is_none_or(|wanted| wanted == namespace)
         })?;
+        if matches!(struck.effect, Some(Effect::HalfDone)) {
+            return Some(Failing::HalfDone);
+        }
         let message = struck.message.unwrap_or_else(|| "Error: a fault was ordered for this command.".to_owned());
-        Some((struck.status.unwrap_or(1), message))
+        Some(Failing::Refused(struck.status.unwrap_or(1), message))
     }
 
     fn strike(&self, concerned: impl Fn(&Fault) -> bool) -> Option<Fault> {

@@ -12,8 +12,9 @@
 //! be ordered.
 //!
 //! What it does not do, and a real cluster does: RBAC (the one token may do everything), more than one node, custom
-//! resources (but for Gateways and HTTPRoutes, where they are installed), webhooks, measuring (the numbers of `metrics.k8s.io` are made up), and running images other than by the
-//! interpreters named above.
+//! resources (but for Gateways and HTTPRoutes, where they are installed), webhooks (but for what ingress-nginx's says of
+//! a host and path that are taken), liveness probes but by a fault, measuring (the numbers of `metrics.k8s.io` are made
+//! up), and running images other than by the interpreters named above.
 
 mod api;
 mod clock;

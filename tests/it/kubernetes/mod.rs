@@ -4,6 +4,7 @@ mod exec;
 mod faults;
 mod gateway;
 mod known;
+mod kubelet;
 mod normal;
 mod persistence;
 mod replay;

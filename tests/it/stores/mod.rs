@@ -3,6 +3,7 @@
 pub mod at_once;
 mod background;
 mod bench;
+mod broken;
 mod journey;
 mod matrix;
 mod names;

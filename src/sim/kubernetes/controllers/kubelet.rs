@@ -115,13 +115,10 @@ fn hindrance(world: &World<'_>, key: &Key, pod: &Value, container: &Value, fault
         );
         return Some(Doing::Waiting { reason: "ImagePullBackOff".to_owned(), message });
     }
-    if tag == "root" && non_root(pod, container) {
+    if let Some(why) = root(pod, container, tag) {
         let (name, uid) = (text(pod, "/metadata/name"), text(pod, "/metadata/uid"));
-        let message = format!(
-            "container has runAsNonRoot and image will run as root (pod: \"{name}_{}({uid})\", container: {})",
-            key.namespace,
-            text(container, "/name")
-        );
+        let place = format!("(pod: \"{name}_{}({uid})\", container: {})", key.namespace, text(container, "/name"));
+        let message = format!("{why} {place}");
         return Some(Doing::Waiting { reason: "CreateContainerConfigError".to_owned(), message });
     }
     match exec::environment(world.state, &key.namespace, pod, container) {
@@ -130,13 +127,27 @@ fn hindrance(world: &World<'_>, key: &Key, pod: &Value, container: &Value, fault
     }
 }
 
-/// Whether a container must not run as root, and says no user of its own.
-fn non_root(pod: &Value, container: &Value) -> bool {
+/// Why a container that must not run as root would, or might, for all that is known of its user
+/// (`pkg/kubelet/kuberuntime/security_context.go`). An image's user is told by its tag.
+fn root(pod: &Value, container: &Value, tag: &str) -> Option<String> {
     let said = |key: &str| match at(container, &format!("/securityContext/{key}")) {
         Value::Null => at(pod, &format!("/spec/securityContext/{key}")).clone(),
         own => own.clone(),
     };
-    said("runAsNonRoot") == true && said("runAsUser").as_i64().is_none_or(|user| user == 0)
+    if said("runAsNonRoot") != true {
+        return None;
+    }
+    if let Some(user) = said("runAsUser").as_i64() {
+        return (user == 0).then(|| "container's runAsUser breaks non-root policy".to_owned());
+    }
+    let user = if tag == "root" { "0" } else { tag.strip_prefix("user-")? };
+    match user.parse::<i64>() {
+        Ok(0) => Some("container has runAsNonRoot and image will run as root".to_owned()),
+        Ok(_) => None,
+        Err(_) => Some(format!(
+            "container has runAsNonRoot and image has non-numeric user ({user}), cannot verify user is non-root"
+        )),
+    }
 }
 
 fn init(world: &mut World<'_>, key: &Key, pod: &Value, container: &Value) -> Doing {
@@ -315,8 +326,27 @@ fn created(world: &mut World<'_>, key: &Key, pod: &Value, container: &Value) {
     }
 }
 
-/// Whether a running container is ready: at once without a probe, after a while with one, if the probe agrees.
+/// Whether a running container is ready.
 fn readiness(
+    world: &mut World<'_>,
+    key: &Key,
+    pod: &Value,
+    container: &Value,
+    before: &Value,
+    fault: Option<PodFault>,
+) -> bool {
+    let ready = probed(world, key, pod, container, before, fault);
+    let place = Place { namespace: &key.namespace, pod, container };
+    if wp::initialises(world.state, &place)
+        && world.due(text(pod, "/metadata/uid"), "initialised", world.cluster.timing.ready * 3)
+    {
+        wp::initialised(world.state, &place);
+    }
+    ready
+}
+
+/// Whether it is by its probe: at once without one, after a while with one, if it agrees.
+fn probed(
     world: &mut World<'_>,
     key: &Key,
     pod: &Value,
@@ -336,19 +366,54 @@ fn readiness(
     }
     let command: Vec<String> =
         list(probe, "/exec/command").iter().filter_map(|part| part.as_str().map(str::to_owned)).collect();
-    if command.is_empty() {
-        return true;
-    }
-    let place = Place { namespace: &key.namespace, pod, container };
-    let output = exec::execute(world.state, &place, &command, &[]);
-    if output.code != 0 {
+    let failure = if command.is_empty() {
+        refused(pod, container, probe)
+    } else {
+        let place = Place { namespace: &key.namespace, pod, container };
+        let output = exec::execute(world.state, &place, &command, &[]);
         let shown = if output.stderr.is_empty() { output.stdout } else { output.stderr };
-        let message = format!("Readiness probe failed: {}", shown.trim_end());
-        world.tell(pod, Event::warning(WHO, "Unhealthy", message).about(text(container, "/name")));
-        world.wake(world.now + world.cluster.timing.ready);
-        return false;
+        (output.code != 0).then_some(shown)
+    };
+    let Some(failure) = failure else { return true };
+    let message = format!("Readiness probe failed: {}", failure.trim_end());
+    world.tell(pod, Event::warning(WHO, "Unhealthy", message).about(text(container, "/name")));
+    world.wake(world.now + world.cluster.timing.ready);
+    false
+}
+
+/// What a probe says that asks on a port on which nothing listens: the container listens on those that it declares, or
+/// on the one that its image's tag names.
+fn refused(pod: &Value, container: &Value, probe: &Value) -> Option<String> {
+    let (pointer, http) = if at(probe, "/httpGet").is_null() { ("/tcpSocket", false) } else { ("/httpGet", true) };
+    let port = at(probe, &format!("{pointer}/port"));
+    if port.is_null() {
+        return None;
     }
-    true
+    let declared = list(container, "/ports");
+    let number = match port.as_str() {
+        None => port.as_i64()?,
+        Some(name) => match declared.iter().find(|port| text(port, "/name") == name) {
+            Some(port) => int(port, "/containerPort")?,
+            // Kubelet says so to its own log; the probe has failed.
+            None => return Some(format!("couldn't find port: {name:?}")),
+        },
+    };
+    let tag = text(container, "/image").rsplit_once(':').map_or("", |(_, tag)| tag);
+    let only = tag.strip_prefix("port-").and_then(|only| only.parse::<i64>().ok());
+    let listens = match only {
+        Some(only) => only == number,
+        None => declared.is_empty() || declared.iter().any(|port| int(port, "/containerPort") == Some(number)),
+    };
+    if listens {
+        return None;
+    }
+    let address = format!("{}:{number}", text(pod, "/status/podIP"));
+    let refused = format!("dial tcp {address}: connect: connection refused");
+    if !http {
+        return Some(refused);
+    }
+    let scheme = text(probe, "/httpGet/scheme").to_lowercase();
+    Some(format!("Get \"{scheme}://{address}{}\": {refused}", text(probe, "/httpGet/path")))
 }
 
 /// Events for what newly keeps containers waiting.

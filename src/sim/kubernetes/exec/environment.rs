@@ -18,10 +18,13 @@ pub(crate) fn environment(
     container: &Value,
 ) -> Result<BTreeMap<String, String>, String> {
     let mut env = BTreeMap::new();
+    // What the values of `env` may name: Services and what stands before them there, but nothing of `envFrom`.
+    let mut known = BTreeMap::new();
     if at(pod, "/spec/enableServiceLinks").as_bool() != Some(false) {
         for (key, service) in state.list(kinds::SERVICES, namespace) {
-            link(&mut env, &key.name, service);
+            link(&mut known, &key.name, service);
         }
+        env.extend(known.clone());
     }
     for source in list(container, "/envFrom") {
         let prefix = text(source, "/prefix");
@@ -42,7 +45,8 @@ pub(crate) fn environment(
         let name = text(entry, "/name").to_owned();
         let from = at(entry, "/valueFrom");
         if from.is_null() {
-            let value = expand(text(entry, "/value"), &env);
+            let value = expand(text(entry, "/value"), &known);
+            known.insert(name.clone(), value.clone());
             env.insert(name, value);
             continue;
         }
@@ -55,6 +59,7 @@ pub(crate) fn environment(
                 None => return Err(missing(source, secret)),
                 Some(mut pairs) => match pairs.remove(key) {
                     Some(value) => {
+                        known.insert(name.clone(), value.clone());
                         env.insert(name.clone(), value);
                     }
                     None if optional => {}

@@ -10,9 +10,11 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::cluster::Cluster;
+use super::faults::Failing;
 use super::json::{list, text};
 use super::kinds;
 use super::storage::State;
+use super::wp;
 pub(crate) use environment::{environment, expand};
 
 /// What a command printed and how it ended.
@@ -95,7 +97,8 @@ impl Session {
     /// Runs a command to its end.
     pub(crate) async fn run(&self, argv: &[String], stdin: &[u8]) -> Output {
         let line = argv.join(" ");
-        if let Some((code, message)) = self.cluster.faults.command(&self.namespace, &line) {
+        let failing = self.cluster.faults.command(&self.namespace, &line);
+        if let Some(Failing::Refused(code, message)) = failing {
             return Output::fail(i64::from(code), message);
         }
         if line.contains("wp ") || line.starts_with("mysql") {
@@ -111,7 +114,12 @@ impl Session {
                 .find(|container| text(container, "/name") == self.container);
             let Some(container) = found else { return Output::silent(137) };
             let place = Place { namespace: &self.namespace, pod: &pod, container };
-            execute(state, &place, argv, stdin)
+            let output = execute(state, &place, argv, stdin);
+            if failing.is_some() {
+                wp::broken_off(state, &place, &line);
+                return Output::silent(137);
+            }
+            output
         })
     }
 }

@@ -23,7 +23,10 @@ pub(super) fn creation(state: &State, kind: KindId, namespace: &str, value: &mut
             set(value, &["status", "qosClass"], class);
         }
         kinds::PVCS => claim(state, value),
-        kinds::INGRESSES => ingress_class(state, value),
+        kinds::INGRESSES => {
+            ingress_class(state, value);
+            taken(state, namespace, value)?;
+        }
         _ => {}
     }
     pod_security::check(state, kind, namespace, value)?;
@@ -31,10 +34,14 @@ pub(super) fn creation(state: &State, kind: KindId, namespace: &str, value: &mut
 }
 
 /// Admits a change of an object.
-pub(super) fn change(kind: KindId, live: &Value, value: &mut Value) {
+pub(super) fn change(state: &State, kind: KindId, live: &Value, value: &mut Value) -> ApiResult<()> {
+    if kind == kinds::INGRESSES {
+        taken(state, text(live, "/metadata/namespace"), value)?;
+    }
     if kind == kinds::NAMESPACES {
         set(value, &["metadata", "labels", "kubernetes.io/metadata.name"], at(live, "/metadata/name").clone());
     }
+    Ok(())
 }
 
 fn service_account(state: &State, namespace: &str, value: &mut Value) -> ApiResult<()> {
@@ -145,6 +152,39 @@ fn ingress_class(state: &State, value: &mut Value) {
     {
         set(value, &["spec", "ingressClassName"], class);
     }
+}
+
+/// Refuses a host and path that another Ingress of the same controller has, as ingress-nginx's webhook does.
+fn taken(state: &State, namespace: &str, value: &Value) -> ApiResult<()> {
+    let nginx = |ingress: &Value| {
+        let class = state.find(kinds::INGRESSCLASSES, "", text(ingress, "/spec/ingressClassName"));
+        class.is_some_and(|class| text(class, "/spec/controller") == "k8s.io/ingress-nginx")
+    };
+    if !nginx(value) {
+        return Ok(());
+    }
+    let wanted = routes(value);
+    for (key, other) in state.list(kinds::INGRESSES, "") {
+        let itself = key.namespace == namespace && key.name == text(value, "/metadata/name");
+        if itself || !nginx(other) {
+            continue;
+        }
+        if let Some((host, path)) = routes(other).into_iter().find(|route| wanted.contains(route)) {
+            return Err(ApiError::bad_request(format!(
+                "admission webhook \"validate.nginx.ingress.kubernetes.io\" denied the request: host {host:?} and path \
+                 {path:?} is already defined in ingress {}/{}",
+                key.namespace, key.name
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// The hosts of an Ingress with their paths.
+fn routes(ingress: &Value) -> Vec<(&str, &str)> {
+    let rules = list(ingress, "/spec/rules").iter();
+    let paths = rules.flat_map(|rule| list(rule, "/http/paths").iter().map(move |path| (rule, path)));
+    paths.map(|(rule, path)| (text(rule, "/host"), text(path, "/path"))).collect()
 }
 
 /// The name of the class that an annotation marks as default; the newest wins.

@@ -68,7 +68,7 @@ pub(crate) fn update(
     }
     if matches!(part, Part::Main | Part::Whole) {
         quota::check_change(state, key, &live, &value)?;
-        admit::change(kind, &live, &mut value);
+        admit::change(state, kind, &live, &mut value)?;
     }
     if kind.generation && part != Part::Status && at(&live, "/spec") != at(&value, "/spec") {
         let generation = int(&live, "/metadata/generation").unwrap_or(0) + 1;

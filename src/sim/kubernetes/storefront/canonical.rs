@@ -5,7 +5,7 @@ use axum::http::Method;
 use url::Url;
 
 use super::Visit;
-use crate::sim::kubernetes::wp::Site;
+use crate::sim::kubernetes::wp::{Page, Site};
 
 /// Where a visitor is sent, who asks for a page otherwise than the site's address says. As in WordPress, another host is
 /// let pass unless it differs by `www.` alone, but another port is not.
@@ -36,7 +36,9 @@ pub(super) fn redirect(site: &Site, visit: &Visit) -> Option<String> {
 /// no other.
 fn page_path(site: &Site, path: &str) -> String {
     let slug = path.trim_matches('/');
-    if site.pages.iter().any(|page| page.slug == slug && site.is_front(page)) {
+    // The list of products stays where it is, also where it is the front page: it is no page, but an archive.
+    let archive = |page: &Page| site.option("woocommerce_shop_page_id") == page.id.to_string();
+    if site.pages.iter().any(|page| page.slug == slug && site.is_front(page) && !archive(page)) {
         return "/".to_owned();
     }
     let page = site.pages.iter().any(|page| page.slug == slug)
@@ -51,7 +53,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::sim::kubernetes::wp::Page;
 
     fn site(home: &str) -> Site {
         let mut site = Site::default();
@@ -100,5 +101,10 @@ mod tests {
         site.options.insert("show_on_front".to_owned(), json!("page"));
         site.options.insert("page_on_front".to_owned(), json!("1"));
         assert_eq!(sent(&site, "shop.test", "/shop/").as_deref(), Some("http://shop.test/"));
+        // As a real one was seen to answer, whose list of products is its front page.
+        site.options.insert("woocommerce_shop_page_id".to_owned(), json!("1"));
+        assert_eq!(sent(&site, "shop.test", "/shop/"), None);
+        assert_eq!(sent(&site, "shop.test", "/shop").as_deref(), Some("http://shop.test/shop/"));
+        site.options.remove("woocommerce_shop_page_id");
     }
 }

@@ -69,13 +69,16 @@ pub(crate) fn run(
             None => error(no_files(super::start::HTML)),
         };
     }
-    let site = match open(state, place, env) {
+    let mut site = match open(state, place, env) {
         Ok(site) => site,
         // `is-installed` answers by its exit code alone once there are files.
         Err(Failure::NoFiles) => return error(no_files(super::start::HTML)),
         Err(Failure::NoDatabase { address }) => return error(no_database(&address)),
     };
     let booted = site.tables.as_ref().map(|tables| tables.active().map(str::to_owned).collect()).unwrap_or_default();
+    if let Some(tables) = &mut site.tables {
+        shop::booted(tables, site.files.plugins.get("woocommerce"));
+    }
     let stdin = String::from_utf8_lossy(stdin).into_owned();
     let online = reaches_internet(state, place.namespace, place.pod);
     let mut call = Call { args, site, online, stdin, booted };
@@ -170,6 +173,7 @@ fn dispatch(call: &mut Call) -> Answer {
             Ok(Output::ok("Success: Executed a total of 0 cron events."))
         }
         ["user", action, ..] => users::user(call, action),
+        ["transient", action, ..] => shop::transient(call, action),
         ["post", "list", ..] => core::pages(call),
         ["wc", rest @ ..] => {
             call.tables()?;

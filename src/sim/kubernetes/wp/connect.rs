@@ -95,7 +95,10 @@ pub(super) fn server(state: &State, place: &Place<'_>, address: &str) -> Option<
         .filter(|(_, pod)| reaches(state, (own, place.pod), (namespace, pod), 3306))
         .find_map(|(_, pod)| {
             let container = list(pod, "/spec/containers").iter().find(|one| is_mysql(text(one, "/image")))?;
-            Some(Place { namespace, pod, container }.disk(state, MYSQL))
+            Some(Place { namespace, pod, container }.disk(state, MYSQL)).filter(|disk| {
+                let volume = state.volume(disk);
+                volume.and_then(|volume| volume.database.as_ref()).is_none_or(|database| !database.temporary)
+            })
         })
 }
 

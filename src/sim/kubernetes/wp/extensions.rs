@@ -199,7 +199,7 @@ fn activate(call: &mut Call, slug: &str) -> Answer {
     }
     site.set_active(slug, true);
     if slug == "woocommerce" {
-        shop::activated(site, &version);
+        shop::booted(site, Some(&version));
     }
     Ok(Output::ok(format!("Plugin '{slug}' activated.\nSuccess: Activated 1 of 1 plugins.")))
 }

@@ -3,6 +3,7 @@
 //! both die with their claim.
 
 mod args;
+mod broken;
 mod catalogue;
 mod cli;
 mod connect;
@@ -19,13 +20,12 @@ mod start;
 mod titles;
 mod users;
 
+pub(crate) use broken::broken_off;
 pub(crate) use cli::run;
 pub(crate) use connect::{Failure, Site as OpenSite, open};
 pub(crate) use mysql::{mysql, mysqladmin};
-#[cfg(test)]
-pub(crate) use site::Page;
-pub(crate) use site::{Order, OrderLine, Product, Site, Volume};
-pub(crate) use start::{container_started, directory, file};
+pub(crate) use site::{Order, OrderLine, Page, Product, Site, Volume};
+pub(crate) use start::{container_started, directory, file, initialised, initialises};
 
 /// Whether an image is a MySQL or MariaDB server.
 pub(crate) fn is_mysql(image: &str) -> bool {

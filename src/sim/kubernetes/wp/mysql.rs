@@ -67,8 +67,9 @@ fn reach<'a>(state: &'a State, place: &Place<'_>, client: &Client) -> Result<&'a
     } else {
         server(state, place, &client.host)
     };
+    let socket = own && client.host != "127.0.0.1";
     let database = disk.and_then(|disk| state.volume(&disk)).and_then(|volume| volume.database.as_ref());
-    database.ok_or_else(|| {
+    database.filter(|database| socket || !database.temporary).ok_or_else(|| {
         let host = if client.host.is_empty() { "localhost" } else { &client.host };
         Output::fail(1, format!("ERROR 2003 (HY000): Can't connect to MySQL server on '{host}:3306' (111)"))
     })

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::cli::{Answer, Call};
 use super::print::table;
+use super::shop;
 use super::site::{Product, Site, slug};
 use super::users::privileged;
 use crate::sim::kubernetes::exec::Output;
@@ -27,6 +28,11 @@ pub(super) fn denied(verb: &str) -> String {
 pub(super) fn product(call: &mut Call, action: &str) -> Answer {
     if !privileged(call)? {
         return Err(denied(action));
+    }
+    if !shop::set_up(call.tables()?) {
+        // The roles that may are made when WooCommerce is set up.
+        let what = if action == "list" { "you cannot list" } else { "you are not allowed to create" };
+        return Err(format!("Sorry, {what} resources. {{\"status\":403}}"));
     }
     match action {
         "create" => create(call),

@@ -30,6 +30,49 @@ pub(super) fn activated(site: &mut Site, version: &str) {
     install_pages(site);
 }
 
+/// The lock of whoever sets WooCommerce up. It lasts ten minutes, whatever has become of who holds it.
+const LOCK: &str = "_transient_wc_installing";
+
+/// WooCommerce as it is left when it is killed while it sets itself up at its activation.
+pub(super) fn begun(site: &mut Site) {
+    site.set_active("woocommerce", false);
+    site.options.retain(|name, _| !name.starts_with("woocommerce_"));
+    site.pages.retain(|page| !PAGES.iter().any(|(_, slug)| page.slug == *slug));
+    site.options.insert(LOCK.to_owned(), json!("yes"));
+}
+
+/// What WooCommerce does at each request: sets itself up where that was not done, unless somebody is about to.
+pub(super) fn booted(site: &mut Site, version: Option<&String>) {
+    if let Some(version) = version
+        && site.is_active("woocommerce")
+        && !set_up(site)
+        && !site.options.contains_key(LOCK)
+    {
+        activated(site, version);
+    }
+}
+
+/// Whether WooCommerce has its tables and roles.
+pub(super) fn set_up(site: &Site) -> bool {
+    site.options.contains_key("woocommerce_version")
+}
+
+/// `wp transient delete <key>`.
+pub(super) fn transient(call: &mut Call, action: &str) -> Answer {
+    if action != "delete" {
+        return Err(format!(
+            "'{action}' is not a registered subcommand of 'transient'. See 'wp help transient' for available subcommands."
+        ));
+    }
+    let key = call.need(2, "transient delete [<key>] [--network] [--all] [--expired]")?;
+    if call.tables()?.options.remove(&format!("_transient_{key}")).is_some() {
+        return Ok(Output::ok("Success: Transient deleted."));
+    }
+    let mut output = Output::silent(0);
+    output.stderr = "Warning: Transient was not deleted; however, the transient does not appear to exist.\n".to_owned();
+    Ok(output)
+}
+
 fn install_pages(site: &mut Site) {
     for (title, slug) in PAGES {
         let existing = site.pages.iter().find(|page| page.slug == *slug).map(|page| page.id);
@@ -49,6 +92,9 @@ pub(super) fn command(call: &mut Call, rest: &[&str]) -> Answer {
         ["tool", action @ ("list" | "run")] => {
             if !privileged(call)? {
                 return Err(denied(if *action == "list" { "list" } else { "update" }));
+            }
+            if !set_up(call.tables()?) {
+                return Err("Sorry, you cannot update resource. {\"status\":403}".to_owned());
             }
             tool(call, action)
         }

@@ -35,6 +35,9 @@ pub(crate) struct Database {
     pub(crate) password: String,
     /// Sites by their table prefix.
     pub(crate) sites: BTreeMap<String, Site>,
+    /// Whether the image still prepares it, by a server that answers on its socket alone.
+    #[serde(default)]
+    pub(crate) temporary: bool,
 }
 
 /// An installed site.

@@ -38,13 +38,34 @@ fn start_mysql(state: &mut State, place: &Place<'_>) -> Vec<String> {
             user: get("USER"),
             password: get("PASSWORD"),
             sites: BTreeMap::new(),
+            temporary: true,
         });
         state.set_volume(&uid, volume);
         lines.push("[Note] [Entrypoint]: Initializing database files".to_owned());
-        lines.push("[Note] [Entrypoint]: MySQL init process done. Ready for start up.".to_owned());
+        lines.push("[Note] [Entrypoint]: Starting temporary server".to_owned());
+        return lines;
     }
     lines.push("[System] [MY-010931] [Server] /usr/sbin/mysqld: ready for connections. port: 3306".to_owned());
     lines
+}
+
+/// Whether a container's MySQL prepares its data directory: for so long it answers on its socket, and nobody's
+/// connection over the network.
+pub(crate) fn initialises(state: &State, place: &Place<'_>) -> bool {
+    is_mysql(place.image()) && {
+        let volume = state.volume(&place.disk(state, MYSQL));
+        volume.and_then(|volume| volume.database.as_ref()).is_some_and(|database| database.temporary)
+    }
+}
+
+/// Puts the real server in place of the temporary one.
+pub(crate) fn initialised(state: &mut State, place: &Place<'_>) {
+    let uid = place.disk(state, MYSQL);
+    let mut volume = state.volume(&uid).cloned().unwrap_or_default();
+    if let Some(database) = &mut volume.database {
+        database.temporary = false;
+        state.set_volume(&uid, volume);
+    }
 }
 
 fn start_wordpress(state: &mut State, place: &Place<'_>) -> Vec<String> {

@@ -27,7 +27,9 @@ pub(super) fn user(call: &mut Call, action: &str) -> Answer {
     let columns = ["ID", "user_login", "display_name", "user_email", "roles"];
     match action {
         "list" => {
-            let rows: Vec<Value> = call.tables()?.users.iter().map(row).collect();
+            let role = args.value("role");
+            let users = call.tables()?.users.iter().filter(|user| role.is_none_or(|role| user.role == role));
+            let rows: Vec<Value> = users.map(row).collect();
             table(&args, &rows, &columns, "ID")
         }
         "get" => {
@@ -35,6 +37,15 @@ pub(super) fn user(call: &mut Call, action: &str) -> Answer {
             let found = find(call.tables()?, &who).map(|user| row(user));
             let found = found.ok_or_else(|| format!("Invalid user ID, email or login: '{who}'"))?;
             table(&args, &[found], &columns, "ID")
+        }
+        "create" => create(call),
+        "set-role" => {
+            let who = call.need(2, "user set-role <user> [<role>]")?;
+            let role = call.need(3, "user set-role <user> [<role>]")?;
+            let user = find(call.tables()?, &who);
+            let user = user.ok_or_else(|| format!("Invalid user ID, email or login: '{who}'"))?;
+            user.role = role;
+            Ok(Output::ok(format!("Success: Added {} ({}) to  as {}.", user.login, user.id, user.role)))
         }
         "update" => {
             let who = call.need(2, "user update <user>... [--user_pass=<password>] [--user_email=<email>]")?;
@@ -64,6 +75,20 @@ pub(super) fn user(call: &mut Call, action: &str) -> Answer {
             "'{action}' is not a registered subcommand of 'user'. See 'wp help user' for available subcommands."
         )),
     }
+}
+
+fn create(call: &mut Call) -> Answer {
+    const USAGE: &str = "user create <user-login> <user-email> [--role=<role>] [--user_pass=<password>]";
+    let (login, email) = (call.need(2, USAGE)?, call.need(3, USAGE)?);
+    let value = |name: &str| call.args.value(name).unwrap_or_default().to_owned();
+    let (role, password) = (value("role"), value("user_pass"));
+    let site = call.tables()?;
+    if site.users.iter().any(|user| user.login == login) {
+        return Err(format!("The '{login}' username is already registered."));
+    }
+    let id = site.users.iter().map(|user| user.id).max().unwrap_or_default() + 1;
+    site.users.push(User { id, login, email, password, role });
+    Ok(Output::ok(format!("Success: Created user {id}.")))
 }
 
 fn row(user: &User) -> Value {

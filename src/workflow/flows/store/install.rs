@@ -53,7 +53,31 @@ pub(super) async fn core(needs: Arc<Needs>, context: StepContext) -> Result<Prog
             return Err(unseen("the installation of WordPress"));
         }
     }
+    if !governed(&wp).await? {
+        context.report("creating the site's administrator").await?;
+        govern(&wp).await?;
+        if !governed(&wp).await? {
+            return Err(unseen("the creation of the site's administrator"));
+        }
+    }
     Ok(Progress::done())
+}
+
+/// Whether the site has an administrator. An installation that was broken off leaves a site that counts as installed, and
+/// that nobody may do anything in.
+async fn governed(wp: &Wp) -> Result<bool> {
+    let count = wp.ok(&["user", "list", "--role=administrator", "--format=count"]).await?;
+    Ok(count.lines().last().and_then(|count| count.trim().parse::<u64>().ok()).is_some_and(|count| count > 0))
+}
+
+async fn govern(wp: &Wp) -> Result<()> {
+    let user = wp.admin("username").await?;
+    if wp.holds(&["user", "get", user.expose(), "--field=ID"]).await? {
+        return wp.ok(&["user", "set-role", user.expose(), "administrator"]).await.map(drop);
+    }
+    let email = &wp.shop().settings().admin_email;
+    let arguments = ["user", "create", user.expose(), email, "--role=administrator", "--prompt=user_pass"];
+    wp.ok_with_secret(&arguments, &wp.admin("password").await?).await
 }
 
 pub(super) async fn woocommerce(needs: Arc<Needs>, context: StepContext) -> Result<Progress> {
@@ -71,7 +95,30 @@ pub(super) async fn woocommerce(needs: Arc<Needs>, context: StepContext) -> Resu
             return Err(unseen("the activation of WooCommerce"));
         }
     }
+    if !set_up(&wp).await? {
+        context.report("waiting until WooCommerce has set itself up").await?;
+        settle(&wp).await?;
+    }
     Ok(Progress::Done(json!({ "version": version })))
+}
+
+/// Whether WooCommerce has its tables and roles: it writes its version last.
+async fn set_up(wp: &Wp) -> Result<bool> {
+    wp.holds(&["option", "get", "woocommerce_version"]).await
+}
+
+/// Waits for whoever sets WooCommerce up. One that was broken off leaves a lock of ten minutes, for which WooCommerce is
+/// active and can do nothing: it is taken away, and the next look sets WooCommerce up.
+async fn settle(wp: &Wp) -> Result<()> {
+    const LOOKS: u32 = 10;
+    for _ in 0..LOOKS {
+        tokio::time::sleep(wp.shop().needs.poll).await;
+        if set_up(wp).await? {
+            return Ok(());
+        }
+    }
+    wp.ok(&["transient", "delete", "wc_installing"]).await?;
+    if set_up(wp).await? { Ok(()) } else { Err(unseen("the setting up of WooCommerce")) }
 }
 
 pub(super) async fn theme(needs: Arc<Needs>, context: StepContext) -> Result<Progress> {

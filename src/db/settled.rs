@@ -139,7 +139,7 @@ pub struct Serving {
     pub namespace: String,
     /// Its status word, `running` or `degraded`.
     pub status: String,
-    /// Whether its newest deployment is the one that serves.
+    /// Whether its newest deployment is the one that serves, or was taken back to that.
     pub newest_serves: bool,
 }
 
@@ -148,8 +148,9 @@ pub async fn serving(db: impl PgExecutor<'_>) -> Result<Vec<Serving>> {
     sqlx::query_as!(
         Serving,
         r#"select a.id, p.team_id, a.namespace as "namespace!", a.status,
-                  coalesce((select d.status = 'running' from deployments d
-                            where d.application_id = a.id and d.status <> 'cancelled'
+                  coalesce((select d.status in ('running', 'cancelled') from deployments d
+                            where d.application_id = a.id
+                              and (d.status <> 'cancelled' or d.progress->>'before' is not null)
                             order by d.revision desc limit 1), false) as "newest_serves!"
            from applications a
            join projects p on p.id = a.project_id

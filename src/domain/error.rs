@@ -98,13 +98,22 @@ pub struct Error {
     field: Option<String>,
     retry_after: Option<Duration>,
     outage: bool,
+    patience: Option<Duration>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
 impl Error {
     /// An error with a sentence that its reader can act on.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), field: None, retry_after: None, outage: false, source: None }
+        Self {
+            code,
+            message: message.into(),
+            field: None,
+            retry_after: None,
+            outage: false,
+            patience: None,
+            source: None,
+        }
     }
 
     /// Bad input: names the field and says what would be right.
@@ -140,6 +149,12 @@ impl Error {
     /// The same error, of a system that is needed and is away as a whole: see [`Error::outage`].
     pub fn during_outage(mut self) -> Self {
         self.outage = true;
+        self
+    }
+
+    /// The same error, of an outage that is not waited out for longer: it may need somebody to end it.
+    pub fn waited_out_for(mut self, most: Duration) -> Self {
+        self.patience = Some(most);
         self
     }
 
@@ -185,6 +200,11 @@ impl Error {
     /// is over.
     pub fn outage(&self) -> bool {
         self.outage
+    }
+
+    /// The longest that an outage is waited out, where it has one of its own.
+    pub fn patience(&self) -> Option<Duration> {
+        self.patience
     }
 
     /// The sentence and every cause below it, for the log only. A cause that its own cause repeats is told once.

@@ -40,7 +40,14 @@ pub enum Error {
         /// Whether what was asked for had begun: the vendor was there, and it is this that did not come to its end.
         begun: bool,
     },
+    /// The vendor answers, but what it asks first does not (an admission webhook): that may come back by itself, or
+    /// wait for somebody.
+    #[error("{0}")]
+    Blocked(String),
 }
+
+/// How long something is waited for that a vendor asks first.
+const BLOCKED: Duration = Duration::from_secs(15 * 60);
 
 impl Error {
     /// A vendor that does not answer.
@@ -59,7 +66,7 @@ impl Error {
     /// Whether the vendor is away as a whole, whatever it is asked.
     fn outage(&self) -> bool {
         match self {
-            Self::RateLimited { .. } => true,
+            Self::RateLimited { .. } | Self::Blocked(_) => true,
             Self::Unavailable { begun, .. } => !begun,
             Self::NotFound(_) | Self::Conflict(_) | Self::Unauthorized(_) | Self::Invalid(_) => false,
         }
@@ -80,7 +87,7 @@ impl Error {
     /// Whether the same request may succeed later without a change.
     pub fn transient(&self) -> bool {
         match self {
-            Self::RateLimited { .. } | Self::Unavailable { .. } | Self::Conflict(_) => true,
+            Self::RateLimited { .. } | Self::Unavailable { .. } | Self::Blocked(_) | Self::Conflict(_) => true,
             Self::NotFound(_) | Self::Unauthorized(_) | Self::Invalid(_) => false,
         }
     }
@@ -93,13 +100,14 @@ impl From<Error> for domain::Error {
             Error::NotFound(_) | Error::Invalid(_) | Error::Unauthorized(_) => Code::VendorRejected,
             Error::Conflict(_) => Code::Conflict,
             Error::RateLimited { .. } => Code::RateLimited,
-            Error::Unavailable { .. } => Code::Unavailable,
+            Error::Unavailable { .. } | Error::Blocked(_) => Code::Unavailable,
         };
         let public = domain::Error::new(code, error.to_string());
         let public = if error.outage() { public.during_outage() } else { public };
         match error {
             Error::Unavailable { source: Some(source), .. } => public.caused_by(source),
             Error::RateLimited { retry_after: Some(wait), .. } => public.retry_in(wait),
+            Error::Blocked(_) => public.waited_out_for(BLOCKED),
             _ => public,
         }
     }
@@ -127,5 +135,14 @@ mod tests {
             let error = domain::Error::from(error);
             assert_eq!((error.retryable(), error.outage()), (transient, transient && status != 409), "{status}");
         }
+    }
+
+    #[test]
+    fn what_a_vendor_asks_first_is_waited_for_but_not_for_days() {
+        let error = domain::Error::from(Error::Blocked("failed calling webhook".to_owned()));
+        assert!(error.retryable() && error.outage());
+        assert_eq!(error.patience(), Some(BLOCKED));
+        let away = domain::Error::from(Error::from_status(503, "away".to_owned(), None));
+        assert_eq!((away.outage(), away.patience()), (true, None));
     }
 }

@@ -264,7 +264,7 @@ impl Execution {
         error: Error,
     ) -> Result<T, Stop> {
         let lasted = context.outage();
-        if lasted >= step.patience {
+        if lasted >= error.patience().map_or(step.patience, |most| most.min(step.patience)) {
             let message = format!("{}, for {} s", error.message(), lasted.as_secs());
             let error = Error::new(error.code(), message).caused_by(error);
             return self.failed(step, row, failed, &error).await;

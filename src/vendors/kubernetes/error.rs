@@ -20,6 +20,10 @@ pub fn translate(error: kube::Error) -> Error {
             if status.code == 403 && status.message.contains("exceeded quota") {
                 return Error::Invalid(message);
             }
+            // An admission webhook that does not answer. The API server is there.
+            if status.code >= 500 && status.message.contains("failed calling webhook") {
+                return Error::Blocked(message);
+            }
             Error::from_status(status.code, message, retry_after)
         }
         kube::Error::SerdeError(source) => {

@@ -127,7 +127,8 @@ pub fn container_trouble(pod: &Pod, container: &ContainerStatus, events: &[Event
         }
         "CrashLoopBackOff" => crash(pod, container, events, " (CrashLoopBackOff)"),
         "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError" => {
-            words(&cannot).diagnosis(Trouble::Configuration, "Check its command, its variables and its secrets")
+            let message = waiting.message.as_deref().map(without_place);
+            words(&cannot).or_said(message).diagnosis(Trouble::Configuration, to_start(message))
         }
         _ => return None,
     })
@@ -179,6 +180,20 @@ fn its_container(pod: &Pod, container: &ContainerStatus) -> String {
     let alone =
         pod.spec.as_ref().is_none_or(|spec| spec.containers.len() + spec.init_containers.iter().flatten().count() < 2);
     if alone { "its container".to_owned() } else { format!("its container {}", container.name) }
+}
+
+/// What kubelet says of a container, without the pod and container that it names last: the cause stands before them.
+fn without_place(message: &str) -> &str {
+    message.rfind(" (pod: ").and_then(|at| message.get(..at)).unwrap_or(message)
+}
+
+/// What to do about a container that cannot be started, by what kubelet said.
+fn to_start(message: Option<&str>) -> &'static str {
+    if message.is_some_and(|message| message.contains("runAsNonRoot")) {
+        "Have the image name an ordinary user by its number, or give the application settings.security `baseline`"
+    } else {
+        "Check its command, its variables and its secrets"
+    }
 }
 
 /// What the runtime said of a pull. Some say it once, in an event, and not while they wait to try again.
@@ -330,6 +345,27 @@ mod tests {
         let mut evicted = pod(ended(137, "ContainerStatusUnknown", ""), json!({}), 0);
         evicted.status.as_mut().expect("status").phase = Some("Failed".to_owned());
         assert_eq!(trouble(&evicted, &[]), None);
+    }
+
+    #[test]
+    fn an_image_that_may_not_run_as_root_says_so_and_what_helps() {
+        for cause in [
+            "container has runAsNonRoot and image will run as root",
+            "container has runAsNonRoot and image has non-numeric user (www-data), cannot verify user is non-root",
+        ] {
+            let pod_name = format!("api-{}", "x".repeat(60));
+            let message = format!("{cause} (pod: \"{pod_name}_env-production(0-1-2-3)\", container: app)");
+            let waiting = json!({ "waiting": { "reason": "CreateContainerConfigError", "message": message } });
+            let told = trouble(&pod(waiting, json!({}), 0), &[]).expect("trouble");
+            for words in [&told.text, &told.short] {
+                assert!(words.contains(cause) && !words.contains(&pod_name), "{words}");
+            }
+            assert!(told.advice.contains("settings.security `baseline`"), "{}", told.advice);
+        }
+        let waiting =
+            json!({ "waiting": { "reason": "CreateContainerConfigError", "message": "secret \"db\" not found" } });
+        let told = trouble(&pod(waiting, json!({}), 0), &[]).expect("trouble");
+        assert!(told.short.contains("secret \"db\" not found") && told.advice.contains("its secrets"), "{told:?}");
     }
 
     #[test]

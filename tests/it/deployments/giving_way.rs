@@ -139,6 +139,10 @@ async fn after_several_failures_an_abort_leads_to_the_last_that_served() {
     town.service.app.cancel_operation(&town.caller, newest, None).await.unwrap();
     assert_eq!(town.finish(newest).await, "cancelled", "{:?}", town.text("operations", "stuck_reason", newest).await);
     assert_eq!(town.pods(id).await, ["nginx:1"; 2]);
+    // What failed before is over as well: the application is as it is to be.
+    assert_eq!(town.text("applications", "status", id).await.as_deref(), Some("running"));
+    let serving = northstack::db::settled::serving(&town.pool()).await.unwrap();
+    assert!(serving.iter().any(|application| application.id == id && application.newest_serves));
     let mut after = town.cluster(id).await;
     // The configuration of the first failed one stays until the next success, as evidence.
     after["configuration"] = before["configuration"].clone();

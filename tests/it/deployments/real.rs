@@ -163,8 +163,10 @@ async fn time_to_become_ready_is_counted_from_when_a_paused_canary_became_unread
     let worker = Worker::start(&town, Faults::none());
     let made = town.deploy(id, "nginx:2").await;
     until(&town, made.deployment, "paused").await;
-    // Longer than a rollout may take to become ready.
-    tokio::time::sleep(Duration::from_millis(2200)).await;
+    // It has paused for longer than a rollout may take to become ready.
+    let since = "update operation_steps set started_at = started_at - interval '1 hour'
+                 where operation_id = $1 and status in ('running', 'waiting')";
+    assert_eq!(sqlx::query(since).bind(made.operation).execute(&town.pool()).await.unwrap().rows_affected(), 1);
     town.fault(json!({ "pod": "never-ready", "name": "api-canary*" })).await;
     until(&town, made.deployment, "deploying").await;
     town.well().await;
@@ -203,4 +205,34 @@ async fn a_deployment_that_fails_after_its_canary_says_who_is_served_by_what_and
     }
     let refused = app.promote_deployment(&town.caller, made.deployment, false, None).await.unwrap_err();
     assert!(refused.message().contains("revision 2 is failed") && refused.message().contains("northstack abort"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_admission_webhook_that_is_away_is_waited_for_though_not_for_days() {
+    let town = Town::new(application::ROLLING).await;
+    let id = town.running("api", json!({})).await;
+    let worker = Worker::start(&town, Faults::none());
+    let ago = "update operation_steps set outage_since = now() - interval '16 minutes'
+               where operation_id = $1 and outage_since is not null";
+    let webhook = "Internal error occurred: failed calling webhook \"validate.example\": failed to call webhook: Post \
+                   \"https://policy.example.svc:443/validate?timeout=10s\": dial tcp 10.0.0.1:443: connect: connection refused";
+    for (message, ends) in [("apiserver not ready", false), (webhook, true)] {
+        let fault = json!({ "verb": "patch", "kind": "Deployment", "status": 500, "message": message });
+        town.fault(fault).await;
+        let made = town.deploy(id, "nginx:2").await;
+        town.says(made.operation, "waiting until that is over").await;
+        assert_eq!(sqlx::query(ago).bind(made.operation).execute(&town.pool()).await.unwrap().rows_affected(), 1);
+        if !ends {
+            // The API server itself may be away for as long as the step may take.
+            town.says(made.operation, "waiting until that is over, 96").await;
+            town.well().await;
+            assert_eq!(ended(&town, made.operation).await, "succeeded");
+            continue;
+        }
+        assert_eq!(ended(&town, made.operation).await, "failed");
+        let told = town.detail(made.operation).await;
+        assert!(told.contains("connect: connection refused, for 96"), "{told}");
+        town.well().await;
+    }
+    worker.stop().await;
 }

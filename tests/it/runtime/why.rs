@@ -360,3 +360,25 @@ async fn a_namespace_that_is_held_names_who_holds_it() {
     sqlx::query(open).bind(api.id).execute(town.pool()).await.unwrap();
     concludes(&why(&town, &api).await, "goes on by itself when it is gone");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_canary_that_failed_and_has_no_pods_left_is_told_by_why_it_failed() {
+    let town = Town::new().await;
+    let api = town.deployed("api", "nginx:1").await;
+    town.ready(&api).await;
+    let deployments: Api<Deployment> = Api::namespaced(client(&town).await, &api.target.namespace);
+    let none = Patch::Merge(json!({ "spec": { "replicas": 0 } }));
+    deployments.patch("api", &PatchParams::default(), &none).await.unwrap();
+    town.until("no pods are wanted", async || {
+        let why = why(&town, &api).await;
+        why["conclusion"].as_str().unwrap().contains("No pods are wanted")
+    })
+    .await;
+    let failed = "update deployments set status = 'failed', error = 'the canary at 20 % has failed: it was restarted'
+                  where application_id = $1";
+    sqlx::query(failed).bind(api.id).execute(town.pool()).await.unwrap();
+    concludes(
+        &why(&town, &api).await,
+        "failed: the canary at 20 % has failed: it was restarted. Deploy a repaired one",
+    );
+}

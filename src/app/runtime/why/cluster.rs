@@ -69,7 +69,7 @@ fn workload(observed: &Observed, objects: &Objects) -> Vec<Fact> {
     };
     let pods = pods_of(deployment, objects);
     let whole = rolled_out(deployment).complete;
-    let mut facts = vec![deployment_fact(deployment, &pods, objects)];
+    let mut facts = vec![deployment_fact(observed, deployment, &pods, objects)];
     facts.extend(replica_set(deployment, objects));
     for pod in pods.iter().take(PODS) {
         if over(pod) || pod.metadata.deletion_timestamp.is_some() {
@@ -93,7 +93,7 @@ fn pods_of(deployment: &Deployment, objects: &Objects) -> Vec<Pod> {
     pods
 }
 
-fn deployment_fact(deployment: &Deployment, pods: &[Pod], objects: &Objects) -> Fact {
+fn deployment_fact(observed: &Observed, deployment: &Deployment, pods: &[Pod], objects: &Objects) -> Fact {
     let seen = rolled_out(deployment);
     let revision = label(&deployment.metadata, REVISION);
     // Those of the revision before are ready too while they change places.
@@ -136,7 +136,10 @@ fn deployment_fact(deployment: &Deployment, pods: &[Pod], objects: &Objects) -> 
         Some(why) if matches!(why.trouble, Trouble::Refused) => {
             fact.advising(Cause::Workload, format!("The cluster refuses to make pods: {}. {}.", why.short, why.advice))
         }
-        _ if seen.wanted == 0 => fact.advising(Cause::Workload, "No pods are wanted. Start or scale the application."),
+        // A canary that failed is taken down to none: why it failed says more.
+        _ if seen.wanted == 0 && !observed.deployment.as_ref().is_some_and(|newest| newest.status == "failed") => {
+            fact.advising(Cause::Workload, "No pods are wanted. Start or scale the application.")
+        }
         _ => fact,
     }
 }

@@ -163,7 +163,7 @@ fn not_ready(workload: &Workload, why: &str) -> Error {
 fn loosened(text: &str) -> Option<&'static str> {
     if text.contains("runAsNonRoot") {
         return Some(
-            "an image that has to run as root needs settings.security `baseline`, or name a user in the image",
+            "an image that has to run as root needs settings.security `baseline`; any other names its user by a number",
         );
     }
     text.contains("violates PodSecurity").then_some(

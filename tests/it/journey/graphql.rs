@@ -198,7 +198,9 @@ async fn as_documented(stack: &Stack, token: &str, document: &Value) {
     for (path, item) in paths.iter().filter(|(path, _)| path.starts_with("/api/v1/applications/{id}")) {
         if item["get"].is_object() && !path.ends_with("compare") {
             let at = |id: &str| path.replace("{id}", id);
-            assert_eq!(send("get", &at(site), path, None).await.0, 200, "{path}");
+            // What never ran has no pod whose lines there could be.
+            let there = if path.ends_with("/logs") { 404 } else { 200 };
+            assert_eq!(send("get", &at(site), path, None).await.0, there, "{path}");
             assert_eq!(send("get", &at("abc"), path, None).await.0, if path.ends_with("/events") { 200 } else { 422 });
             let missing = send("get", &at("00000000-0000-4000-8000-000000000000"), path, None).await.0;
             assert_eq!(missing, if path.ends_with("/events") { 200 } else { 404 }, "{path}");

@@ -113,7 +113,7 @@ fn asked(graph: &Schema, path: &str, method: &str, operation: &Operation) -> (Ve
     let (mut parameters, mut properties, mut required) = (Vec::new(), Map::new(), Vec::new());
     for variable in &operation.variables {
         let name = variable.name.as_str();
-        let mut schema = typed(graph, &variable.ty, &mut |name| given(graph, name, 0));
+        let mut schema = typed(&variable.ty, &mut |name| given(graph, name, 0));
         let default = variable.default_value.as_ref();
         let default = default.and_then(|value| serde_json::from_str::<Value>(&value.to_string()).ok());
         let needed = variable.ty.is_non_null() && variable.default_value.is_none();
@@ -155,7 +155,7 @@ fn answered(graph: &Schema, method: &str, operation: &Operation) -> (StatusCode,
         _ => "What was asked for",
     };
     // What is null is answered with 404.
-    let mut data = typed(graph, field.ty(), &mut |name| selected(graph, name, &field.selection_set));
+    let mut data = typed(field.ty(), &mut |name| selected(graph, name, &field.selection_set));
     if let Some(fields) = data.as_object_mut() {
         fields.shift_remove("nullable");
     }
@@ -163,9 +163,9 @@ fn answered(graph: &Schema, method: &str, operation: &Operation) -> (StatusCode,
 }
 
 /// A type with its lists, of what `inner` says of its name.
-fn typed(graph: &Schema, ty: &Type, inner: &mut dyn FnMut(&str) -> Value) -> Value {
+fn typed(ty: &Type, inner: &mut dyn FnMut(&str) -> Value) -> Value {
     let mut schema = match ty {
-        Type::List(item) | Type::NonNullList(item) => json!({ "type": "array", "items": typed(graph, item, inner) }),
+        Type::List(item) | Type::NonNullList(item) => json!({ "type": "array", "items": typed(item, inner) }),
         Type::Named(name) | Type::NonNullNamed(name) => inner(name),
     };
     // A schema that says nothing takes null as well.
@@ -182,7 +182,7 @@ fn selected(graph: &Schema, name: &str, set: &SelectionSet) -> Value {
     }
     let (mut properties, mut required) = (Map::new(), Vec::new());
     for field in set.selections.iter().filter_map(Selection::as_field) {
-        let mut schema = typed(graph, field.ty(), &mut |name| selected(graph, name, &field.selection_set));
+        let mut schema = typed(field.ty(), &mut |name| selected(graph, name, &field.selection_set));
         if let (Some(text), true) = (&field.definition.description, field.selection_set.selections.is_empty()) {
             schema["description"] = text.as_str().into();
         }
@@ -200,8 +200,8 @@ fn selected(graph: &Schema, name: &str, set: &SelectionSet) -> Value {
 fn given(graph: &Schema, name: &str, depth: usize) -> Value {
     let Some(ExtendedType::InputObject(object)) = graph.types.get(name) else { return scalar(graph, name) };
     let fields = object.fields.iter().filter(|_| depth < 3);
-    let fields = fields
-        .map(|(name, field)| (name.to_string(), typed(graph, &field.ty, &mut |name| given(graph, name, depth + 1))));
+    let fields =
+        fields.map(|(name, field)| (name.to_string(), typed(&field.ty, &mut |name| given(graph, name, depth + 1))));
     json!({ "type": "object", "properties": fields.collect::<Map<String, Value>>() })
 }
 

@@ -62,10 +62,10 @@ fn told(method: &Method, parts: Parts, body: Bytes) -> RestResult<Response> {
         return Ok(Response::from_parts(parts, Body::from(body)));
     };
     let alone = fields.len() == 1;
-    let absent = |(name, value): (&String, &Box<RawValue>)| {
+    let absent = |name: &str, value: &RawValue| {
         value.get() == "null" && (alone || name.ends_with("_by_pk")) || changed_nothing(name, value)
     };
-    if let Some(name) = fields.iter().find(|field| absent(*field)).map(|(name, _)| name) {
+    if let Some(name) = fields.iter().find(|(name, value)| absent(name, value)).map(|(name, _)| name) {
         return Err(Error::not_found(&thing(name)).into());
     }
     let mut total = None;

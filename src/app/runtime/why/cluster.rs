@@ -137,7 +137,7 @@ fn deployment_fact(observed: &Observed, deployment: &Deployment, pods: &[Pod], o
             fact.advising(Cause::Workload, format!("The cluster refuses to make pods: {}. {}.", why.short, why.advice))
         }
         // A canary that failed is taken down to none: why it failed says more.
-        _ if seen.wanted == 0 && !observed.deployment.as_ref().is_some_and(|newest| newest.status == "failed") => {
+        _ if seen.wanted == 0 && observed.deployment.as_ref().is_none_or(|newest| newest.status != "failed") => {
             fact.advising(Cause::Workload, "No pods are wanted. Start or scale the application.")
         }
         _ => fact,

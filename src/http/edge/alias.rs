@@ -199,8 +199,11 @@ impl Said<'_> {
         let quoted = self.text.split('"').nth(1).unwrap_or_default();
         let plain = |error: Error| (error, None);
         // Who shows no credentials has no schema, so that nothing is found in it.
-        if self.anonymous && self.text.contains("not found in type: '") {
-            return plain(Error::new(Code::Unauthenticated, "send an access token as `Authorization: Bearer ...`"));
+        if self.text.ends_with("not found in type: 'query_root'") || self.text.ends_with("type: 'mutation_root'") {
+            return plain(match self.anonymous {
+                true => Error::new(Code::Unauthenticated, "send an access token as `Authorization: Bearer ...`"),
+                false => Error::new(Code::Forbidden, "that is for administrators"),
+            });
         }
         if self.text.starts_with("expecting a value for non-nullable variable") {
             return plain(Error::invalid(quoted, format!("{quoted}: is required")));

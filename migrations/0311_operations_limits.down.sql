@@ -1,2 +1,4 @@
-drop trigger if exists operations_limit_team on operations;
-drop trigger if exists operations_limit_application on operations;
+do $$ begin
+  drop trigger if exists operations_limit_team on operations;
+  drop trigger if exists operations_limit_application on operations;
+end $$;

@@ -4,6 +4,7 @@ use axum::response::Response;
 use serde_json::Value;
 
 use crate::engine::error::GraphqlError;
+use crate::engine::json;
 use crate::engine::server::respond;
 
 /// Codes that say what a status says, whoever uses them.
@@ -41,5 +42,5 @@ pub(super) fn answer(mut error: GraphqlError, internal: bool) -> Response {
             fields.insert("field".to_owned(), field.clone());
         }
     }
-    respond::json(status, body.to_string())
+    respond::json(status, json::write(&body))
 }

@@ -147,7 +147,7 @@ async fn what_is_wrong_is_said_by_its_name_before_it_is_sent() {
         (&["--token", "x", "apps", "create", "a", "--strategy", "yolo"], "blue_green"),
         (&["deploy", "a", "--strategy", "yolo", "--token", "x"], "blue_green"),
         (&["operations", "watch", "abc"], "an id looks like"),
-        (&["stores", "create", "a", "--team", "abc"], "an id looks like"),
+        (&["stores", "create", "a", "--type", "medusa"], "woocommerce"),
     ] {
         let refused = shell.run(arguments, "").await;
         assert_eq!((refused.code, refused.err.contains(words)), (2, true), "{arguments:?}\n{}", refused.err);

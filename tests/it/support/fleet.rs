@@ -1,5 +1,6 @@
 //! Several processes of the service behind one address, of which one can be exchanged while the others answer.
 
+use std::collections::BTreeMap;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -165,7 +166,27 @@ struct Shared {
 
 struct Target {
     port: u16,
-    open: AtomicUsize,
+    /// The requests that it has, with their numbers.
+    open: Mutex<BTreeMap<usize, String>>,
+}
+
+/// A request that is open, for as long as this is there.
+struct Open {
+    target: Arc<Target>,
+    number: usize,
+}
+
+impl Open {
+    fn new(target: &Arc<Target>, number: usize, what: String) -> Self {
+        target.open.lock().unwrap().insert(number, what);
+        Self { target: Arc::clone(target), number }
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.target.open.lock().unwrap().remove(&self.number);
+    }
 }
 
 impl Balancer {
@@ -185,7 +206,7 @@ impl Balancer {
     }
 
     fn add(&self, port: u16) {
-        self.shared.targets.lock().unwrap().push(Arc::new(Target { port, open: AtomicUsize::new(0) }));
+        self.shared.targets.lock().unwrap().push(Arc::new(Target { port, open: Mutex::default() }));
     }
 
     /// Leads no more requests there, and waits for those that are open.
@@ -198,8 +219,14 @@ impl Balancer {
             target.port != port
         });
         let begun = Instant::now();
-        while removed.iter().any(|target| target.open.load(Ordering::SeqCst) > 0) {
-            assert!(begun.elapsed() < PATIENCE, "requests stay open");
+        let open = || -> Vec<String> {
+            removed
+                .iter()
+                .flat_map(|target| target.open.lock().unwrap().values().cloned().collect::<Vec<_>>())
+                .collect()
+        };
+        while !open().is_empty() {
+            assert!(begun.elapsed() < PATIENCE, "requests stay open: {:?}", open());
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
@@ -212,17 +239,16 @@ async fn pass(
     mut headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let target = {
+    let open = {
         let targets = shared.targets.lock().unwrap();
         let Some(count) = std::num::NonZeroUsize::new(targets.len()) else {
             return (StatusCode::BAD_GATEWAY, "nobody is there").into_response();
         };
-        let target = Arc::clone(&targets[shared.next.fetch_add(1, Ordering::SeqCst) % count]);
-        target.open.fetch_add(1, Ordering::SeqCst);
-        target
+        let number = shared.next.fetch_add(1, Ordering::SeqCst);
+        Open::new(&targets[number % count], number, format!("{method} {uri} {}", String::from_utf8_lossy(&body)))
     };
     headers.remove(header::HOST);
-    let address = format!("http://127.0.0.1:{}{uri}", target.port);
+    let address = format!("http://127.0.0.1:{}{uri}", open.target.port);
     let answer = async {
         let answer = shared.http.request(method, address).headers(headers).body(body).send().await?;
         let (status, mut headers) = (answer.status(), answer.headers().clone());
@@ -232,7 +258,7 @@ async fn pass(
         Ok::<_, reqwest::Error>((status, headers, answer.bytes().await?))
     };
     let answer = answer.await;
-    target.open.fetch_sub(1, Ordering::SeqCst);
+    drop(open);
     answer
         .map_or_else(|error| (StatusCode::BAD_GATEWAY, error.to_string()).into_response(), IntoResponse::into_response)
 }

@@ -197,7 +197,7 @@ async fn repeated(tx: &mut PgTx, first: DeploymentOperation) -> Result<Rollback>
 }
 
 /// The revision that served before the one that serves now: another one, also where that one was itself brought back. While
-/// a newer one waits, is at work or has failed, the one that serves is what is gone back to.
+/// a newer one waits, is at work or has failed, and was not given up, the one that serves is what is gone back to.
 async fn earlier(tx: &mut PgTx, application: Uuid, running: Option<i32>) -> Result<i32> {
     let history = deployments::history(&mut **tx, application).await?;
     let before = |number: i32| {
@@ -205,8 +205,9 @@ async fn earlier(tx: &mut PgTx, application: Uuid, running: Option<i32>) -> Resu
         let mut past = history.iter().filter(|past| past.served && past.revision < number);
         past.find(|past| origin(&history, past.revision) != current).map(|past| past.revision)
     };
+    let since = || history.iter().take_while(|past| !past.given_up);
     let number = match running {
-        Some(running) if history.iter().any(|past| past.revision > running && past.unsettled) => Some(running),
+        Some(running) if since().any(|past| past.revision > running && past.unsettled) => Some(running),
         Some(running) => before(running),
         None => history.iter().find(|past| past.served).map(|past| past.revision),
     };

@@ -216,6 +216,8 @@ pub struct Past {
     pub served: bool,
     /// Whether it has neither taken its place nor been taken back: it waits, is at work, or has failed.
     pub unsettled: bool,
+    /// Whether it was taken back after it had begun: with it all that had failed before it was given up.
+    pub given_up: bool,
 }
 
 /// All deployments of an application, newest first.
@@ -225,7 +227,8 @@ pub async fn history(db: impl PgExecutor<'_>, application: Uuid) -> Result<Vec<P
         r#"select revision, restored_revision as restored,
                   (status in ('running', 'superseded', 'rolled_back') and started_at is not null
                     and finished_at is not null) as "served!",
-                  (status in ('queued', 'building', 'deploying', 'paused', 'failed')) as "unsettled!"
+                  (status in ('queued', 'building', 'deploying', 'paused', 'failed')) as "unsettled!",
+                  (status = 'cancelled' and progress->>'before' is not null) as "given_up!"
            from deployments where application_id = $1 order by revision desc"#,
         application
     )

@@ -164,6 +164,8 @@ async fn after_several_failures_an_abort_leads_to_the_last_that_served() {
 async fn an_app_runs_again_once_the_newest_of_two_that_failed_was_given_up() {
     let town = Town::new(application::ROLLING).await;
     let id = town.running("api", json!({})).await;
+    let newer = town.deploy(id, "nginx:2").await;
+    assert_eq!(town.finish(newer.operation).await, "succeeded");
     let first = town.deploy(id, "nginx:missing").await;
     assert_eq!(town.finish(first.operation).await, "failed");
     assert_eq!(town.text("applications", "status", id).await.as_deref(), Some("degraded"));
@@ -172,4 +174,5 @@ async fn an_app_runs_again_once_the_newest_of_two_that_failed_was_given_up() {
     town.service.app.abort_deployment(&town.caller, second.deployment, None).await.unwrap();
     assert_eq!(town.finish(second.operation).await, "cancelled");
     assert_eq!(town.text("applications", "status", id).await.as_deref(), Some("running"));
+    assert_eq!(town.rollback(id, None).await.revision, 1, "revision 2 serves already");
 }

@@ -8,6 +8,7 @@ use super::boolexp::{
 use super::coerce::{coerce, kind};
 use super::model::{ColumnInfo, ComputedReturn, Model, TableId};
 use super::scalar::ScalarType;
+use crate::engine::json;
 use crate::engine::metadata::QualifiedName;
 use crate::engine::session::is_session_variable;
 
@@ -306,7 +307,19 @@ pub fn fits(value: &Value, ty: &ScalarType, place: &str) -> Result<(), String> {
     if value.as_str().is_some_and(is_session_variable) {
         return Ok(());
     }
-    coerce(value, ty, "$").map(drop).map_err(|error| format!("{} (at {place:?})", error.message))
+    literal_fits(value, ty).map_err(|message| format!("{message} (at {place:?})"))
+}
+
+/// Whether a literal fits. Of a request `1.0` is taken for an integer; of the metadata it is not.
+fn literal_fits(value: &Value, ty: &ScalarType) -> Result<(), String> {
+    coerce(value, ty, "$").map_err(|error| error.message)?;
+    let whole = matches!(ty.database.as_str(), "int2" | "int4" | "int8") && !ty.list;
+    match json::digits(value).filter(|digits| whole && digits.contains(['.', 'e', 'E'])) {
+        Some(digits) => Err(format!(
+            "The value {digits} lies outside the bounds or is not an integer. Maybe it is a float, or is there integer overflow?"
+        )),
+        None => Ok(()),
+    }
 }
 
 /// Whether a value can stand for a list of values of a type: a session variable that holds all, or literals.
@@ -316,8 +329,8 @@ fn many(value: &Value, ty: &ScalarType, place: &str) -> Result<(), String> {
         // A list holds literals alone: what looks like a session variable there is a text.
         Value::Array(items) => items
             .iter()
-            .try_for_each(|item| coerce(item, ty, "$").map(drop))
-            .map_err(|error| format!("{} (at {place:?})", error.message)),
+            .try_for_each(|item| literal_fits(item, ty))
+            .map_err(|message| format!("{message} (at {place:?})")),
         other => Err(format!("parsing [] failed, expected Array, but encountered {} (at {place:?})", kind(other))),
     }
 }

@@ -119,7 +119,10 @@ test("a service that is away is said, and its return too", async ({ page, api, s
 test("two tabs and a reload at once keep the session", async ({ page, context, signIn }) => {
   await signIn()
   const second = await context.newPage()
-  await Promise.all([second.goto("/stores"), page.reload(), page.reload().catch(() => null)])
+  const renewing = page.waitForRequest((request) => request.postData()?.includes("RefreshSession") ?? false)
+  await Promise.all([second.goto("/stores"), page.reload({ waitUntil: "commit" }), renewing])
+  // This one comes while the first is still renewing the session.
+  await page.reload()
   for (const tab of [page, second]) {
     await tab.goto("/stores")
     await expect(tab.getByRole("heading", { name: "Your Stores (0)" })).toBeVisible()

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::live::LiveFetch;
+use super::results::ResultFetch;
 use crate::engine::callers::{Pending, RequestContext};
 use crate::engine::error::{GraphqlError, Result};
 use crate::engine::metadata::Metadata;
@@ -33,7 +35,15 @@ pub enum Outcome {
     /// A query or mutation that fits the schema and failed while it ran. One that does not fit is an error instead.
     Failed(GraphqlError),
     /// A subscription: planned, not yet started.
-    Subscription(Plan),
+    Subscription(SubscriptionPlan),
+}
+
+/// A subscription that was planned, by what fetches it: each kind has a hub of its own, and members of its own type.
+pub enum SubscriptionPlan {
+    /// To what a statement reads.
+    Live(Plan<LiveFetch>),
+    /// To the result of an asynchronous action.
+    Result(Plan<ResultFetch>),
 }
 
 /// Decides whether metadata with these inconsistencies may be put in force.

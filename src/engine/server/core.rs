@@ -6,25 +6,24 @@ use axum::Router;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use super::backend::{Accept, Backend, Current, Outcome};
+use super::backend::{Accept, Backend, Current, Outcome, SubscriptionPlan};
+use super::live;
 use super::planning::Planning;
 use super::results;
 use super::start::SurfaceError;
 use super::surface::Surface;
 use crate::engine::callers::{Pending, RequestContext};
 use crate::engine::error::{ErrorCode, GraphqlError, Result};
-use crate::engine::execute::{Executor, Refreshed, refresh};
 use crate::engine::metadata::{Metadata, QualifiedName};
 use crate::engine::options::EngineOptions;
 use crate::engine::outbound::Outbound;
-use crate::engine::plan::{Binder, CompiledRoot, Join, JoinTarget, Joins, LivePlan, Planned, Root, Values};
+use crate::engine::plan::{CompiledRoot, Planned, Root};
 use crate::engine::request::Request;
 use crate::engine::schema::Inconsistency;
 use crate::engine::session::Session;
 use crate::engine::start::{Engine, EngineError};
 use crate::engine::state::State;
 use crate::engine::subscriptions::feed::{Change, ChangeFeed, database_notifies};
-use crate::engine::subscriptions::{Fetch, Fetched, Member, Plan};
 
 /// Why the engine cannot be served.
 #[derive(Debug, thiserror::Error)]
@@ -181,154 +180,33 @@ fn current(state: &State) -> Current {
 }
 
 impl Core {
-    fn subscription(&self, state: &State, context: &RequestContext, request: &Request, root: &Root) -> Result<Plan> {
+    fn subscription(
+        &self,
+        state: &State,
+        context: &RequestContext,
+        request: &Request,
+        root: &Root,
+    ) -> Result<SubscriptionPlan> {
         let session = &context.session;
         let live = match &root.field {
             CompiledRoot::Live(live) => live,
             CompiledRoot::Action(action) if action.result => {
-                return results::plan(self.engine.executor(), state, session, request, root, action);
+                let plan = results::plan(self.engine.executor(), state, session, request, root, action)?;
+                return Ok(SubscriptionPlan::Result(plan));
             }
             _ => {
                 let message = "subscription to this field is not supported";
                 return Err(GraphqlError::new(ErrorCode::NotSupported, message));
             }
         };
-        let is_stream = !live.cursor.is_empty();
-        let member = LiveMember {
-            values: root.values.clone(),
-            stream: is_stream.then(|| (session.clone(), request.variables.clone())),
-            cursor: None,
-            context: root.joins.is_some().then(|| context.clone()),
-        };
-        let mut cohort = format!(
-            "{}\n{}\n{}\n{}\n{}\n{}",
-            state.version,
-            session.role(),
-            root.key,
-            request.operation_name.as_deref().unwrap_or_default(),
-            request.query,
-            live.sql,
-        );
-        let mut key = serde_json::to_string(&root.values).unwrap_or_default();
-        if let Some(joins) = &root.joins {
-            // What is joined may hang on variables, on who asks and on the headers that are sent along.
-            cohort.push_str(&format!("\n{joins:?}"));
-            key.push_str(&session.to_json());
-            let forwards = |join: &Join| match &join.target {
-                JoinTarget::Remote { schema, .. } => schema.definition.forward_client_headers,
-                JoinTarget::Rows(_) => false,
-            };
-            if joins.iter().any(forwards) {
-                key.push_str(&format!("\n{:?}", context.headers));
-            }
-        }
-        Ok(Plan {
-            cohort,
-            key,
-            relations: (!live.calls_functions).then(|| live.tables.clone()),
-            fetch: Arc::new(LiveFetch {
-                executor: self.engine.executor().clone(),
-                plan: live.clone(),
-                key: root.key.clone(),
-                joins: root.joins.clone(),
-                refreshing: self.refreshing.clone(),
-            }),
-            member: Arc::new(member),
-        })
-    }
-}
-
-/// Values of a request's variables.
-type Variables = Arc<serde_json::Map<String, serde_json::Value>>;
-
-/// What tells the members of a cohort apart.
-struct LiveMember {
-    values: Values,
-    /// Of a stream: what its values are bound from when the cursor has moved.
-    stream: Option<(Session, Variables)>,
-    /// Of a stream that has moved: where it stands.
-    cursor: Option<String>,
-    /// Who asks, where something is joined from elsewhere.
-    context: Option<RequestContext>,
-}
-
-/// Fetches a cohort with its plan's one statement.
-struct LiveFetch {
-    executor: Executor,
-    plan: Arc<LivePlan>,
-    key: String,
-    joins: Option<Joins>,
-    refreshing: Arc<Semaphore>,
-}
-
-impl Fetch for LiveFetch {
-    fn fetch<'a>(&'a self, members: Vec<Member>) -> Pending<'a, Result<Vec<Fetched>, GraphqlError>> {
-        Box::pin(async move {
-            let members: Vec<&LiveMember> = members.iter().filter_map(|member| member.downcast_ref()).collect();
-            let values: Vec<&Values> = members.iter().map(|member| &member.values).collect();
-            let turn = self.refreshing.acquire().await;
-            let mut refreshed = refresh(&self.executor, &self.plan, &values).await?;
-            drop(turn);
-            if let Some(joins) = &self.joins {
-                refreshed = self.joined(joins, &members, refreshed).await?;
-            }
-            members
-                .iter()
-                .zip(refreshed)
-                .map(|(member, refreshed)| {
-                    let moved = match (&member.stream, &refreshed.cursor) {
-                        (Some(_), Some(cursor)) => Some(self.moved(member, cursor)?),
-                        _ => None,
-                    };
-                    Ok(Fetched { answer: self.answer(&refreshed.data), moved })
-                })
-                .collect()
-        })
-    }
-
-    fn is_stream(&self) -> bool {
-        !self.plan.cursor.is_empty()
-    }
-
-    fn resume(&self, left: &Member, fresh: Member) -> Result<Member> {
-        let of = |member: &'_ Member| member.clone().downcast::<LiveMember>().ok();
-        match (of(left).and_then(|left| left.cursor.clone()), of(&fresh)) {
-            (Some(cursor), Some(member)) if member.stream.is_some() => self.moved(&member, &cursor),
-            _ => Ok(fresh),
-        }
-    }
-}
-
-impl LiveFetch {
-    /// The same stream after a cursor.
-    fn moved(&self, member: &LiveMember, cursor: &str) -> Result<Member> {
-        let place = [Some(cursor.to_owned())];
-        let mut values = member.values.clone();
-        if let Some((session, variables)) = &member.stream {
-            values = Binder { cursor: &place, ..Binder::new(session, variables) }.bind(&self.plan.params)?;
-        }
-        let (stream, context) = (member.stream.clone(), member.context.clone());
-        Ok(Arc::new(LiveMember { values, stream, cursor: Some(cursor.to_owned()), context }))
-    }
-
-    /// Puts what is joined from elsewhere into the members' answers, for each as who asks.
-    async fn joined(
-        &self,
-        joins: &Joins,
-        members: &[&LiveMember],
-        refreshed: Vec<Refreshed>,
-    ) -> Result<Vec<Refreshed>> {
-        let all = members.iter().zip(refreshed).map(|(member, one)| async move {
-            let Some(context) = &member.context else { return Ok(one) };
-            let data = self.executor.join(context, joins, one.data.into()).await?;
-            Ok(Refreshed { data: data.into(), ..one })
-        });
-        futures::future::try_join_all(all).await
-    }
-
-    fn answer(&self, data: &[u8]) -> Arc<str> {
-        // JSON of the engine's own writer.
-        let data = String::from_utf8_lossy(data);
-        format!("{{\"data\":{{\"{}\":{data}}}}}", self.key).into()
+        Ok(SubscriptionPlan::Live(live::plan(
+            self.engine.executor(),
+            &self.refreshing,
+            state,
+            context,
+            request,
+            root,
+            live,
+        )))
     }
 }

@@ -7,6 +7,7 @@ mod core;
 mod explain;
 pub(crate) mod graphql;
 mod health;
+mod live;
 mod planning;
 mod rates;
 pub(crate) mod request;
@@ -20,7 +21,7 @@ mod surface;
 mod turns;
 
 pub use admission::{Admission, Wording};
-pub use backend::{Accept, Answer, Backend, Current, Outcome};
+pub use backend::{Accept, Answer, Backend, Current, Outcome, SubscriptionPlan};
 pub use core::{Server, ServerError};
 pub use rates::{OperationRates, RateSource};
 pub use router::router;

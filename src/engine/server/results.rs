@@ -4,15 +4,16 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+use super::live::answered;
 use crate::engine::actions::log;
 use crate::engine::callers::Pending;
-use crate::engine::error::{GraphqlError, Result};
+use crate::engine::error::Result;
 use crate::engine::execute::{Executor, asked_id};
 use crate::engine::plan::{ActionPlan, Root};
 use crate::engine::request::Request;
 use crate::engine::session::Session;
 use crate::engine::state::State;
-use crate::engine::subscriptions::{Fetch, Fetched, Member, Plan};
+use crate::engine::subscriptions::{Asked, Fetch, Fetched, Plan};
 
 /// A subscription to a result.
 pub(super) fn plan(
@@ -22,7 +23,7 @@ pub(super) fn plan(
     request: &Request,
     root: &Root,
     action: &Arc<ActionPlan>,
-) -> Result<Plan> {
+) -> Result<Plan<ResultFetch>> {
     let id = asked_id(action)?;
     Ok(Plan {
         // What is selected may hang on variables; only the id and who asks differ within a cohort.
@@ -41,33 +42,33 @@ pub(super) fn plan(
     })
 }
 
-struct ResultMember {
+/// What tells the members of a cohort apart.
+pub struct ResultMember {
     id: Uuid,
     session: Session,
 }
 
 /// Fetches a cohort's results with one statement.
-struct ResultFetch {
+pub struct ResultFetch {
     executor: Executor,
     plan: Arc<ActionPlan>,
     key: String,
 }
 
 impl Fetch for ResultFetch {
-    fn fetch<'a>(&'a self, members: Vec<Member>) -> Pending<'a, Result<Vec<Fetched>, GraphqlError>> {
+    type Member = Arc<ResultMember>;
+
+    fn fetch<'a>(&'a self, asked: Vec<Asked<Self::Member>>) -> Pending<'a, Result<Vec<Fetched<Self::Member>>>> {
         Box::pin(async move {
-            let asked: Vec<(Uuid, &Session)> = members
-                .iter()
-                .filter_map(|member| member.downcast_ref::<ResultMember>())
-                .map(|member| (member.id, &member.session))
-                .collect();
-            let answers = self.executor.action_results(&self.plan, &asked).await?;
-            let answer = |data: Vec<u8>| {
+            let calls: Vec<(Uuid, &Session)> = asked.iter().map(|one| (one.member.id, &one.member.session)).collect();
+            let answers = self.executor.action_results(&self.plan, &calls).await?;
+            let fetched = answered(asked, answers)?.into_iter().map(|(one, data)| {
                 // JSON of the engine's own writer.
                 let data = String::from_utf8_lossy(&data);
-                Fetched { answer: format!("{{\"data\":{{\"{}\":{data}}}}}", self.key).into(), moved: None }
-            };
-            Ok(answers.into_iter().map(answer).collect())
+                let answer = format!("{{\"data\":{{\"{}\":{data}}}}}", self.key).into();
+                Fetched { key: one.key, answer, moved: None }
+            });
+            Ok(fetched.collect())
         })
     }
 }

@@ -158,7 +158,10 @@ impl Surface {
             tables.push(actions::log::table());
         }
         match feed::install(self.backend.pool(), &tables).await {
-            Ok(coverage) => self.hub.set_coverage(coverage),
+            Ok(coverage) => {
+                self.hub.set_coverage(coverage.clone());
+                self.result_hub.set_coverage(coverage);
+            }
             Err(error) => tracing::warn!(error = %error, "change feed not installed; live queries poll"),
         }
     }

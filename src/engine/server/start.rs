@@ -58,7 +58,8 @@ impl Surface {
         let actions = Worker::new(backend.pool().clone(), outbound.clone());
         let schedules = schedule::Worker::new(backend.pool().clone(), outbound.clone(), options.schedules.clone());
         Ok(Arc::new(Self {
-            hub: Arc::new(Hub::new(feed.clone(), options.live_queries.clone())),
+            hub: Hub::new(feed.clone(), options.live_queries.clone()),
+            result_hub: Hub::new(feed.clone(), options.live_queries.clone()),
             versions: tokio::sync::watch::channel(backend.current().resource_version).0,
             holds: AtomicUsize::new(0),
             owed: AtomicBool::new(false),

@@ -9,7 +9,9 @@ use axum::http::HeaderMap;
 
 use super::admission::{Admission, Wording};
 use super::backend::Backend;
+use super::live::LiveFetch;
 use super::rates::Rates;
+use super::results::ResultFetch;
 use super::turns::Turns;
 use crate::engine::actions::Worker;
 use crate::engine::auth::{Authenticator, Identity};
@@ -67,7 +69,9 @@ pub struct Surface {
     /// Who may enter.
     pub authenticator: Authenticator,
     /// Live queries and streams.
-    pub hub: Arc<Hub>,
+    pub hub: Hub<LiveFetch>,
+    /// Subscriptions to the results of asynchronous actions.
+    pub result_hub: Hub<ResultFetch>,
     /// Hints that something has changed.
     pub feed: ChangeFeed,
     /// Whether the database has LISTEN/NOTIFY.

@@ -11,7 +11,7 @@ use tokio::sync::{broadcast, mpsc};
 use super::feed::Change;
 use super::pace::Pace;
 use crate::engine::callers::Pending;
-use crate::engine::error::{ErrorCode, GraphqlError};
+use crate::engine::error::{ErrorCode, GraphqlError, Result};
 use crate::engine::metadata::QualifiedName;
 
 /// Members that one statement fetches.
@@ -19,44 +19,48 @@ const BATCH: usize = 500;
 /// A failing member is tried again after this time.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
 
-/// What tells the members of a cohort apart: variables and session, as the plan needs them. For streams the cursor
-/// is part of it.
-pub type Member = Arc<dyn std::any::Any + Send + Sync>;
+/// Tells a member of a cohort from the others: members of one key get one answer.
+pub type Key = Arc<str>;
+
+/// A member whose answer is asked for.
+pub struct Asked<M> {
+    /// Which one.
+    pub key: Key,
+    /// What its answer depends on.
+    pub member: M,
+}
 
 /// One member's answer.
 #[derive(Clone)]
-pub struct Fetched {
+pub struct Fetched<M> {
+    /// Whose it is.
+    pub key: Key,
     /// The whole GraphQL answer, `{"data": ...}`.
     pub answer: Arc<str>,
     /// Of a stream: the member with the cursor moved on, when there were rows. `None` for live queries, and for
     /// streams without new rows.
-    pub moved: Option<Member>,
+    pub moved: Option<M>,
 }
 
 /// Fetches many members in one statement.
-pub trait Fetch: Send + Sync {
-    /// The answers in the order of the members.
-    fn fetch<'a>(&'a self, members: Vec<Member>) -> Pending<'a, Result<Vec<Fetched>, GraphqlError>>;
+pub trait Fetch: Send + Sync + 'static {
+    /// What tells the members of a cohort apart: variables and session, as the plan needs them. For streams the
+    /// cursor is part of it.
+    type Member: Clone + Send + Sync + 'static;
+
+    /// The answers of the members, by their keys.
+    fn fetch<'a>(&'a self, asked: Vec<Asked<Self::Member>>) -> Pending<'a, Result<Vec<Fetched<Self::Member>>>>;
 
     /// Whether this is a stream: each member stands alone, and an answer without rows is not sent.
     fn is_stream(&self) -> bool {
         false
     }
-
-    /// Of a stream that was planned again: `fresh` at the place where `left` stands.
-    ///
-    /// # Errors
-    /// A cursor that does not fit the new plan.
-    fn resume(&self, left: &Member, fresh: Member) -> Result<Member, GraphqlError> {
-        let _ = left;
-        Ok(fresh)
-    }
 }
 
 /// Who receives results.
-pub trait Subscriber: Send + Sync {
+pub trait Subscriber<M>: Send + Sync {
     /// A new answer. A live query's replaces one that still waits; a stream's comes with the member moved on.
-    fn answer(&self, answer: &Arc<str>, moved: Option<&Member>);
+    fn answer(&self, answer: &Arc<str>, moved: Option<&M>);
     /// The subscription could not be started; nothing follows.
     fn refused(&self, error: &GraphqlError);
     /// Whether it takes another answer now. Streams wait until it does, live queries do not ask.
@@ -66,12 +70,12 @@ pub trait Subscriber: Send + Sync {
 }
 
 /// What a cohort is told.
-pub(super) enum Command {
-    Join { id: u64, key: String, member: Member, subscriber: Arc<dyn Subscriber> },
+pub(super) enum Command<M> {
+    Join { id: u64, key: String, member: M, subscriber: Arc<dyn Subscriber<M>> },
     Leave { id: u64 },
 }
 
-pub(super) type Commands = mpsc::UnboundedReceiver<Command>;
+pub(super) type Commands<M> = mpsc::UnboundedReceiver<Command<M>>;
 
 /// What wakes a cohort.
 pub(super) struct Wake {
@@ -84,10 +88,10 @@ pub(super) struct Wake {
 }
 
 /// One distinct set of variables with those who wait for it.
-struct Entry {
-    member: Member,
+struct Entry<M> {
+    member: M,
     digest: Option<u64>,
-    subscribers: HashMap<u64, (Arc<dyn Subscriber>, Started)>,
+    subscribers: HashMap<u64, (Arc<dyn Subscriber<M>>, Started)>,
     due: bool,
     failing: bool,
 }
@@ -98,18 +102,18 @@ enum Started {
     Yes,
 }
 
-pub(super) struct Cohort {
-    fetch: Arc<dyn Fetch>,
+pub(super) struct Cohort<F: Fetch> {
+    fetch: Arc<F>,
     wake: Wake,
-    entries: IndexMap<Arc<str>, Entry>,
+    entries: IndexMap<Key, Entry<F::Member>>,
     /// Whose subscription is in which entry.
-    homes: HashMap<u64, Arc<str>>,
+    homes: HashMap<u64, Key>,
     pace: Pace,
     hasher: RandomState,
 }
 
-impl Cohort {
-    pub fn new(fetch: Arc<dyn Fetch>, wake: Wake) -> Self {
+impl<F: Fetch> Cohort<F> {
+    pub fn new(fetch: Arc<F>, wake: Wake) -> Self {
         Self {
             fetch,
             wake,
@@ -121,7 +125,7 @@ impl Cohort {
     }
 
     /// Serves until nobody is left and `idle` agrees that nobody comes.
-    pub async fn run(mut self, mut commands: Commands, idle: impl Fn(&Commands) -> bool) {
+    pub async fn run(mut self, mut commands: Commands<F::Member>, idle: impl Fn(&Commands<F::Member>) -> bool) {
         let mut next_poll = Instant::now() + self.wake.poll;
         let mut fetch_at: Option<Instant> = None;
         loop {
@@ -176,9 +180,9 @@ impl Cohort {
         }
     }
 
-    fn join(&mut self, id: u64, key: String, member: Member, subscriber: Arc<dyn Subscriber>) {
+    fn join(&mut self, id: u64, key: String, member: F::Member, subscriber: Arc<dyn Subscriber<F::Member>>) {
         // Each stream has a cursor of its own.
-        let key: Arc<str> = if self.fetch.is_stream() { format!("{id}").into() } else { key.into() };
+        let key: Key = if self.fetch.is_stream() { format!("{id}").into() } else { key.into() };
         self.homes.insert(id, key.clone());
         let entry = self.entries.entry(key).or_insert_with(|| Entry {
             member,
@@ -201,76 +205,76 @@ impl Cohort {
         }
     }
 
-    fn at(&self, index: usize) -> Option<&Entry> {
-        self.entries.get_index(index).map(|(_, entry)| entry)
-    }
-
-    fn at_mut(&mut self, index: usize) -> Option<&mut Entry> {
-        self.entries.get_index_mut(index).map(|(_, entry)| entry)
+    /// What is asked for the members of these keys.
+    fn asked(&self, keys: &[Key]) -> Vec<Asked<F::Member>> {
+        let asked = |key: &Key| Some(Asked { key: key.clone(), member: self.entries.get(key)?.member.clone() });
+        keys.iter().filter_map(asked).collect()
     }
 
     /// Fetches what is due; gives the pause after which to fetch again, when something is left to do.
     async fn fetch_due(&mut self) -> Option<Duration> {
         let mut again: Option<Duration> = None;
         let mut sooner = |pause: Duration| again = Some(again.map_or(pause, |set| set.min(pause)));
-        let due: Vec<usize> = (0..self.entries.len())
-            .filter(|index| self.at(*index).is_some_and(|entry| entry.due))
-            .filter(|index| {
-                // A stream whose reader is behind waits: its answers may not be left out.
-                let ready = !self.fetch.is_stream()
-                    || self
-                        .at(*index)
-                        .is_some_and(|entry| entry.subscribers.values().all(|(subscriber, _)| subscriber.is_ready()));
-                if !ready {
-                    sooner(Duration::from_millis(20));
-                }
-                ready
-            })
-            .collect();
+        let mut due: Vec<Key> = Vec::new();
+        for (key, entry) in self.entries.iter().filter(|(_, entry)| entry.due) {
+            // A stream whose reader is behind waits: its answers may not be left out.
+            if self.fetch.is_stream() && !entry.subscribers.values().all(|(subscriber, _)| subscriber.is_ready()) {
+                sooner(Duration::from_millis(20));
+                continue;
+            }
+            due.push(key.clone());
+        }
         for batch in due.chunks(BATCH) {
-            let members: Vec<Member> =
-                batch.iter().filter_map(|index| self.at(*index)).map(|entry| entry.member.clone()).collect();
-            match self.fetch.fetch(members).await {
-                Ok(answers) => {
-                    for (index, fetched) in batch.iter().zip(answers) {
-                        if self.deliver(*index, fetched) {
-                            sooner(Duration::ZERO);
-                        }
-                    }
-                }
-                Err(error) if batch.len() == 1 => {
-                    batch.iter().for_each(|index| self.fail(*index, &error));
-                    sooner(AFTER_FAILURE);
-                }
-                // One member's variables may fail the statement for all: each on its own then.
-                Err(_) => {
-                    for index in batch {
-                        let Some(member) = self.at(*index).map(|entry| entry.member.clone()) else { continue };
-                        match self.fetch.fetch(vec![member]).await.map(|answers| answers.into_iter().next()) {
-                            Ok(Some(fetched)) => {
-                                if self.deliver(*index, fetched) {
-                                    sooner(Duration::ZERO);
-                                }
-                            }
-                            Ok(None) => {}
-                            Err(error) => {
-                                self.fail(*index, &error);
-                                sooner(AFTER_FAILURE);
-                            }
-                        }
-                    }
-                }
+            let outcome = self.fetch.fetch(self.asked(batch)).await;
+            if outcome.is_ok() || batch.len() == 1 {
+                self.settle(batch, outcome).into_iter().for_each(&mut sooner);
+                continue;
+            }
+            // One member's variables may fail the statement for all: each on its own then.
+            for one in batch.chunks(1) {
+                let outcome = self.fetch.fetch(self.asked(one)).await;
+                self.settle(one, outcome).into_iter().for_each(&mut sooner);
             }
         }
         self.entries.retain(|_, entry| !entry.subscribers.is_empty());
         again
     }
 
+    /// Hands what was fetched for these keys to those who wait for it, each answer by its key; gives the pause after
+    /// which to fetch again.
+    fn settle(&mut self, keys: &[Key], outcome: Result<Vec<Fetched<F::Member>>>) -> Option<Duration> {
+        let mut failed = None;
+        let mut more = false;
+        let mut waiting: HashSet<&Key> = keys.iter().collect();
+        match outcome {
+            Ok(answers) => {
+                for fetched in answers {
+                    // What nobody asked for is nobody's.
+                    if waiting.remove(&fetched.key) {
+                        more |= self.deliver(fetched);
+                    }
+                }
+                if !waiting.is_empty() {
+                    failed = Some(GraphqlError::unexpected("a member of a cohort was not answered"));
+                }
+            }
+            Err(error) => failed = Some(error),
+        }
+        if let Some(error) = &failed {
+            waiting.into_iter().for_each(|key| self.fail(key, error));
+        }
+        match (more, failed) {
+            (true, _) => Some(Duration::ZERO),
+            (false, Some(_)) => Some(AFTER_FAILURE),
+            (false, None) => None,
+        }
+    }
+
     /// Sends an answer where it is new; says whether more is to be fetched at once (a stream that had rows).
-    fn deliver(&mut self, index: usize, fetched: Fetched) -> bool {
+    fn deliver(&mut self, fetched: Fetched<F::Member>) -> bool {
         let is_stream = self.fetch.is_stream();
         let digest = self.hasher.hash_one(fetched.answer.as_bytes());
-        let Some(entry) = self.at_mut(index) else { return false };
+        let Some(entry) = self.entries.get_mut(&fetched.key) else { return false };
         entry.due = false;
         entry.failing = false;
         if is_stream {
@@ -294,10 +298,10 @@ impl Cohort {
     }
 
     /// Tells of a failure: those who wait for their first answer are refused, the others see it as an answer.
-    fn fail(&mut self, index: usize, error: &GraphqlError) {
+    fn fail(&mut self, key: &Key, error: &GraphqlError) {
         let later = GraphqlError::new(ErrorCode::Unexpected, "database query error").to_graphql(false);
         let answer: Arc<str> = serde_json::json!({"data": null, "errors": [later]}).to_string().into();
-        let Some(entry) = self.at_mut(index) else { return };
+        let Some(entry) = self.entries.get_mut(key) else { return };
         // It stays due: the next try tells whether it works again.
         entry.due = true;
         entry.digest = None;

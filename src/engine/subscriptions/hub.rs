@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use super::cohort::{Cohort, Command, Commands, Fetch, Member, Subscriber, Wake};
+use super::cohort::{Cohort, Command, Commands, Fetch, Subscriber, Wake};
 use super::feed::{ChangeFeed, Coverage};
 use crate::engine::metadata::QualifiedName;
 
@@ -27,7 +27,7 @@ impl Default for HubOptions {
 }
 
 /// A subscription that was planned.
-pub struct Plan {
+pub struct Plan<F: Fetch> {
     /// Equal for subscriptions that one statement can fetch: metadata version, role, operation, shape of variables.
     pub cohort: String,
     /// Equal for subscriptions of a cohort that get equal answers.
@@ -35,39 +35,45 @@ pub struct Plan {
     /// The tables and views that it reads; `None` when they are not known (it calls functions).
     pub relations: Option<Vec<QualifiedName>>,
     /// Fetches the cohort.
-    pub fetch: Arc<dyn Fetch>,
+    pub fetch: Arc<F>,
     /// This one.
-    pub member: Member,
+    pub member: F::Member,
 }
 
-type Cohorts = Arc<Mutex<HashMap<String, mpsc::UnboundedSender<Command>>>>;
+type Sender<F> = mpsc::UnboundedSender<Command<<F as Fetch>::Member>>;
 
-/// All live queries and streams.
-pub struct Hub {
+type Cohorts<F> = Arc<Mutex<HashMap<String, Sender<F>>>>;
+
+/// All subscriptions that are fetched alike.
+pub struct Hub<F: Fetch> {
     feed: ChangeFeed,
     coverage: RwLock<Coverage>,
-    cohorts: Cohorts,
+    cohorts: Cohorts<F>,
     next_id: AtomicU64,
     options: HubOptions,
 }
 
 /// A running subscription; it ends when this is dropped.
 pub struct Subscription {
-    id: u64,
-    cohort: mpsc::UnboundedSender<Command>,
+    leave: Box<dyn Fn() + Send + Sync>,
 }
 
 impl Drop for Subscription {
     fn drop(&mut self) {
-        // The cohort may have ended already.
-        let _ = self.cohort.send(Command::Leave { id: self.id });
+        (self.leave)();
     }
 }
 
-impl Hub {
+impl<F: Fetch> Hub<F> {
     /// A hub that listens to `feed`.
     pub fn new(feed: ChangeFeed, options: HubOptions) -> Self {
-        Self { feed, coverage: RwLock::default(), cohorts: Cohorts::default(), next_id: AtomicU64::new(1), options }
+        Self {
+            feed,
+            coverage: RwLock::default(),
+            cohorts: Cohorts::<F>::default(),
+            next_id: AtomicU64::new(1),
+            options,
+        }
     }
 
     /// Which tables the feed covers from now on. Cohorts that run keep what they were started with.
@@ -81,7 +87,7 @@ impl Hub {
     }
 
     /// Starts a subscription: the first answer comes at once, then one whenever it has changed.
-    pub fn subscribe(&self, plan: Plan, subscriber: Arc<dyn Subscriber>) -> Subscription {
+    pub fn subscribe(&self, plan: Plan<F>, subscriber: Arc<dyn Subscriber<F::Member>>) -> Subscription {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let mut cohorts = self.cohorts.lock().unwrap_or_else(PoisonError::into_inner);
         let cohort = match cohorts.get(&plan.cohort) {
@@ -94,10 +100,14 @@ impl Hub {
         };
         // Sent under the lock, so that a cohort cannot end between being found and being joined.
         let _ = cohort.send(Command::Join { id, key: plan.key, member: plan.member, subscriber });
-        Subscription { id, cohort }
+        let leave = move || {
+            // The cohort may have ended already.
+            let _ = cohort.send(Command::Leave { id });
+        };
+        Subscription { leave: Box::new(leave) }
     }
 
-    fn start(&self, plan: &Plan) -> mpsc::UnboundedSender<Command> {
+    fn start(&self, plan: &Plan<F>) -> Sender<F> {
         let tables = plan
             .relations
             .as_ref()
@@ -109,7 +119,7 @@ impl Hub {
         let wake = Wake { changes: self.feed.subscribe(), tables, poll };
         let (sender, receiver) = mpsc::unbounded_channel();
         let (cohorts, name) = (self.cohorts.clone(), plan.cohort.clone());
-        let idle = move |commands: &Commands| {
+        let idle = move |commands: &Commands<F::Member>| {
             // Joins are sent under this lock: one that is under way is in the queue now.
             let mut cohorts = cohorts.lock().unwrap_or_else(PoisonError::into_inner);
             let nobody = commands.is_empty();

@@ -5,7 +5,7 @@ pub mod feed;
 mod hub;
 mod pace;
 
-pub use cohort::{Fetch, Fetched, Member, Subscriber};
+pub use cohort::{Asked, Fetch, Fetched, Subscriber};
 pub use hub::{Hub, HubOptions, Plan, Subscription};
 
 #[cfg(test)]

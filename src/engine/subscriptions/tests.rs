@@ -7,9 +7,9 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::feed::{Change, ChangeFeed, Coverage};
-use super::{Fetch, Fetched, Hub, HubOptions, Member, Plan, Subscriber};
+use super::{Asked, Fetch, Fetched, Hub, HubOptions, Plan, Subscriber};
 use crate::engine::callers::Pending;
-use crate::engine::error::GraphqlError;
+use crate::engine::error::{GraphqlError, Result};
 use crate::engine::metadata::QualifiedName;
 
 /// Answers with a number that tests set; member 13 fails when told to.
@@ -18,33 +18,43 @@ struct Numbers {
     value: AtomicI64,
     statements: AtomicUsize,
     unlucky: AtomicBool,
+    /// Whether member 13 is left out and the others answered backwards, beside an answer that nobody asked for.
+    shuffled: AtomicBool,
     /// Rows of a stream; its members are cursors.
     rows: Option<Mutex<Vec<i64>>>,
 }
 
 impl Fetch for Numbers {
-    fn fetch<'a>(&'a self, members: Vec<Member>) -> Pending<'a, Result<Vec<Fetched>, GraphqlError>> {
+    type Member = i64;
+
+    fn fetch<'a>(&'a self, asked: Vec<Asked<i64>>) -> Pending<'a, Result<Vec<Fetched<i64>>>> {
         Box::pin(async move {
             self.statements.fetch_add(1, Ordering::SeqCst);
-            let members: Vec<i64> = members.iter().map(|member| *member.downcast_ref::<i64>().unwrap()).collect();
-            if self.unlucky.load(Ordering::SeqCst) && members.contains(&13) {
+            if self.unlucky.load(Ordering::SeqCst) && asked.iter().any(|one| one.member == 13) {
                 return Err(GraphqlError::unexpected("division by zero"));
             }
-            Ok(members
+            let mut answers: Vec<Fetched<i64>> = asked
                 .into_iter()
-                .map(|member| match &self.rows {
+                .map(|Asked { key, member }| match &self.rows {
                     None => Fetched {
+                        key,
                         answer: format!("{member}:{}", self.value.load(Ordering::SeqCst)).into(),
                         moved: None,
                     },
                     Some(rows) => {
                         let rows = rows.lock().unwrap();
                         let next: Vec<i64> = rows.iter().copied().filter(|row| *row > member).take(2).collect();
-                        let moved = next.last().map(|last| Arc::new(*last) as Member);
-                        Fetched { answer: format!("{next:?}").into(), moved }
+                        let moved = next.last().copied();
+                        Fetched { key, answer: format!("{next:?}").into(), moved }
                     }
                 })
-                .collect())
+                .collect();
+            if self.shuffled.load(Ordering::SeqCst) {
+                answers.retain(|fetched| &*fetched.key != "13");
+                answers.push(Fetched { key: "99".into(), answer: "nobody's".into(), moved: None });
+                answers.reverse();
+            }
+            Ok(answers)
         })
     }
 
@@ -55,8 +65,8 @@ impl Fetch for Numbers {
 
 struct Channel(mpsc::UnboundedSender<String>);
 
-impl Subscriber for Channel {
-    fn answer(&self, answer: &Arc<str>, _: Option<&Member>) {
+impl Subscriber<i64> for Channel {
+    fn answer(&self, answer: &Arc<str>, _: Option<&i64>) {
         let _ = self.0.send(answer.to_string());
     }
 
@@ -70,7 +80,7 @@ fn table(name: &str) -> QualifiedName {
 }
 
 struct Rig {
-    hub: Hub,
+    hub: Hub<Numbers>,
     feed: ChangeFeed,
     numbers: Arc<Numbers>,
 }
@@ -90,7 +100,7 @@ impl Rig {
             key: member.to_string(),
             relations: Some(vec![table("t")]),
             fetch: self.numbers.clone(),
-            member: Arc::new(member),
+            member,
         };
         (self.hub.subscribe(plan, Arc::new(Channel(sender))), receiver)
     }
@@ -167,6 +177,28 @@ async fn a_failing_member_is_told_and_does_not_disturb_the_others() {
     rig.numbers.unlucky.store(true, Ordering::SeqCst);
     let (_late, mut late) = rig.subscribe(13);
     assert_eq!(late.recv().await.unwrap(), "refused: division by zero");
+}
+
+#[tokio::test]
+async fn answers_find_their_members_by_key_and_a_member_without_one_is_told() {
+    let rig = Rig::new(Numbers::default(), LONG);
+    let mut running: Vec<_> = [1, 2, 13, 3].map(|member| (member, rig.subscribe(member))).into();
+    for (member, (_, answers)) in &mut running {
+        assert_eq!(answers.recv().await.unwrap(), format!("{member}:0"));
+    }
+    rig.numbers.shuffled.store(true, Ordering::SeqCst);
+    rig.numbers.value.store(1, Ordering::SeqCst);
+    rig.feed.tables_changed([table("t")]);
+    for (member, (_, answers)) in &mut running {
+        let answer = answers.recv().await.unwrap();
+        match member {
+            13 => assert!(answer.contains("database query error"), "{answer}"),
+            _ => assert_eq!(answer, format!("{member}:1")),
+        }
+    }
+    rig.numbers.shuffled.store(false, Ordering::SeqCst);
+    let (_, answers) = &mut running[2].1;
+    assert_eq!(answers.recv().await.unwrap(), "13:1", "it is asked for again");
 }
 
 #[tokio::test]

@@ -13,10 +13,12 @@ use super::protocol::Protocol;
 use crate::engine::auth::Identity;
 use crate::engine::error::{GraphqlError, Result};
 use crate::engine::request::Request;
-use crate::engine::server::backend::Outcome;
+use crate::engine::server::backend::{Outcome, SubscriptionPlan};
+use crate::engine::server::live::LiveMember;
+use crate::engine::server::results::ResultMember;
 use crate::engine::server::surface::Surface;
 use crate::engine::server::{graphql, request};
-use crate::engine::subscriptions::{Member, Subscriber, Subscription};
+use crate::engine::subscriptions::{Fetch, Subscriber, Subscription};
 
 /// The operations that run on one socket, by the client's id.
 pub(super) struct Operations {
@@ -89,7 +91,13 @@ impl Operations {
     }
 
     /// Runs an operation; a stream that was left goes on where it stands.
-    fn spawn(self: &Arc<Self>, caller: Caller, id: String, request: Result<Arc<Request>>, left: Option<Member>) {
+    fn spawn(
+        self: &Arc<Self>,
+        caller: Caller,
+        id: String,
+        request: Result<Arc<Request>>,
+        left: Option<Arc<LiveMember>>,
+    ) {
         let token = self.next.fetch_add(1, Ordering::Relaxed);
         // The entry stands before the task runs, so that the task finds it.
         self.running().insert(id.clone(), Running { token, task: None, live: None });
@@ -110,7 +118,7 @@ impl Operations {
         id: String,
         token: u64,
         request: Result<Arc<Request>>,
-        left: Option<Member>,
+        left: Option<Arc<LiveMember>>,
     ) {
         let outcome = async {
             let request = request?;
@@ -119,13 +127,21 @@ impl Operations {
             match graphql::run(&self.surface, &caller.identity, headers, &request).await? {
                 Outcome::Answer(answer) => Ok(Some(Ok(answer))),
                 Outcome::Failed(error) => Ok(Some(Err(error))),
-                Outcome::Subscription(mut plan) => {
-                    if let Some(left) = &left {
-                        plan.member = plan.fetch.resume(left, plan.member)?;
-                    }
-                    let is_stream = plan.fetch.is_stream();
-                    let sink = Arc::new(Sink::new(&self, &id, token, is_stream));
-                    let subscription = self.surface.hub.subscribe(plan, sink.clone());
+                Outcome::Subscription(plan) => {
+                    let sink = |is_stream| Arc::new(Sink::new(&self, &id, token, is_stream));
+                    let (sink, subscription) = match plan {
+                        SubscriptionPlan::Live(mut plan) => {
+                            if let Some(left) = &left {
+                                plan.member = plan.fetch.resume(left, plan.member)?;
+                            }
+                            let sink = sink(plan.fetch.is_stream());
+                            (sink.clone(), self.surface.hub.subscribe(plan, sink))
+                        }
+                        SubscriptionPlan::Result(plan) => {
+                            let sink = sink(false);
+                            (sink.clone(), self.surface.result_hub.subscribe(plan, sink))
+                        }
+                    };
                     let live = Live { _subscription: subscription, sink, request };
                     // Stopped meanwhile: dropping what was started ends it.
                     if let Some(running) = self.running().get_mut(&id)
@@ -225,7 +241,7 @@ struct Sink {
 struct SinkState {
     open: bool,
     /// Of a stream: where it stands after what was sent.
-    at: Option<Member>,
+    at: Option<Arc<LiveMember>>,
 }
 
 impl Sink {
@@ -246,7 +262,7 @@ impl Sink {
         self.state().open = false;
     }
 
-    fn left(&self) -> Option<Member> {
+    fn left(&self) -> Option<Arc<LiveMember>> {
         self.state().at.clone()
     }
 
@@ -255,8 +271,8 @@ impl Sink {
     }
 }
 
-impl Subscriber for Sink {
-    fn answer(&self, answer: &Arc<str>, moved: Option<&Member>) {
+impl Sink {
+    fn next(&self, answer: &Arc<str>, moved: Option<&Arc<LiveMember>>) {
         let mut state = self.state();
         if state.open {
             state.at = moved.cloned().or(state.at.take());
@@ -264,14 +280,34 @@ impl Subscriber for Sink {
         }
     }
 
-    fn refused(&self, error: &GraphqlError) {
+    fn refuse(&self, error: &GraphqlError) {
         if let Some(operations) = self.operations.upgrade() {
             let errors = [error.to_graphql(false)];
             operations.finish(&self.id, self.token, Some(self.protocol.error(&self.id, &errors)));
         }
     }
+}
+
+impl Subscriber<Arc<LiveMember>> for Sink {
+    fn answer(&self, answer: &Arc<str>, moved: Option<&Arc<LiveMember>>) {
+        self.next(answer, moved);
+    }
+
+    fn refused(&self, error: &GraphqlError) {
+        self.refuse(error);
+    }
 
     fn is_ready(&self) -> bool {
         !self.is_stream || !self.outbox.is_waiting(&self.id)
+    }
+}
+
+impl Subscriber<Arc<ResultMember>> for Sink {
+    fn answer(&self, answer: &Arc<str>, _: Option<&Arc<ResultMember>>) {
+        self.next(answer, None);
+    }
+
+    fn refused(&self, error: &GraphqlError) {
+        self.refuse(error);
     }
 }

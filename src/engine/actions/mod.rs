@@ -19,7 +19,6 @@ use super::outbound::{Outbound, USER_AGENT};
 use super::transform::{Outgoing, RequestTransformer, ResponseTransformer, TransformError};
 
 pub(crate) use headers::forwarded;
-pub(crate) use reply::kind;
 pub use worker::Worker;
 
 /// Seconds that a webhook has when the action names none.

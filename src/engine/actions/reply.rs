@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::Received;
 use crate::engine::callers::ActionAnswer;
 use crate::engine::error::{ErrorCode, GraphqlError, Result};
+use crate::engine::json;
 
 /// Reads an answer; `shown` makes the request as an admin may see it.
 pub(super) fn read(received: &Received, shown: impl Fn() -> Value) -> Result<ActionAnswer> {
@@ -21,7 +22,7 @@ pub(super) fn read(received: &Received, shown: impl Fn() -> Value) -> Result<Act
             "response": {"body": body, "headers": headers, "status": received.status},
         })
     };
-    let Ok(body) = crate::engine::json::read(&received.body) else {
+    let Ok(body) = json::read(&received.body) else {
         let text = String::from_utf8_lossy(&received.body).into_owned();
         return Err(GraphqlError::unexpected("not a valid json response from webhook")
             .with_internal(internal("not a valid json response from webhook", text.into())));
@@ -50,7 +51,7 @@ fn client_error(body: &Value) -> Result<GraphqlError> {
     let failed = |path: &str, message: String| GraphqlError::at(path, ErrorCode::ParseFailed, message);
     let fields = body
         .as_object()
-        .ok_or_else(|| failed("$", format!("{PARSER} expected Object, but encountered {}", kind(body))))?;
+        .ok_or_else(|| failed("$", format!("{PARSER} expected Object, but encountered {}", json::kind(body))))?;
     let message = fields.get("message").ok_or_else(|| failed("$", format!("{PARSER} key \"message\" not found")))?;
     let message = text(message).map_err(|found| failed("$.message", found))?;
     let mut error = GraphqlError::unexpected(message);
@@ -65,20 +66,7 @@ fn client_error(body: &Value) -> Result<GraphqlError> {
 }
 
 fn text(value: &Value) -> Result<&str, String> {
-    value.as_str().ok_or_else(|| format!("parsing Text failed, expected String, but encountered {}", kind(value)))
-}
-
-/// The kind of a JSON value as Hasura's parser names it.
-pub(crate) fn kind(value: &Value) -> &'static str {
-    match value {
-        number if crate::engine::json::digits(number).is_some() => "Number",
-        Value::Null => "Null",
-        Value::Bool(_) => "Boolean",
-        Value::Number(_) => "Number",
-        Value::String(_) => "String",
-        Value::Array(_) => "Array",
-        Value::Object(_) => "Object",
-    }
+    value.as_str().ok_or_else(|| format!("parsing Text failed, expected String, but encountered {}", json::kind(value)))
 }
 
 #[cfg(test)]

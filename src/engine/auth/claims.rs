@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::path::JsonPath;
 use super::{ErrorCode, GraphqlError, Identity, ROLE, Session, refuse};
+use crate::engine::json;
 
 const ALLOWED: &str = "x-hasura-allowed-roles";
 const DEFAULT: &str = "x-hasura-default-role";
@@ -63,7 +64,7 @@ impl ClaimsRules {
             let text = value.as_str().ok_or_else(|| {
                 invalid(format!(
                     "x-hasura-* claims: parsing Text failed, expected String, but encountered {}",
-                    json_kind(value)
+                    json::kind(value)
                 ))
             })?;
             variables.insert(name.clone(), text.to_owned());
@@ -122,16 +123,4 @@ fn missing(name: &str) -> GraphqlError {
 
 fn invalid(message: impl Into<String>) -> GraphqlError {
     refuse(ErrorCode::JwtInvalidClaims, message)
-}
-
-/// The kind of a JSON value as Hasura's parser names it.
-fn json_kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "Null",
-        Value::Bool(_) => "Boolean",
-        Value::Number(_) => "Number",
-        Value::String(_) => "String",
-        Value::Array(_) => "Array",
-        Value::Object(_) => "Object",
-    }
 }

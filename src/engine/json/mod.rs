@@ -43,6 +43,19 @@ pub fn digits(value: &Value) -> Option<Cow<'_, str>> {
     }
 }
 
+/// What a value is, as Hasura's parsers name it.
+pub fn kind(value: &Value) -> &'static str {
+    match value {
+        number if digits(number).is_some() => "Number",
+        Value::Null => "Null",
+        Value::Bool(_) => "Boolean",
+        Value::Number(_) => "Number",
+        Value::String(_) => "String",
+        Value::Array(_) => "Array",
+        Value::Object(_) => "Object",
+    }
+}
+
 /// The text of a value that is a string.
 pub fn text(value: &Value) -> Option<&str> {
     value.as_str().filter(|text| marked(text).is_none())
@@ -204,6 +217,7 @@ mod tests {
         assert_eq!(read(b"1.50000000000000000000").unwrap(), json!(1.5), "no digit is lost");
         assert_eq!(digits(&read(b"1e400").unwrap()).as_deref(), Some("1e400"));
         assert_eq!(digits(&json!("1")), None);
+        assert_eq!([kind(&read(b"1e400").unwrap()), kind(&json!("1"))], ["Number", "String"]);
     }
 
     #[test]

@@ -50,7 +50,7 @@ impl<'v> Evaluator<'v> {
     }
 
     fn wrong_type(&self, span: &Span, expected: &str, value: &Value) -> KritiError {
-        let found = kind(value);
+        let found = json::kind(value);
         self.error(span, Code::Type, format!("Couldn't matche expected type '{expected}' with actual type '{found}'"))
     }
 
@@ -254,19 +254,6 @@ fn weight(value: &Value) -> usize {
         Value::Array(items) => 1 + items.iter().map(weight).sum::<usize>(),
         Value::Object(fields) => 1 + fields.iter().map(|(name, value)| name.len() / 64 + weight(value)).sum::<usize>(),
         _ => 1,
-    }
-}
-
-/// The type of a value, in Kriti's words.
-pub(super) fn kind(value: &Value) -> &'static str {
-    match value {
-        Value::Object(_) => "Object",
-        Value::Array(_) => "Array",
-        number if json::digits(number).is_some() => "Number",
-        Value::String(_) => "String",
-        Value::Number(_) => "Number",
-        Value::Bool(_) => "Boolean",
-        Value::Null => "Null",
     }
 }
 

@@ -4,7 +4,6 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value};
 
 use super::SessionVariables;
-use super::eval::kind;
 use crate::engine::json::{self, Decimal};
 
 /// What URIs may hold unescaped: RFC 3986's unreserved characters.
@@ -60,7 +59,7 @@ fn session_variable(name: &Value, session: Option<&SessionVariables>) -> Result 
 }
 
 fn expected(context: &str, expected: &str, value: &Value) -> String {
-    format!("parsing {context} failed, expected {expected}, but encountered {}", kind(value))
+    format!("parsing {context} failed, expected {expected}, but encountered {}", json::kind(value))
 }
 
 fn text(value: &Value) -> Result<&str> {

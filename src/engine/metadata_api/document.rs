@@ -21,7 +21,7 @@ pub(super) fn refused(path: &str, error: &LoadError) -> GraphqlError {
 pub(super) fn text<'a>(args: &'a Value, key: &str) -> Result<&'a str> {
     let value = required(args, key)?;
     value.as_str().ok_or_else(|| {
-        let found = crate::engine::actions::kind(value);
+        let found = crate::engine::json::kind(value);
         let message = format!("parsing Text failed, expected String, but encountered {found}");
         GraphqlError::at(format!("$.args.{key}"), ErrorCode::ParseFailed, message)
     })

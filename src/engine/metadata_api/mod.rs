@@ -18,9 +18,9 @@ mod whole;
 
 use serde_json::{Value, json};
 
-use super::actions::kind;
 use super::auth::Identity;
 use super::error::{ErrorCode, GraphqlError, Result};
+use super::json::kind;
 use super::server::{Surface, request};
 
 /// Which endpoint a command came to; they word an unknown command differently.

@@ -62,7 +62,7 @@ async fn replace(surface: &Surface, command: &Command) -> Result<Value> {
     let given = match given {
         Value::Object(_) => given.clone(),
         other => {
-            let found = crate::engine::actions::kind(other);
+            let found = crate::engine::json::kind(other);
             let message = format!("parsing ReplaceMetadataV1 failed, expected Object, but encountered {found}");
             return Err(GraphqlError::at(path, ErrorCode::ParseFailed, message));
         }

@@ -10,9 +10,9 @@ use super::context::Context;
 use super::input::Input;
 use super::select::{Rows, untied};
 use super::shape::Answer;
-use crate::engine::actions::kind;
 use crate::engine::actions::output::Expected;
 use crate::engine::error::{ErrorCode, GraphqlError, Result};
+use crate::engine::json;
 use crate::engine::metadata::{Action, RelationshipType, TypeRelationship};
 use crate::engine::schema::boolexp::{BoolExp, Comparison, Operand, Operator, Source};
 use crate::engine::schema::coerce::integer;
@@ -143,7 +143,7 @@ impl<'a> Context<'a> {
             Some(text) if uuid::Uuid::try_parse(text).is_ok() => {}
             Some(_) => return Err(invalid("invalid UUID".to_owned())),
             None => {
-                let found = kind(&id);
+                let found = json::kind(&id);
                 return Err(invalid(format!("parsing UUID failed, expected String, but encountered {found}")));
             }
         }

@@ -118,26 +118,13 @@ fn parse_failed(path: &str, message: String) -> GraphqlError {
 }
 
 fn refused(path: &str, what: &str, expected: &str, found: &Value) -> GraphqlError {
-    parse_failed(path, format!("parsing {what} failed, expected {expected}, but encountered {}", kind(found)))
+    parse_failed(path, format!("parsing {what} failed, expected {expected}, but encountered {}", json::kind(found)))
 }
 
 fn integer_refused(path: &str, ty: &str, found: &Value) -> GraphqlError {
-    let found = kind(found);
+    let found = json::kind(found);
     parse_failed(
         path,
         format!("parsing Integer expected for input type: {ty} failed, expected Number, but encountered {found}"),
     )
-}
-
-/// What a value is, in Hasura's words.
-pub fn kind(value: &Value) -> &'static str {
-    match value {
-        number if json::digits(number).is_some() => "Number",
-        Value::Null => "Null",
-        Value::Bool(_) => "Boolean",
-        Value::Number(_) => "Number",
-        Value::String(_) => "String",
-        Value::Array(_) => "Array",
-        Value::Object(_) => "Object",
-    }
 }

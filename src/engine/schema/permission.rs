@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::boolexp::{
     AggregatePredicate, BoolExp, Comparison, Operand, Operator, Source, VariableType, constant, literal,
 };
-use super::coerce::{coerce, kind};
+use super::coerce::coerce;
 use super::model::{ColumnInfo, ComputedReturn, Model, TableId};
 use super::scalar::ScalarType;
 use crate::engine::json;
@@ -331,7 +331,7 @@ fn many(value: &Value, ty: &ScalarType, place: &str) -> Result<(), String> {
             .iter()
             .try_for_each(|item| literal_fits(item, ty))
             .map_err(|message| format!("{message} (at {place:?})")),
-        other => Err(format!("parsing [] failed, expected Array, but encountered {} (at {place:?})", kind(other))),
+        other => Err(format!("parsing [] failed, expected Array, but encountered {} (at {place:?})", json::kind(other))),
     }
 }
 

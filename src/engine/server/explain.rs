@@ -5,8 +5,8 @@ use serde_json::{Map, Value};
 
 use super::request;
 use super::surface::Surface;
-use crate::engine::actions::kind;
 use crate::engine::error::{ErrorCode, GraphqlError, Result};
+use crate::engine::json::kind;
 use crate::engine::session::{ADMIN, Session};
 
 const REQUEST: &str = "parsing Hasura.GraphQL.Explain.GQLExplain(GQLExplain) failed,";

@@ -6,8 +6,8 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
-use crate::engine::actions::kind;
 use crate::engine::error::{ErrorCode, GraphqlError, Result};
+use crate::engine::json::kind;
 use crate::engine::request::Request;
 
 const REQUEST: &str = "parsing Hasura.GraphQL.Transport.HTTP.Protocol.GQLReq(GQLReq) failed,";

@@ -4,8 +4,8 @@ use axum::extract::ws::{CloseFrame, Utf8Bytes};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
 
-use crate::engine::actions::kind;
 use crate::engine::error::{ErrorCode, GraphqlError};
+use crate::engine::json::kind;
 
 /// Which subprotocol a socket speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -81,16 +81,15 @@ impl Executor {
             for (place, answers) in &mut distinct {
                 let join = joins.get(*place).ok_or_else(|| GraphqlError::unexpected("a mark without a join"))?;
                 // A left side that is null in part has nothing on the right.
-                let complete: Vec<(usize, Vec<Value>)> = answers
-                    .keys()
-                    .enumerate()
-                    .filter_map(|(index, left)| Some((index, json::read(left).ok()?)))
-                    .filter_map(|(index, left)| match left {
-                        Value::Array(left) => Some((index, left)),
-                        _ => None,
-                    })
-                    .filter(|(_, left)| !left.iter().any(Value::is_null))
-                    .collect();
+                let mut complete: Vec<(&mut Cow<'static, [u8]>, Vec<Value>)> = Vec::with_capacity(answers.len());
+                for (left, answer) in answers {
+                    let Ok(Value::Array(left)) = json::read(left) else {
+                        return Err(GraphqlError::unexpected("a mark without the values of its left side"));
+                    };
+                    if !left.iter().any(Value::is_null) {
+                        complete.push((answer, left));
+                    }
+                }
                 let first = aliases;
                 aliases += complete.len();
                 calls.push(async move {
@@ -99,10 +98,12 @@ impl Executor {
                     }
                     let left: Vec<&[Value]> = complete.iter().map(|(_, left)| left.as_slice()).collect();
                     let found = self.answers(context, join, first, &left).await?;
-                    for ((index, _), found) in complete.iter().zip(found) {
-                        if let Some((_, answer)) = answers.get_index_mut(*index) {
-                            *answer = Cow::Owned(found);
-                        }
+                    if found.len() != complete.len() {
+                        let message = format!("{} answers to {} left sides", found.len(), complete.len());
+                        return Err(GraphqlError::unexpected(message));
+                    }
+                    for ((answer, _), found) in complete.into_iter().zip(found) {
+                        *answer = Cow::Owned(found);
                     }
                     Ok::<(), GraphqlError>(())
                 });
@@ -113,7 +114,7 @@ impl Executor {
                 next.extend_from_slice(text);
                 if let Some((place, left)) = mark {
                     let answer = distinct.get(place).and_then(|answers| answers.get(left));
-                    next.extend_from_slice(answer.map_or(b"null", |answer| answer));
+                    next.extend_from_slice(answer.ok_or_else(|| GraphqlError::unexpected("a mark without an answer"))?);
                 }
             }
             data = next;

@@ -6,7 +6,7 @@ use sqlx::postgres::{PgArguments, PgRow};
 
 use super::write::{Cells, Elements};
 use super::{Executor, errors, texts};
-use crate::engine::error::Result;
+use crate::engine::error::{GraphqlError, Result};
 use crate::engine::plan::{Answer, LivePlan, Values};
 
 /// The values of one cohort of subscribers.
@@ -28,6 +28,10 @@ pub struct Refreshed {
 /// # Errors
 /// Of the database; one member's bad value fails all, so callers try members one by one then.
 pub async fn refresh(executor: &Executor, plan: &LivePlan, members: &[&Member]) -> Result<Vec<Refreshed>> {
+    if let Some(odd) = members.iter().find(|member| member.len() != plan.params.len()) {
+        let message = format!("a member with {} values of a plan with {}", odd.len(), plan.params.len());
+        return Err(GraphqlError::unexpected(message));
+    }
     if plan.is_alone() {
         let mut answers = Vec::with_capacity(members.len());
         for member in members {
@@ -62,7 +66,9 @@ fn answers_of(executor: &Executor, plan: &LivePlan, rows: &[PgRow], members: usi
     for row in rows {
         let cells = Cells::of_row(row).map_err(errors::malformed)?;
         let place = cells.bytes(0).and_then(|bytes| <[u8; 4]>::try_from(bytes).ok()).map(i32::from_be_bytes);
-        let Some(slot) = place.and_then(|place| answers.get_mut(usize::try_from(place).ok()?)) else { continue };
+        let slot = place.and_then(|place| answers.get_mut(usize::try_from(place).ok()?));
+        let slot =
+            slot.ok_or_else(|| GraphqlError::unexpected(format!("an answer for member {place:?} of {members}")))?;
         let records: Vec<&[u8]> = match cells.bytes(1) {
             Some(bytes) => Elements::of(bytes).and_then(Iterator::collect).map_err(errors::malformed)?,
             None => Vec::new(),

@@ -119,7 +119,9 @@ impl Executor {
                     }
                 }
                 CompiledRoot::Shared(of, answer) => {
-                    let rows = kept.iter().find(|(index, _)| index == of).map_or(&[][..], |(_, rows)| rows.as_slice());
+                    let missing =
+                        || GraphqlError::unexpected(format!("a field shares the rows of field {of}, which has none"));
+                    let (_, rows) = kept.iter().find(|(index, _)| index == of).ok_or_else(missing)?;
                     self.writer.answer_in_turns(&mut out, answer, rows).await.map_err(errors::malformed)?;
                 }
                 other => Box::pin(self.outside(context, other, &mut out, &mut set_cookies)).await?,

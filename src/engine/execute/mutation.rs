@@ -110,7 +110,7 @@ async fn nested(
         if text.is_none() {
             return Err(before.left_out.clone());
         }
-        take_keys(&mut keys, &before.keys, &values);
+        take_keys(&mut keys, &before.keys, &values)?;
     }
     let own = Binder { keys: &keys, ..Binder::new(binder.session, binder.variables) };
     let values = own.bind(&insert.params)?;
@@ -130,7 +130,7 @@ async fn nested(
     };
     for after in &insert.after {
         let mut given = Vec::new();
-        take_keys(&mut given, &after.keys, &columns);
+        take_keys(&mut given, &after.keys, &columns)?;
         match &after.inserts {
             Inserts::Together(write, path) => {
                 let own = Binder { keys: &given, ..Binder::new(binder.session, binder.variables) };
@@ -146,15 +146,19 @@ async fn nested(
     Ok((columns, text))
 }
 
-fn take_keys(keys: &mut Vec<Option<String>>, map: &[(usize, usize)], values: &[Option<String>]) {
+/// Takes the values of a row by their places. One that the row does not have is no null: the row of another table might
+/// be written without it.
+fn take_keys(keys: &mut Vec<Option<String>>, map: &[(usize, usize)], values: &[Option<String>]) -> Result<()> {
     for &(from, to) in map {
         if keys.len() <= to {
             keys.resize(to + 1, None);
         }
+        let value = values.get(from).ok_or_else(|| GraphqlError::unexpected("a row without the keys of another"))?;
         if let Some(slot) = keys.get_mut(to) {
-            *slot = values.get(from).cloned().flatten();
+            slot.clone_from(value);
         }
     }
+    Ok(())
 }
 
 async fn answer(

@@ -83,7 +83,12 @@ impl Request {
         for piece in &template.pieces {
             match piece {
                 Piece::Text(text) => self.text.push_str(text),
-                Piece::Left(place, form) => self.left(left.get(*place).unwrap_or(&Value::Null), form)?,
+                Piece::Left(place, form) => {
+                    let value = left.get(*place).ok_or_else(|| {
+                        GraphqlError::unexpected(format!("a request asks for value {place} of {}", left.len()))
+                    })?;
+                    self.left(value, form)?;
+                }
             }
         }
         self.text.push(' ');

@@ -61,9 +61,12 @@ impl Executor {
             (Found::Call(call), ActionForm::Object(fields)) => (call, fields),
             // Hasura's words for an id that it does not find.
             (Found::Unknown, _) => return Err(GraphqlError::unexpected("database query error")),
-            _ => {
+            (Found::Hidden, _) => {
                 out.extend_from_slice(b"null");
                 return Ok(());
+            }
+            (Found::Call(_), ActionForm::Value | ActionForm::List(_)) => {
+                return Err(GraphqlError::unexpected("the result of an action is no object"));
             }
         };
         out.push(b'{');

@@ -70,9 +70,37 @@ impl<'a> Binder<'a> {
                 });
                 Some(array_literal(texts.collect::<Result<Vec<_>>>()?.into_iter()))
             }
-            Source::Cursor(place) => self.cursor.get(*place).cloned().flatten(),
-            Source::Rows => self.rows.map(str::to_owned),
-            Source::Key(place) => self.keys.get(*place).cloned().flatten(),
+            Source::Cursor(place) => given(self.cursor, *place, "the cursor")?,
+            Source::Rows => {
+                let rows = self.rows.ok_or_else(|| GraphqlError::unexpected("a statement over rows without any"))?;
+                Some(rows.to_owned())
+            }
+            Source::Key(place) => given(self.keys, *place, "the keys")?,
         })
+    }
+}
+
+/// A value that another statement gave. One that is null is an answer; one that is missing is none.
+fn given(values: &[Option<String>], place: usize, of: &str) -> Result<Option<String>> {
+    let missing = || GraphqlError::unexpected(format!("value {place} of {of} is missing: there are {}", values.len()));
+    values.get(place).cloned().ok_or_else(missing)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::error::ErrorCode;
+
+    #[test]
+    fn a_value_that_is_missing_is_not_null() {
+        let session = Session::new("user", Vec::<(String, String)>::new());
+        let variables = Map::new();
+        let given = [None, Some("2".to_owned())];
+        let binder = Binder { cursor: &given, keys: &given, ..Binder::new(&session, &variables) };
+        for of in [Source::Cursor, Source::Key] {
+            assert_eq!(binder.bind(&[of(0), of(1)]), Ok(given.to_vec()));
+            assert_eq!(binder.bind(&[of(2)]).unwrap_err().code, ErrorCode::Unexpected);
+        }
+        assert_eq!(binder.bind(&[Source::Rows]).unwrap_err().code, ErrorCode::Unexpected);
     }
 }

@@ -281,7 +281,9 @@ impl<'a> Writer<'a> {
         match (binding.value, ty) {
             (Value::String(text), _) if text.starts_with('$') => {
                 let name = text.get(1..).unwrap_or_default();
-                let place = binding.left.iter().position(|left| left.name == name).unwrap_or_default();
+                let place = binding.left.iter().position(|left| left.name == name).ok_or_else(|| {
+                    GraphqlError::unexpected(format!("a relationship binds ${name}, which is not on its left side"))
+                })?;
                 out.push(Piece::Left(place, LeftForm { is_enum, ty: ty.to_string() }));
             }
             (Value::Array(items), Type::List(inner) | Type::NonNullList(inner)) => {

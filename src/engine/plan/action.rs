@@ -14,7 +14,7 @@ use crate::engine::actions::output::Expected;
 use crate::engine::error::{ErrorCode, GraphqlError, Result};
 use crate::engine::json;
 use crate::engine::metadata::{Action, RelationshipType, TypeRelationship};
-use crate::engine::schema::boolexp::{BoolExp, Comparison, Operand, Operator, Source};
+use crate::engine::schema::boolexp::{BoolExp, Comparison, Source};
 use crate::engine::schema::coerce::integer;
 use crate::engine::schema::model::TableId;
 use crate::engine::schema::types::{FieldKind, TypeId, TypeKind, TypeRef};
@@ -104,7 +104,7 @@ impl<'a> Context<'a> {
     /// A call of an action.
     pub(super) fn action(&mut self, action: &Arc<Action>, selected: &Selected<'a>) -> Result<ActionPlan> {
         let mut input = Map::new();
-        let Some(field) = selected.field else { return Err(GraphqlError::unexpected("an action without a field")) };
+        let field = selected.definition()?;
         for (name, definition) in &field.arguments {
             let path = format!("{}.args.{name}", selected.path);
             let argument = selected.arguments.iter().find(|argument| argument.name.as_str() == name);
@@ -129,7 +129,7 @@ impl<'a> Context<'a> {
 
     /// The result of an asynchronous action.
     pub(super) fn action_result(&mut self, action: &Arc<Action>, selected: &Selected<'a>) -> Result<ActionPlan> {
-        let Some(field) = selected.field else { return Err(GraphqlError::unexpected("an action without a field")) };
+        let field = selected.definition()?;
         let path = format!("{}.args.id", selected.path);
         let argument = selected.arguments.iter().find(|argument| argument.name.as_str() == "id");
         let value = argument.map(|argument| Input::Ast(&argument.value));
@@ -237,7 +237,10 @@ impl<'a> Context<'a> {
             TypeRef::List(inner, _) => ActionForm::List(Box::new(self.action_shape(inner, selected)?)),
             TypeRef::Named(id, _) => match &self.schema.ty(*id).kind {
                 TypeKind::Object(..) => ActionForm::Object(self.action_fields(*id, selected)?),
-                _ => ActionForm::Value,
+                TypeKind::Scalar | TypeKind::Enum(_) => ActionForm::Value,
+                TypeKind::Interface(_) | TypeKind::Union(_) | TypeKind::Input(_) => {
+                    return Err(selected.unexpected("an action's answer"));
+                }
             },
         };
         Ok(ActionShape { form })
@@ -253,7 +256,10 @@ impl<'a> Context<'a> {
                     FieldKind::ActionRelationship(place, table) => {
                         ActionField::Related(Arc::new(self.action_rows(&name, *place, *table, &field)?))
                     }
-                    _ => ActionField::Output(field.name.to_owned(), self.action_shape(&definition.ty, &field)?),
+                    FieldKind::ActionField | FieldKind::AsyncField => {
+                        ActionField::Output(field.name.to_owned(), self.action_shape(&definition.ty, &field)?)
+                    }
+                    _ => return Err(field.unexpected("a field of an action's answer")),
                 },
             };
             fields.push((field.key.to_owned(), value));
@@ -274,9 +280,15 @@ impl<'a> Context<'a> {
         let mut parts = Vec::new();
         for (field, column) in &relationship.field_mapping {
             let info = self.table(table);
-            let Some(column) = info.column(column) else { continue };
-            let operand = Operand::Value(Source::Cursor(fields.len()), info.columns[column].ty.clone());
-            parts.push(BoolExp::Column(column, Comparison { operator: Operator::Eq, operand }));
+            // A column that is passed over is a condition less, and rows that belong to others.
+            let column = info.column(column).ok_or_else(|| {
+                GraphqlError::unexpected(format!(
+                    "'{}' is joined by the column '{column}', which is gone",
+                    selected.name
+                ))
+            })?;
+            let ty = info.columns[column].ty.clone();
+            parts.push(BoolExp::Column(column, Comparison::equal(Source::Cursor(fields.len()), ty)));
             fields.push(field.clone());
         }
         args.filter = Some(args.filter.unwrap_or(BoolExp::TRUE).and(BoolExp::And(parts)));

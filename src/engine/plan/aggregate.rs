@@ -68,13 +68,14 @@ impl<'a> Context<'a> {
         fields: &[Selected<'a>],
         outputs: &mut Vec<Expr>,
     ) -> Result<Vec<(String, Shape)>> {
-        let ty = selected.field.map(|field| self.schema.ty(field.ty.base()).name.clone()).unwrap_or_default();
+        let ty = self.type_constant(selected)?;
         let mut shape = Vec::with_capacity(fields.len());
         for field in fields {
             let value = match field.field.map(|field| &field.kind) {
-                None => Shape::Constant(format!("\"{ty}\"")),
+                None => Shape::Constant(ty.clone()),
                 Some(FieldKind::Nodes) => Shape::Constant("null".to_owned()),
-                Some(_) => self.aggregate_fields(table, base, field, outputs)?,
+                Some(FieldKind::Aggregate) => self.aggregate_fields(table, base, field, outputs)?,
+                Some(_) => return Err(field.unexpected("a part of an aggregate")),
             };
             shape.push((key(field.key), value));
         }
@@ -128,11 +129,11 @@ impl<'a> Context<'a> {
         selected: &Selected<'a>,
         outputs: &mut Vec<Expr>,
     ) -> Result<Shape> {
-        let ty = selected.field.map(|field| self.schema.ty(field.ty.base()).name.clone()).unwrap_or_default();
+        let ty = self.type_constant(selected)?;
         let mut shape = Vec::new();
         for field in self.under(selected)? {
             let value = match field.field.map(|field| &field.kind) {
-                None => Shape::Constant(format!("\"{ty}\"")),
+                None => Shape::Constant(ty.clone()),
                 Some(FieldKind::Count) => {
                     outputs.push(self.count(table, base, &field)?);
                     Shape::Plain(outputs.len() - 1)
@@ -140,7 +141,7 @@ impl<'a> Context<'a> {
                 Some(FieldKind::AggregateFunction(function)) => {
                     self.function_fields(table, base, function, &field, outputs)?
                 }
-                Some(_) => continue,
+                Some(_) => return Err(field.unexpected("an aggregate function")),
             };
             shape.push((key(field.key), value));
         }
@@ -155,9 +156,12 @@ impl<'a> Context<'a> {
             let value = Input::Ast(&argument.value);
             match argument.name.as_str() {
                 "distinct" => distinct = self.boolean(value, &path)?,
-                _ => {
-                    let Some(field) = selected.field else { continue };
-                    let Some(definition) = field.arguments.get("columns") else { continue };
+                name => {
+                    let unknown = || selected.unexpected(&format!("a field with the argument '{name}'"));
+                    let definition = selected.definition()?.arguments.get(name).ok_or_else(unknown)?;
+                    if name != "columns" {
+                        return Err(definition.unexpected(name, "an argument of count"));
+                    }
                     for column in self.columns(value, definition.ty.base(), &path)? {
                         columns.push(self.shown(table, column, base));
                     }
@@ -179,7 +183,7 @@ impl<'a> Context<'a> {
         selected: &Selected<'a>,
         outputs: &mut Vec<Expr>,
     ) -> Result<Shape> {
-        let ty = selected.field.map(|field| self.schema.ty(field.ty.base()).name.clone()).unwrap_or_default();
+        let ty = self.type_constant(selected)?;
         let mut shape = Vec::new();
         for field in self.under(selected)? {
             let (expr, oid, ty) = match field.field.map(|field| &field.kind) {
@@ -189,14 +193,17 @@ impl<'a> Context<'a> {
                     (expr, info.oid, info.ty.clone())
                 }
                 Some(FieldKind::Computed(computed)) => {
-                    let ComputedReturn::Scalar(ty) = &self.table(table).computed[*computed].returns else { continue };
+                    let ComputedReturn::Scalar(ty) = &self.table(table).computed[*computed].returns else {
+                        return Err(field.unexpected("a value to aggregate"));
+                    };
                     let call = self.shown_computed(table, *computed, base);
                     (call, native_oid(ty), ty.clone())
                 }
-                _ => {
-                    shape.push((key(field.key), Shape::Constant(format!("\"{ty}\""))));
+                None => {
+                    shape.push((key(field.key), Shape::Constant(ty.clone())));
                     continue;
                 }
+                Some(_) => return Err(field.unexpected("a value to aggregate")),
             };
             let aggregate = Expr::Aggregate(function, false, vec![expr], None);
             let value = match self.output(aggregate, oid, &ty, outputs) {

@@ -31,6 +31,22 @@ pub struct Selected<'a> {
     pub path: String,
 }
 
+impl<'a> Selected<'a> {
+    /// Its definition, where every field has one.
+    ///
+    /// # Errors
+    /// `__typename` and introspection.
+    pub fn definition(&self) -> Result<&'a Field> {
+        self.field.ok_or_else(|| self.unexpected("a field of the schema"))
+    }
+
+    /// The error for a field that is selected where another kind belongs.
+    pub fn unexpected(&self, wanted: &str) -> GraphqlError {
+        let kind = self.field.map(|field| &field.kind);
+        GraphqlError::unexpected(format!("the field '{}' stands for {kind:?}, not for {wanted}", self.name))
+    }
+}
+
 /// Collects fields.
 pub struct Collector<'a> {
     /// The schema.

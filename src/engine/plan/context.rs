@@ -4,7 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::collect::Collector;
 use super::document::Variables;
-use crate::engine::schema::boolexp::{AggregatePredicate, BoolExp, Comparison, Operand, Operator, Source};
+use crate::engine::metadata::QualifiedName;
+use crate::engine::schema::boolexp::{AggregatePredicate, Binary, BoolExp, Comparison, Operand, Source, Within};
 use crate::engine::schema::model::{ArgumentInfo, ArgumentRole, ComputedInfo, Model, SelectRule, TableId, TableInfo};
 use crate::engine::schema::scalar::ScalarType;
 use crate::engine::schema::{RoleSchema, permission};
@@ -35,6 +36,9 @@ impl Params {
         std::mem::take(self).sources
     }
 }
+
+/// Arguments of a call; those that need their names have them.
+pub type Arguments = Vec<(Option<String>, Expr)>;
 
 /// What planning one statement carries along.
 pub struct Context<'a> {
@@ -176,8 +180,8 @@ impl<'a> Context<'a> {
                 let left = self.shown_computed(table, *field, alias);
                 self.comparison(left, comparison, table, alias, root)
             }
-            BoolExp::Computed(field, arguments, comparison) => {
-                let left = self.computed(table, *field, arguments, Expr::Whole(alias));
+            BoolExp::Computed(field, comparison) => {
+                let left = self.computed(table, *field, &[], Expr::Whole(alias));
                 self.comparison(left, comparison, table, alias, root)
             }
             BoolExp::Relationship(relationship, inner) => {
@@ -192,16 +196,10 @@ impl<'a> Context<'a> {
                     ..Select::default()
                 }))
             }
-            BoolExp::ComputedRows(field, arguments, inner) => {
-                let Expr::Function(name, call) = self.computed(table, *field, arguments, Expr::Whole(alias)) else {
-                    return Expr::Fixed("FALSE");
-                };
-                let other = match self.table(table).computed[*field].returns {
-                    crate::engine::schema::model::ComputedReturn::Table(other) => other,
-                    _ => table,
-                };
+            BoolExp::ComputedRows(field, other, inner) => {
+                let (name, call) = self.computed_call(table, *field, &[], Expr::Whole(alias));
                 let there = self.alias();
-                let filter = self.condition(inner, other, there, root);
+                let filter = self.condition(inner, *other, there, root);
                 Expr::Exists(Box::new(Select {
                     from: Some(From { origin: Origin::Function(name, call), alias: there }),
                     filter: Expr::all([filter]),
@@ -256,20 +254,26 @@ impl<'a> Context<'a> {
         }))
     }
 
-    /// A call of a computed field's function.
+    /// A call of a computed field's function as a value.
     pub fn computed(&mut self, table: TableId, field: usize, given: &[(usize, Source)], row: Expr) -> Expr {
+        let (function, arguments) = self.computed_call(table, field, given, row);
+        Expr::Function(function, arguments)
+    }
+
+    /// A call of a computed field's function: its name and arguments.
+    pub fn computed_call(
+        &mut self,
+        table: TableId,
+        field: usize,
+        given: &[(usize, Source)],
+        row: Expr,
+    ) -> (QualifiedName, Arguments) {
         let info: &ComputedInfo = &self.table(table).computed[field];
-        let arguments = self.call(&info.arguments, given, Some(row));
-        Expr::Function(info.function.clone(), arguments)
+        (info.function.clone(), self.call(&info.arguments, given, Some(row)))
     }
 
     /// The arguments of a call: the row, the session, and what clients gave. Those with a default may be missing.
-    pub fn call(
-        &mut self,
-        arguments: &[ArgumentInfo],
-        given: &[(usize, Source)],
-        row: Option<Expr>,
-    ) -> Vec<(Option<String>, Expr)> {
+    pub fn call(&mut self, arguments: &[ArgumentInfo], given: &[(usize, Source)], row: Option<Expr>) -> Arguments {
         self.calls_functions = true;
         let mut call = Vec::with_capacity(arguments.len());
         // Once an argument is missing those after it need their names.
@@ -292,12 +296,52 @@ impl<'a> Context<'a> {
     }
 
     fn comparison(&mut self, left: Expr, comparison: &Comparison, table: TableId, alias: Alias, root: Alias) -> Expr {
-        let operator = comparison.operator;
-        let right = match &comparison.operand {
-            Operand::None => {
-                let test = if operator == Operator::IsNull { "IS NULL" } else { "IS NOT NULL" };
-                return Expr::Postfix(Box::new(left), test);
+        let mut each = |left: &Expr, comparisons: &[Comparison]| -> Vec<Expr> {
+            comparisons.iter().map(|c| self.comparison(left.clone(), c, table, alias, root)).collect()
+        };
+        match comparison {
+            Comparison::Null(null) => Expr::Postfix(Box::new(left), if *null { "IS NULL" } else { "IS NOT NULL" }),
+            Comparison::Cast(ty, comparisons) => {
+                Expr::And(each(&Expr::Cast(Box::new(left), ty.sql.clone()), comparisons))
             }
+            Comparison::Any(comparisons) => Expr::Or(each(&left, comparisons)),
+            Comparison::Every(comparisons) => Expr::And(each(&left, comparisons)),
+            Comparison::Within(within, from, distance, sphere) => {
+                let ty = ScalarType::builtin(if sphere.is_some() { "geography" } else { "geometry" });
+                let from = self.bind(from.clone(), &ty);
+                let distance = self.bind(distance.clone(), &ScalarType::builtin("float8"));
+                let mut arguments = vec![left, from, distance];
+                if let Some(sphere) = sphere {
+                    arguments.push(self.bind(sphere.clone(), &ScalarType::builtin("bool")));
+                }
+                let function = match within {
+                    Within::Plane => "ST_DWithin",
+                    Within::Space => "ST_3DDWithin",
+                };
+                Expr::Call(function, arguments)
+            }
+            Comparison::Band(geometry, band) => {
+                let geometry = self.bind(geometry.clone(), &ScalarType::builtin("geometry"));
+                let band = band.as_ref().map(|band| self.bind(band.clone(), &ScalarType::builtin("int4")));
+                Expr::Call("ST_Intersects", [left, geometry].into_iter().chain(band).collect())
+            }
+            Comparison::Binary(operator, operand) => {
+                let (right, null) = self.operand(*operator, operand, table, alias, root);
+                if null { against_null(left, *operator, right) } else { infix(left, *operator, right) }
+            }
+        }
+    }
+
+    /// What a value is compared with, and whether it is the literal null.
+    fn operand(
+        &mut self,
+        operator: Binary,
+        operand: &Operand,
+        table: TableId,
+        alias: Alias,
+        root: Alias,
+    ) -> (Expr, bool) {
+        let right = match operand {
             Operand::Column(column) => self.column(table, *column, alias),
             Operand::RootColumn(column, at) => self.column(*at, *column, root),
             Operand::RelatedColumn(relationship, column) => {
@@ -310,109 +354,68 @@ impl<'a> Context<'a> {
                 let limit = Some(Expr::Number(1));
                 Expr::Scalar(Box::new(Select { outputs, from, filter, limit, ..Select::default() }))
             }
-            Operand::Cast(ty, comparisons) => {
-                let cast = Expr::Cast(Box::new(left), ty.sql.clone());
-                let parts = comparisons.iter().map(|c| self.comparison(cast.clone(), c, table, alias, root));
-                return Expr::And(parts.collect());
-            }
-            Operand::Any(comparisons) => {
-                let parts = comparisons.iter().map(|c| self.comparison(left.clone(), c, table, alias, root));
-                return Expr::Or(parts.collect());
-            }
-            Operand::Every(comparisons) => {
-                let parts = comparisons.iter().map(|c| self.comparison(left.clone(), c, table, alias, root));
-                return Expr::And(parts.collect());
-            }
-            Operand::Distance(from, distance, sphere) => {
-                let ty = ScalarType::builtin(if sphere.is_some() { "geography" } else { "geometry" });
-                let from = self.bind(from.clone(), &ty);
-                let distance = self.bind(distance.clone(), &ScalarType::builtin("float8"));
-                let mut arguments = vec![left, from, distance];
-                if let Some(sphere) = sphere {
-                    arguments.push(self.bind(sphere.clone(), &ScalarType::builtin("bool")));
-                }
-                let function = if operator == Operator::St3dDWithin { "ST_3DDWithin" } else { "ST_DWithin" };
-                return Expr::Call(function, arguments);
-            }
-            Operand::Band(geometry, band) => {
-                let geometry = self.bind(geometry.clone(), &ScalarType::builtin("geometry"));
-                let band = band.as_ref().map(|band| self.bind(band.clone(), &ScalarType::builtin("int4")));
-                return Expr::Call("ST_Intersects", [left, geometry].into_iter().chain(band).collect());
-            }
             Operand::Value(source, ty) => {
                 let ty = match operator {
-                    Operator::HasKeysAny | Operator::HasKeysAll => permission::list_of(&ScalarType::builtin("text")),
+                    Binary::HasKeysAny | Binary::HasKeysAll => permission::list_of(&ScalarType::builtin("text")),
                     _ => ty.clone(),
                 };
-                let right = self.bind(source.clone(), &ty);
-                if *source == Source::Null {
-                    return against_null(left, operator, right);
-                }
-                right
+                return (self.bind(source.clone(), &ty), *source == Source::Null);
             }
         };
-        infix(left, operator, right)
+        (right, false)
     }
 }
 
 /// What a permission compares with the literal null: equality holds of nulls, inequality of everything else.
-fn against_null(left: Expr, operator: Operator, right: Expr) -> Expr {
+fn against_null(left: Expr, operator: Binary, right: Expr) -> Expr {
     let test = match operator {
-        Operator::Eq => "IS NULL",
-        Operator::Neq => "IS NOT NULL",
+        Binary::Eq => "IS NULL",
+        Binary::Neq => "IS NOT NULL",
         _ => return infix(left, operator, right),
     };
     let null = Expr::Postfix(Box::new(left.clone()), test);
     Expr::Or(vec![infix(left, operator, right), null])
 }
 
-fn infix(left: Expr, operator: Operator, right: Expr) -> Expr {
+fn infix(left: Expr, operator: Binary, right: Expr) -> Expr {
     let call = |function| Expr::Call(function, vec![left.clone(), right.clone()]);
     let symbol = match operator {
-        Operator::Eq => "=",
-        Operator::Neq => "<>",
-        Operator::Gt => ">",
-        Operator::Lt => "<",
-        Operator::Gte => ">=",
-        Operator::Lte => "<=",
-        Operator::In => return left.binary("=", Expr::Call("ANY", vec![right])),
-        Operator::Nin => return left.binary("<>", Expr::Call("ALL", vec![right])),
-        Operator::Like => "LIKE",
-        Operator::Nlike => "NOT LIKE",
-        Operator::Ilike => "ILIKE",
-        Operator::Nilike => "NOT ILIKE",
-        Operator::Similar => "SIMILAR TO",
-        Operator::Nsimilar => "NOT SIMILAR TO",
-        Operator::Regex => "~",
-        Operator::Iregex => "~*",
-        Operator::Nregex => "!~",
-        Operator::Niregex => "!~*",
-        Operator::Contains | Operator::Ancestor => "@>",
-        Operator::ContainedIn | Operator::Descendant => "<@",
-        Operator::HasKey => "?",
-        Operator::HasKeysAny => "?|",
-        Operator::HasKeysAll => "?&",
-        Operator::AncestorAny => "@>",
-        Operator::DescendantAny => "<@",
-        Operator::Matches => "~",
-        Operator::MatchesAny => "?",
-        Operator::MatchesFulltext => "@",
-        Operator::StContains => return call("ST_Contains"),
-        Operator::StCrosses => return call("ST_Crosses"),
-        Operator::StEquals => return call("ST_Equals"),
-        Operator::StIntersects | Operator::StIntersectsRast => return call("ST_Intersects"),
-        Operator::St3dIntersects => return call("ST_3DIntersects"),
-        Operator::StOverlaps => return call("ST_Overlaps"),
-        Operator::StTouches => return call("ST_Touches"),
-        Operator::StWithin => return call("ST_Within"),
-        // These never come with a plain value.
-        Operator::IsNull
-        | Operator::IsNotNull
-        | Operator::Cast
-        | Operator::StDWithin
-        | Operator::St3dDWithin
-        | Operator::StIntersectsNbandGeom
-        | Operator::StIntersectsGeomNband => "=",
+        Binary::Eq => "=",
+        Binary::Neq => "<>",
+        Binary::Gt => ">",
+        Binary::Lt => "<",
+        Binary::Gte => ">=",
+        Binary::Lte => "<=",
+        Binary::In => return left.binary("=", Expr::Call("ANY", vec![right])),
+        Binary::Nin => return left.binary("<>", Expr::Call("ALL", vec![right])),
+        Binary::Like => "LIKE",
+        Binary::Nlike => "NOT LIKE",
+        Binary::Ilike => "ILIKE",
+        Binary::Nilike => "NOT ILIKE",
+        Binary::Similar => "SIMILAR TO",
+        Binary::Nsimilar => "NOT SIMILAR TO",
+        Binary::Regex => "~",
+        Binary::Iregex => "~*",
+        Binary::Nregex => "!~",
+        Binary::Niregex => "!~*",
+        Binary::Contains | Binary::Ancestor => "@>",
+        Binary::ContainedIn | Binary::Descendant => "<@",
+        Binary::HasKey => "?",
+        Binary::HasKeysAny => "?|",
+        Binary::HasKeysAll => "?&",
+        Binary::AncestorAny => "@>",
+        Binary::DescendantAny => "<@",
+        Binary::Matches => "~",
+        Binary::MatchesAny => "?",
+        Binary::MatchesFulltext => "@",
+        Binary::StContains => return call("ST_Contains"),
+        Binary::StCrosses => return call("ST_Crosses"),
+        Binary::StEquals => return call("ST_Equals"),
+        Binary::StIntersects | Binary::StIntersectsRast => return call("ST_Intersects"),
+        Binary::St3dIntersects => return call("ST_3DIntersects"),
+        Binary::StOverlaps => return call("ST_Overlaps"),
+        Binary::StTouches => return call("ST_Touches"),
+        Binary::StWithin => return call("ST_Within"),
     };
     left.binary(symbol, right)
 }

@@ -6,7 +6,7 @@ use super::document::{Operation, included};
 use super::input::Input;
 use crate::engine::error::{ErrorCode, GraphqlError, Result};
 use crate::engine::schema::RoleSchema;
-use crate::engine::schema::types::{FieldKind, RootField, TypeId, TypeRef};
+use crate::engine::schema::types::{FieldKind, ReadRoot, RootField, TypeId, TypeRef};
 
 /// Rows that a list without `limit` counts as.
 const UNLIMITED: u64 = 100;
@@ -79,7 +79,7 @@ impl<'a> Costs<'a> {
 fn is_list(kind: &FieldKind, ty: &TypeRef) -> bool {
     let rows = match kind {
         FieldKind::Root(root) => {
-            matches!(root, RootField::Select(_) | RootField::Function(_) | RootField::Stream(_))
+            matches!(root, RootField::Read(ReadRoot::Select(_) | ReadRoot::Function(_)) | RootField::Stream(_))
         }
         FieldKind::Relationship(_)
         | FieldKind::ActionRelationship(..)
@@ -87,7 +87,16 @@ fn is_list(kind: &FieldKind, ty: &TypeRef) -> bool {
         | FieldKind::Join(_)
         | FieldKind::Nodes
         | FieldKind::Returning => true,
-        _ => false,
+        FieldKind::Column(_)
+        | FieldKind::RelationshipAggregate(_)
+        | FieldKind::Aggregate
+        | FieldKind::Count
+        | FieldKind::AggregateFunction(_)
+        | FieldKind::AffectedRows
+        | FieldKind::ActionField
+        | FieldKind::AsyncField
+        | FieldKind::Remote(_)
+        | FieldKind::JoinAggregate(_) => false,
     };
     rows && matches!(ty, TypeRef::List(..))
 }

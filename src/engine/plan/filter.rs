@@ -4,13 +4,15 @@ use super::context::Context;
 use super::input::{Input, mismatch};
 use crate::engine::error::{GraphqlError, Result};
 use crate::engine::json;
-use crate::engine::schema::boolexp::{AggregatePredicate, BoolExp, Comparison, Operand, Operator, Source};
+use crate::engine::schema::boolexp::{
+    AggregatePredicate, Band, Binary, BoolExp, Comparison, Operand, Operator, Source,
+};
 use crate::engine::schema::coerce::{coerce, unexpected_null};
 use crate::engine::schema::model::{ColumnInfo, ComputedReturn, TableId};
 use crate::engine::schema::names;
 use crate::engine::schema::permission::{array_literal, list_of, operand_type, variable};
 use crate::engine::schema::scalar::{ScalarType, cast_target};
-use crate::engine::schema::types::{InputField, InputKind, TypeId, TypeKind, TypeRef};
+use crate::engine::schema::types::{InputField, InputKind, RowInput, TypeId, TypeKind, TypeRef};
 
 impl<'a> Context<'a> {
     /// The fields of an input object, each with its definition; unknown ones are refused, required ones asked for.
@@ -21,7 +23,12 @@ impl<'a> Context<'a> {
         path: &str,
     ) -> Result<Vec<(&'a str, &'a InputField, Input<'a>)>> {
         let definition = self.schema.ty(ty);
-        let TypeKind::Input(known) = &definition.kind else { return Ok(Vec::new()) };
+        let TypeKind::Input(known) = &definition.kind else {
+            return Err(GraphqlError::unexpected(format!(
+                "'{}' is read as an input object and is none",
+                definition.name
+            )));
+        };
         let input = input.resolve(self.variables, path)?;
         let given = input.object().ok_or_else(|| mismatch(path, "an object", &definition.name, input))?;
         let mut fields = Vec::with_capacity(given.len());
@@ -70,57 +77,59 @@ impl<'a> Context<'a> {
             let path = format!("{path}.{name}");
             let base = field.ty.base();
             parts.push(match &field.kind {
-                InputKind::Plain if name == "_not" => BoolExp::Not(Box::new(self.filter(value, base, table, &path)?)),
-                InputKind::Plain => {
-                    let items = self
-                        .members(value, &path)?
-                        .into_iter()
-                        .map(|(item, path)| self.filter(item, base, table, &path))
-                        .collect::<Result<Vec<_>>>()?;
-                    if name == "_or" { BoolExp::Or(items) } else { BoolExp::And(items) }
-                }
-                InputKind::Column(column) => {
+                InputKind::Plain => match name {
+                    "_not" => BoolExp::Not(Box::new(self.filter(value, base, table, &path)?)),
+                    "_and" => BoolExp::And(self.filters(value, base, table, &path)?),
+                    "_or" => BoolExp::Or(self.filters(value, base, table, &path)?),
+                    _ => return Err(field.unexpected(name, "a condition")),
+                },
+                InputKind::Row(RowInput::Column(column)) => {
                     let info = &self.table(table).columns[*column];
                     let comparisons = self.comparisons(value, base, &info.ty, Some(info), &path)?;
                     let guarded = matches!(self.rule(table).guards.get(*column), Some(Some(_)));
                     let compare = |c| if guarded { BoolExp::Cell(*column, c) } else { BoolExp::Column(*column, c) };
                     BoolExp::And(comparisons.into_iter().map(compare).collect())
                 }
-                InputKind::Relationship(relationship) => {
+                InputKind::Row(RowInput::Relationship(relationship)) => {
                     let other = self.table(table).relationships[*relationship].table;
                     let inner = self.filter(value, base, other, &path)?;
                     let inner = self.permitted(other).and(inner);
                     BoolExp::Relationship(*relationship, Box::new(inner))
                 }
-                InputKind::RelationshipAggregate(relationship) => {
+                InputKind::Row(RowInput::RelationshipAggregate(relationship)) => {
                     self.aggregate_filter(value, base, table, *relationship, &path)?
                 }
-                InputKind::Computed(computed) => match &self.table(table).computed[*computed].returns {
+                InputKind::Row(RowInput::Computed(computed)) => match &self.table(table).computed[*computed].returns {
                     ComputedReturn::Scalar(ty) => {
                         let comparisons = self.comparisons(value, base, ty, None, &path)?;
                         let guarded = matches!(self.rule(table).computed_guards.get(*computed), Some(Some(_)));
                         let compare = |c| match guarded {
                             true => BoolExp::ComputedCell(*computed, c),
-                            false => BoolExp::Computed(*computed, Vec::new(), c),
+                            false => BoolExp::Computed(*computed, c),
                         };
                         BoolExp::And(comparisons.into_iter().map(compare).collect())
                     }
                     ComputedReturn::Table(other) => {
                         let inner = self.filter(value, base, *other, &path)?;
                         let inner = self.permitted(*other).and(inner);
-                        BoolExp::ComputedRows(*computed, Vec::new(), Box::new(inner))
+                        BoolExp::ComputedRows(*computed, *other, Box::new(inner))
                     }
                 },
-                InputKind::ComputedAggregate(_)
+                InputKind::Row(RowInput::ComputedAggregate(..))
                 | InputKind::Operator(_)
                 | InputKind::Function(_)
-                | InputKind::Argument(_) => BoolExp::TRUE,
+                | InputKind::Argument(_) => return Err(field.unexpected(name, "a condition")),
             });
         }
         Ok(match parts.len() {
             1 => parts.remove(0),
             _ => BoolExp::And(parts),
         })
+    }
+
+    /// A list of filters.
+    fn filters(&self, input: Input<'a>, ty: TypeId, table: TableId, path: &str) -> Result<Vec<BoolExp>> {
+        self.members(input, path)?.into_iter().map(|(item, path)| self.filter(item, ty, table, &path)).collect()
     }
 
     /// What the role sees of a table, as a part of a filter over another.
@@ -143,7 +152,7 @@ impl<'a> Context<'a> {
         let other = self.table(table).relationships[relationship].table;
         let mut parts = Vec::new();
         for (name, field, value) in self.fields(input, ty, path)? {
-            let InputKind::Function(function) = field.kind else { continue };
+            let function = field.function(name)?;
             let path = format!("{path}.{name}");
             let base = field.ty.base();
             let mut aggregate = AggregatePredicate {
@@ -162,7 +171,7 @@ impl<'a> Context<'a> {
                         let filter = self.filter(value, field.ty.base(), other, &path)?;
                         aggregate.filter = aggregate.filter.and(filter);
                     }
-                    _ => {
+                    "predicate" => {
                         let ty = ScalarType::builtin(match function {
                             "count" => "int4",
                             "bool_and" | "bool_or" => "bool",
@@ -170,6 +179,7 @@ impl<'a> Context<'a> {
                         });
                         aggregate.predicate = self.comparisons(value, field.ty.base(), &ty, None, &path)?;
                     }
+                    _ => return Err(field.unexpected(name, "a part of an aggregate's condition")),
                 }
             }
             parts.push(BoolExp::Aggregate(relationship, Box::new(aggregate)));
@@ -207,7 +217,9 @@ impl<'a> Context<'a> {
     /// A value of an enum, with the place that it stands for.
     pub fn enum_value(&self, input: Input<'a>, ty: TypeId, path: &str) -> Result<(&'a str, usize)> {
         let definition = self.schema.ty(ty);
-        let TypeKind::Enum(values) = &definition.kind else { return Ok(("", 0)) };
+        let TypeKind::Enum(values) = &definition.kind else {
+            return Err(GraphqlError::unexpected(format!("'{}' is read as an enum and is none", definition.name)));
+        };
         let value = input.resolve(self.variables, path)?;
         let name = value.enum_value().ok_or_else(|| mismatch(path, "an enum value", &definition.name, value))?;
         match values.get(name) {
@@ -235,93 +247,113 @@ impl<'a> Context<'a> {
     ) -> Result<Vec<Comparison>> {
         let mut comparisons = Vec::new();
         for (name, field, value) in self.fields(input, ty, path)? {
-            let InputKind::Operator(operator) = field.kind else { continue };
+            let operator = field.operator(name)?;
             let path = format!("{path}.{name}");
             let base = field.ty.base();
-            let operand = match operator {
-                Operator::IsNull => {
-                    let operator = if self.boolean(value, &path)? { Operator::IsNull } else { Operator::IsNotNull };
-                    comparisons.push(Comparison { operator, operand: Operand::None });
-                    continue;
-                }
+            match operator {
+                Operator::IsNull => comparisons.push(Comparison::Null(self.boolean(value, &path)?)),
                 Operator::Cast => {
                     let to = ScalarType::builtin(cast_target(&scalar.database));
                     for (name, field, value) in self.fields(value, base, &path)? {
                         let inner = self.comparisons(value, field.ty.base(), &to, None, &format!("{path}.{name}"))?;
-                        let operand = Operand::Cast(to.clone(), inner);
-                        comparisons.push(Comparison { operator: Operator::Cast, operand });
+                        comparisons.push(Comparison::Cast(to.clone(), inner));
                     }
-                    continue;
                 }
-                Operator::StDWithin | Operator::St3dDWithin => {
-                    let (mut from, mut distance, mut sphere) = (Source::Null, Source::Null, None);
-                    for (name, _, value) in self.fields(value, base, &path)? {
+                Operator::Within(within) => {
+                    let (mut from, mut distance, mut sphere) = (None, None, None);
+                    for (name, field, value) in self.fields(value, base, &path)? {
                         let json = value.json(self.variables, &path)?;
-                        let text = || Source::Text(json::write(&json).into());
+                        let text = Some(Source::Text(json::write(&json).into()));
                         match name {
-                            "from" => from = text(),
-                            "distance" => distance = text(),
-                            _ => sphere = Some(text()),
+                            "from" => from = text,
+                            "distance" => distance = text,
+                            "use_spheroid" => sphere = text,
+                            _ => return Err(field.unexpected(name, "a part of a distance")),
                         }
                     }
+                    let (Some(from), Some(distance)) = (from, distance) else {
+                        return Err(GraphqlError::unexpected(format!("'{name}' without a value or a distance")));
+                    };
                     if scalar.database == "geography" && sphere.is_none() {
                         sphere = Some(Source::Text("true".into()));
                     }
-                    Operand::Distance(from, distance, sphere)
+                    comparisons.push(Comparison::Within(within, from, distance, sphere));
                 }
-                Operator::StIntersectsNbandGeom | Operator::StIntersectsGeomNband => {
-                    let (mut geometry, mut band) = (Source::Null, None);
-                    for (name, _, value) in self.fields(value, base, &path)? {
+                Operator::Band(wanted) => {
+                    let (mut geometry, mut band) = (None, None);
+                    for (name, field, value) in self.fields(value, base, &path)? {
                         let json = value.json(self.variables, &path)?;
+                        let text = || Source::Text(json::write(&json).into());
                         match name {
-                            "geommin" => geometry = Source::Text(json::write(&json).into()),
-                            _ => band = (!json.is_null()).then(|| Source::Text(json::write(&json).into())),
+                            "nband" if json.is_null() && wanted == Band::Required => {
+                                return Err(unexpected_null(&path, &ScalarType::builtin("int4")));
+                            }
+                            "geommin" => geometry = Some(text()),
+                            "nband" => band = (!json.is_null()).then(text),
+                            _ => return Err(field.unexpected(name, "a part of a raster's condition")),
                         }
                     }
-                    Operand::Band(geometry, band)
+                    let (Some(geometry), true) = (geometry, band.is_some() || wanted == Band::Optional) else {
+                        return Err(GraphqlError::unexpected(format!("'{name}' without a geometry or a band")));
+                    };
+                    comparisons.push(Comparison::Band(geometry, band));
                 }
-                Operator::In | Operator::Nin if scalar.list => {
-                    // A list of arrays: PostgreSQL has no array of arrays of different lengths.
-                    let items = self
-                        .members(value, &path)?
-                        .into_iter()
-                        .map(|(item, path)| {
-                            let source = self.value(item, scalar, None, false, &path)?;
-                            let operator = if operator == Operator::In { Operator::Eq } else { Operator::Neq };
-                            Ok(Comparison { operator, operand: Operand::Value(source, scalar.clone()) })
-                        })
-                        .collect::<Result<Vec<_>>>()?;
-                    comparisons.extend(match operator {
-                        Operator::Nin => items,
-                        _ => vec![any_of(items)],
-                    });
-                    continue;
+                Operator::Binary(Binary::In) if scalar.list => {
+                    comparisons.push(Comparison::Any(self.each(Binary::Eq, value, scalar, &path)?));
                 }
-                Operator::In | Operator::Nin => {
-                    let source = self.value(value, scalar, column, true, &path)?;
-                    Operand::Value(source, list_of(scalar))
+                Operator::Binary(Binary::Nin) if scalar.list => {
+                    comparisons.extend(self.each(Binary::Neq, value, scalar, &path)?);
                 }
-                // A key that is null is compared as any value: it holds of no row.
-                Operator::HasKey if self.optional(value, &path)?.is_none() => {
-                    Operand::Value(Source::Null, ScalarType::builtin("text"))
+                Operator::Binary(operator) => {
+                    let operand = self.compared(operator, value, scalar, column, &path)?;
+                    comparisons.push(Comparison::Binary(operator, operand));
                 }
-                Operator::HasKeysAny | Operator::HasKeysAll => {
-                    let text = ScalarType::builtin("text");
-                    Operand::Value(self.value(value, &text, None, true, &path)?, list_of(&text))
-                }
-                Operator::AncestorAny | Operator::DescendantAny | Operator::MatchesAny => {
-                    let ty = operand_type(operator, scalar);
-                    let element = ScalarType { list: false, sql: ty.database.clone(), ..ty.clone() };
-                    Operand::Value(self.value(value, &element, None, true, &path)?, ty)
-                }
-                _ => {
-                    let ty = operand_type(operator, scalar);
-                    Operand::Value(self.value(value, &ty, column, false, &path)?, ty)
-                }
-            };
-            comparisons.push(Comparison { operator, operand });
+            }
         }
         Ok(comparisons)
+    }
+
+    /// A comparison with each value of a list of arrays: PostgreSQL has no array of arrays of different lengths.
+    fn each(&self, operator: Binary, input: Input<'a>, scalar: &ScalarType, path: &str) -> Result<Vec<Comparison>> {
+        let one = |(item, path): (Input<'a>, String)| {
+            let source = self.value(item, scalar, None, false, &path)?;
+            Ok(Comparison::Binary(operator, Operand::Value(source, scalar.clone())))
+        };
+        self.members(input, path)?.into_iter().map(one).collect()
+    }
+
+    /// The value that an operator compares with.
+    fn compared(
+        &self,
+        operator: Binary,
+        value: Input<'a>,
+        scalar: &ScalarType,
+        column: Option<&'a ColumnInfo>,
+        path: &str,
+    ) -> Result<Operand> {
+        Ok(match operator {
+            Binary::In | Binary::Nin => {
+                let source = self.value(value, scalar, column, true, path)?;
+                Operand::Value(source, list_of(scalar))
+            }
+            // A key that is null is compared as any value: it holds of no row.
+            Binary::HasKey if self.optional(value, path)?.is_none() => {
+                Operand::Value(Source::Null, ScalarType::builtin("text"))
+            }
+            Binary::HasKeysAny | Binary::HasKeysAll => {
+                let text = ScalarType::builtin("text");
+                Operand::Value(self.value(value, &text, None, true, path)?, list_of(&text))
+            }
+            Binary::AncestorAny | Binary::DescendantAny | Binary::MatchesAny => {
+                let ty = operand_type(operator, scalar);
+                let element = ScalarType { list: false, sql: ty.database.clone(), ..ty.clone() };
+                Operand::Value(self.value(value, &element, None, true, path)?, ty)
+            }
+            _ => {
+                let ty = operand_type(operator, scalar);
+                Operand::Value(self.value(value, &ty, column, false, path)?, ty)
+            }
+        })
     }
 
     /// A value to bind for a column: a variable as a whole, or a text. Null is refused.
@@ -373,9 +405,4 @@ impl<'a> Context<'a> {
         let message = format!("expected one of the values [{}] for type '{ty}', but found '{name}'", known.join(", "));
         Err(GraphqlError::validation(path, message))
     }
-}
-
-/// One comparison that holds when any of several equalities does.
-fn any_of(items: Vec<Comparison>) -> Comparison {
-    Comparison { operator: Operator::In, operand: Operand::Any(items) }
 }

@@ -38,7 +38,7 @@ impl<'a> Input<'a> {
         matches!(self, Self::Ast(ast::Value::Null) | Self::Json(Value::Null))
     }
 
-    /// What a resolved value is, as Hasura words it.
+    /// What a resolved value is, in the words of Hasura's GraphQL errors; those of its JSON parsers are `json::kind`'s.
     pub fn kind(self) -> &'static str {
         match self {
             Self::Ast(value) => match value {

@@ -14,7 +14,7 @@ use super::shape::{Answer, Shape};
 use super::stream::LivePlan;
 use crate::engine::error::Result;
 use crate::engine::metadata::RemoteSchema;
-use crate::engine::schema::boolexp::{BoolExp, Comparison, Operand, Operator, Source};
+use crate::engine::schema::boolexp::{BoolExp, Comparison, Source};
 use crate::engine::schema::join::{JoinInfo, JoinTo, LeftFrom};
 use crate::engine::schema::model::{ComputedReturn, TableId};
 use crate::engine::schema::types::FieldKind;
@@ -76,8 +76,8 @@ impl<'a> Context<'a> {
     ) -> Result<LivePlan> {
         let mut args = self.args(selected, table)?;
         let equal = columns.iter().enumerate().map(|(place, &column)| {
-            let operand = Operand::Value(Source::Cursor(place), self.table(table).columns[column].ty.clone());
-            BoolExp::Column(column, Comparison { operator: Operator::Eq, operand })
+            let ty = self.table(table).columns[column].ty.clone();
+            BoolExp::Column(column, Comparison::equal(Source::Cursor(place), ty))
         });
         let joined = BoolExp::And(equal.collect());
         args.filter = Some(args.filter.unwrap_or(BoolExp::TRUE).and(joined));
@@ -111,10 +111,12 @@ impl<'a> Context<'a> {
                 LeftFrom::Column(column) => self.plain_column(table, column, alias, outputs),
                 LeftFrom::Computed(computed) => {
                     let call = self.computed(table, computed, &[], whole.clone());
-                    let ComputedReturn::Scalar(ty) = &self.table(table).computed[computed].returns else { continue };
+                    let ComputedReturn::Scalar(ty) = &self.table(table).computed[computed].returns else {
+                        return Err(selected.unexpected("a field joined by values"));
+                    };
                     self.output(call, super::select::native_oid(ty), ty, outputs)
                 }
-                LeftFrom::Field => continue,
+                LeftFrom::Field => return Err(selected.unexpected("a field joined by columns")),
             };
             // Numbers stay numbers here, whatever clients are shown.
             left.push(if let Shape::Value(place) = shape { Shape::Plain(place) } else { shape });

@@ -8,10 +8,10 @@ use super::context::Context;
 use super::roots::Planner;
 use super::shape::{Answer, Shape};
 use super::{CompiledRoot, Query};
-use crate::engine::error::Result;
+use crate::engine::error::{GraphqlError, Result};
 use crate::engine::schema::boolexp::BoolExp;
 use crate::engine::schema::model::TableId;
-use crate::engine::schema::types::{FieldKind, RootField};
+use crate::engine::schema::types::{FieldKind, ReadRoot, RootField};
 use crate::engine::sql::{Expr, From, Select};
 
 /// Most values that one statement may give; PostgreSQL's own bound is 1,664.
@@ -68,7 +68,8 @@ pub(super) fn merge<'a>(
 
 /// The table and conditions of a field that aggregates all rows that fulfil them.
 fn plain<'a>(context: &Context<'a>, field: &Selected<'a>) -> Result<Option<(TableId, Vec<BoolExp>)>> {
-    let Some(FieldKind::Root(RootField::SelectAggregate(table))) = field.field.map(|field| &field.kind) else {
+    let Some(FieldKind::Root(RootField::Read(ReadRoot::SelectAggregate(table)))) = field.field.map(|field| &field.kind)
+    else {
         return Ok(None);
     };
     let args = context.args(field, *table)?;
@@ -110,7 +111,10 @@ fn shared<'a>(
         let fields = context.under(member.selected)?;
         let shape = context.aggregate_object(table, base, member.selected, &fields, &mut outputs)?;
         for output in outputs.iter_mut().skip(begin) {
-            narrow(output, own.as_ref());
+            if narrow(output, own.as_ref()) == 0 {
+                // It would count the rows of the others as well.
+                return Err(member.selected.unexpected("aggregates alone"));
+            }
         }
         answers.push(Answer::First(Shape::Object(None, shape)));
     }
@@ -123,16 +127,19 @@ fn shared<'a>(
         filter: Expr::all(filter),
         ..Select::default()
     };
-    let first = answers.first().cloned().unwrap_or(Answer::First(Shape::Constant("null".to_owned())));
+    let first = answers.first().cloned().ok_or_else(|| GraphqlError::unexpected("a statement that no field shares"))?;
     Ok(Some((context.query(select, first), answers)))
 }
 
-/// Has the aggregate inside an output count only rows under a condition.
-fn narrow(output: &mut Expr, condition: Option<&Expr>) {
+/// Has the aggregates inside an output count only rows under a condition; gives how many there are.
+fn narrow(output: &mut Expr, condition: Option<&Expr>) -> usize {
     match output {
-        Expr::Aggregate(.., filter) => *filter = condition.cloned().map(Box::new),
-        Expr::Call(_, arguments) => arguments.iter_mut().for_each(|argument| narrow(argument, condition)),
+        Expr::Aggregate(.., filter) => {
+            *filter = condition.cloned().map(Box::new);
+            1
+        }
+        Expr::Call(_, arguments) => arguments.iter_mut().map(|argument| narrow(argument, condition)).sum(),
         Expr::Cast(inner, _) => narrow(inner, condition),
-        _ => {}
+        _ => 0,
     }
 }

@@ -26,6 +26,8 @@ mod roots;
 mod select;
 mod shape;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod usage;
 
 use std::sync::Arc;

@@ -7,13 +7,13 @@ use super::collect::Selected;
 use super::context::Context;
 use super::select::{Args, Rows, untied};
 use super::shape::{Shape, key};
-use crate::engine::error::Result;
+use crate::engine::error::{GraphqlError, Result};
 use crate::engine::metadata::QualifiedName;
 use crate::engine::schema::boolexp::{BoolExp, Source};
 use crate::engine::schema::model::TableId;
 use crate::engine::schema::permission::list_of;
 use crate::engine::schema::scalar::ScalarType;
-use crate::engine::schema::types::{FieldKind, RootField};
+use crate::engine::schema::types::{FieldKind, WriteRoot};
 use crate::engine::sql::{Alias, Delete, Expr, Origin, Statement, print};
 
 pub use insert::{After, Before, InsertOne, Inserts};
@@ -107,30 +107,29 @@ const FIRST_VALUE: usize = 2;
 
 impl<'a> Context<'a> {
     /// A root field that writes.
-    pub(super) fn mutation(&mut self, root: &RootField, selected: &Selected<'a>) -> Result<MutationPlan> {
+    pub(super) fn mutation(&mut self, root: WriteRoot, selected: &Selected<'a>) -> Result<MutationPlan> {
         match root {
-            RootField::Insert(table) => self.insert(*table, selected, false),
-            RootField::InsertOne(table) => self.insert(*table, selected, true),
-            RootField::Update(table) => self.update(*table, selected, false),
-            RootField::UpdateByPk(table) => self.update(*table, selected, true),
-            RootField::UpdateMany(table) => self.update_many(*table, selected),
-            RootField::DeleteByPk(table) => {
-                let filter = self.by_key(*table, selected)?;
-                self.delete(*table, filter, selected, true)
+            WriteRoot::Insert(table) => self.insert(table, selected, false),
+            WriteRoot::InsertOne(table) => self.insert(table, selected, true),
+            WriteRoot::Update(table) => self.update(table, selected, false),
+            WriteRoot::UpdateByPk(table) => self.update(table, selected, true),
+            WriteRoot::UpdateMany(table) => self.update_many(table, selected),
+            WriteRoot::DeleteByPk(table) => {
+                let filter = self.by_key(table, selected)?;
+                self.delete(table, filter, selected, true)
             }
-            RootField::Delete(table) => {
-                let filter = self.args(selected, *table)?.filter.unwrap_or(BoolExp::TRUE);
-                self.delete(*table, filter, selected, false)
+            WriteRoot::Delete(table) => {
+                let filter = self.args(selected, table)?.filter.ok_or_else(|| unfiltered(selected))?;
+                self.delete(table, filter, selected, false)
             }
-            _ => Err(crate::engine::error::GraphqlError::unexpected("not a mutation")),
         }
     }
 
     fn delete(&mut self, table: TableId, filter: BoolExp, selected: &Selected<'a>, one: bool) -> Result<MutationPlan> {
         let alias = self.alias();
         let permission = self.table(table).permissions.get(&self.schema.role).and_then(|p| p.delete.clone());
-        let permitted = permission.map_or(BoolExp::Or(Vec::new()), |rule| rule.filter.clone());
-        let parts = [self.condition(&permitted, table, alias, alias), self.condition(&filter, table, alias, alias)];
+        let rule = permission.ok_or_else(|| GraphqlError::unexpected("a delete without a permission"))?;
+        let parts = [self.condition(&rule.filter, table, alias, alias), self.condition(&filter, table, alias, alias)];
         let outputs = self.response(table, alias, selected, one)?;
         let returning = self.returning(alias, Expr::Fixed("TRUE"), &outputs);
         let statement = Statement::Delete(Delete {
@@ -170,7 +169,7 @@ impl<'a> Context<'a> {
             let returning = self.returning_rows(table, alias, selected, &mut values)?;
             return Ok(Outputs { response: Response::One(returning), values });
         }
-        let ty = selected.field.map(|field| self.schema.ty(field.ty.base()).name.clone()).unwrap_or_default();
+        let ty = self.type_constant(selected)?;
         let mut parts = Vec::new();
         for field in self.under(selected)? {
             let part = match field.field.map(|field| &field.kind) {
@@ -178,7 +177,8 @@ impl<'a> Context<'a> {
                 Some(FieldKind::Returning) => {
                     Part::Returning(self.returning_rows(table, alias, &field, &mut values)?)
                 }
-                _ => Part::Constant(format!("\"{ty}\"")),
+                None => Part::Constant(ty.clone()),
+                Some(_) => return Err(field.unexpected("a part of a mutation's answer")),
             };
             parts.push((key(field.key), part));
         }
@@ -227,6 +227,11 @@ impl<'a> Context<'a> {
         self.params = params;
         Ok(query)
     }
+}
+
+/// The error for a write that would be one of every row.
+fn unfiltered(selected: &Selected<'_>) -> GraphqlError {
+    GraphqlError::unexpected(format!("'{}' has nothing that tells which rows it writes", selected.name))
 }
 
 fn quoted(name: &str) -> String {

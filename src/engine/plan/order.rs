@@ -3,8 +3,8 @@
 use super::context::Context;
 use super::input::{Input, mismatch};
 use crate::engine::error::Result;
-use crate::engine::schema::model::{ComputedReturn, TableId};
-use crate::engine::schema::types::{InputKind, TypeId};
+use crate::engine::schema::model::TableId;
+use crate::engine::schema::types::{InputKind, RowInput, TypeId};
 use crate::engine::sql::{Alias, Expr, From, Origin, Select};
 
 /// One ordering.
@@ -27,8 +27,8 @@ pub enum OrderTarget {
     Related(usize, Box<OrderTarget>),
     /// An aggregate over an array relationship's rows.
     Aggregate(usize, &'static str, Option<usize>),
-    /// An aggregate over the rows of a computed field.
-    ComputedAggregate(usize, &'static str, Option<usize>),
+    /// An aggregate over the rows of a computed field, which are of a table.
+    ComputedAggregate(usize, TableId, &'static str, Option<usize>),
 }
 
 impl OrderItem {
@@ -65,28 +65,31 @@ impl<'a> Context<'a> {
             let Some(value) = self.optional(value, &path)? else { continue };
             let base = field.ty.base();
             match &field.kind {
-                InputKind::Column(column) => {
+                InputKind::Row(RowInput::Column(column)) => {
                     let direction = self.direction(value, base, &path)?;
                     items.push(OrderItem { target: wrap(OrderTarget::Column(*column)), direction });
                 }
-                InputKind::Computed(computed) => {
+                InputKind::Row(RowInput::Computed(computed)) => {
                     let direction = self.direction(value, base, &path)?;
                     items.push(OrderItem { target: wrap(OrderTarget::Computed(*computed)), direction });
                 }
-                InputKind::Relationship(relationship) => {
+                InputKind::Row(RowInput::Relationship(relationship)) => {
                     let other = self.table(table).relationships[*relationship].table;
                     let deeper = |target| wrap(OrderTarget::Related(*relationship, Box::new(target)));
                     self.order_object(value, base, other, &path, items, &deeper)?;
                 }
-                InputKind::RelationshipAggregate(relationship) => {
+                InputKind::Row(RowInput::RelationshipAggregate(relationship)) => {
                     let target = |function, column| wrap(OrderTarget::Aggregate(*relationship, function, column));
                     self.order_aggregate(value, base, &path, items, &target)?;
                 }
-                InputKind::ComputedAggregate(computed) => {
-                    let target = |function, column| wrap(OrderTarget::ComputedAggregate(*computed, function, column));
+                InputKind::Row(RowInput::ComputedAggregate(computed, other)) => {
+                    let target =
+                        |function, column| wrap(OrderTarget::ComputedAggregate(*computed, *other, function, column));
                     self.order_aggregate(value, base, &path, items, &target)?;
                 }
-                _ => {}
+                InputKind::Plain | InputKind::Operator(_) | InputKind::Function(_) | InputKind::Argument(_) => {
+                    return Err(field.unexpected(name, "something to order by"));
+                }
             }
         }
         Ok(())
@@ -101,7 +104,7 @@ impl<'a> Context<'a> {
         target: &dyn Fn(&'static str, Option<usize>) -> OrderTarget,
     ) -> Result<()> {
         for (name, field, value) in self.fields(input, ty, path)? {
-            let InputKind::Function(function) = field.kind else { continue };
+            let function = field.function(name)?;
             let path = format!("{path}.{name}");
             let base = field.ty.base();
             let Some(value) = self.optional(value, &path)? else { continue };
@@ -111,7 +114,7 @@ impl<'a> Context<'a> {
                 continue;
             }
             for (name, field, value) in self.fields(value, base, &path)? {
-                let InputKind::Column(column) = field.kind else { continue };
+                let column = field.column(name)?;
                 let path = format!("{path}.{name}");
                 let Some(value) = self.optional(value, &path)? else { continue };
                 let direction = self.direction(value, field.ty.base(), &path)?;
@@ -149,25 +152,22 @@ impl<'a> Context<'a> {
                 select.outputs = vec![(Expr::Aggregate(function, false, arguments, None), None)];
                 Expr::Scalar(Box::new(select))
             }
-            OrderTarget::ComputedAggregate(computed, function, column) => {
-                let Some((there, other, mut select)) = self.computed_rows(table, *computed, alias) else {
-                    return Expr::Fixed("NULL");
-                };
-                let arguments = column.map(|column| self.shown(other, column, there)).into_iter().collect();
+            OrderTarget::ComputedAggregate(computed, other, function, column) => {
+                let (there, mut select) = self.computed_rows(table, *computed, *other, alias);
+                let arguments = column.map(|column| self.shown(*other, column, there)).into_iter().collect();
                 select.outputs = vec![(Expr::Aggregate(function, false, arguments, None), None)];
                 Expr::Scalar(Box::new(select))
             }
         }
     }
 
-    fn computed_rows(&mut self, table: TableId, computed: usize, alias: Alias) -> Option<(Alias, TableId, Select)> {
-        let ComputedReturn::Table(other) = self.table(table).computed[computed].returns else { return None };
-        let Expr::Function(name, call) = self.computed(table, computed, &[], Expr::Whole(alias)) else { return None };
+    fn computed_rows(&mut self, table: TableId, computed: usize, other: TableId, alias: Alias) -> (Alias, Select) {
+        let (name, call) = self.computed_call(table, computed, &[], Expr::Whole(alias));
         let there = self.alias();
         let rule = self.rule(other);
         let filter = Expr::all([self.condition(&rule.filter, other, there, there)]);
         let from = Some(From { origin: Origin::Function(name, call), alias: there });
-        Some((there, other, Select { from, filter, ..Select::default() }))
+        (there, Select { from, filter, ..Select::default() })
     }
 
     fn related(&mut self, table: TableId, relationship: usize, alias: Alias) -> (Alias, TableId, Select) {

@@ -11,14 +11,14 @@ use super::context::Context;
 use super::document::{Document, Operation};
 use super::input::Input;
 use super::select::{Rows, untied};
-use super::shape::{Answer, Shape};
+use super::shape::Answer;
 use super::{Compiled, CompiledRoot, Kind, Query};
 use crate::engine::error::{ErrorCode, GraphqlError, Result};
 use crate::engine::options::Limits;
 use crate::engine::request::Request;
-use crate::engine::schema::boolexp::{BoolExp, Comparison, Operand, Operator};
+use crate::engine::schema::boolexp::{BoolExp, Comparison};
 use crate::engine::schema::model::TableId;
-use crate::engine::schema::types::{FieldKind, RootField};
+use crate::engine::schema::types::{FieldKind, ReadRoot, RootField};
 use crate::engine::schema::{Ended, Grant, Model, RemoteTypes, RoleSchema};
 use crate::engine::sql::{Origin, Select, Statement, print};
 
@@ -106,48 +106,51 @@ impl Planner<'_> {
             return self.introspection(operation, selected, grant);
         };
         let FieldKind::Root(root) = &field.kind else {
-            return Ok(CompiledRoot::Constant("null".into()));
+            return Err(selected.unexpected("a root field"));
         };
         let mut context = Context::new(self.model, collector);
-        match root {
-            RootField::Stream(table) => {
-                return Ok(CompiledRoot::Live(Arc::new(context.stream(*table, selected)?)));
+        Ok(match (root, kind) {
+            (RootField::Read(root), Kind::Query | Kind::Mutation) => {
+                let (select, answer) = context.reading(*root, selected)?;
+                CompiledRoot::Query(Arc::new(context.query(select, answer)))
             }
-            RootField::Action(place) => {
-                return Ok(CompiledRoot::Action(Arc::new(context.action(&self.model.actions[*place], selected)?)));
+            (RootField::Read(root), Kind::Subscription) => {
+                let (select, answer) = context.reading(*root, selected)?;
+                CompiledRoot::Live(Arc::new(context.live(select, answer, Vec::new())))
             }
-            RootField::ActionResult(place) => {
+            (RootField::Stream(table), Kind::Subscription) => {
+                CompiledRoot::Live(Arc::new(context.stream(*table, selected)?))
+            }
+            (RootField::Write(root), Kind::Mutation) => {
+                CompiledRoot::Mutation(Arc::new(context.mutation(*root, selected)?))
+            }
+            (RootField::Action(place), _) => {
+                CompiledRoot::Action(Arc::new(context.action(&self.model.actions[*place], selected)?))
+            }
+            (RootField::ActionResult(place), _) => {
                 let plan = context.action_result(&self.model.actions[*place], selected)?;
                 if kind == Kind::Subscription && plan.reads_tables() {
                     let message = "Remote relationships are not allowed in subscriptions";
                     return Err(GraphqlError::new(ErrorCode::NotSupported, message));
                 }
-                return Ok(CompiledRoot::Action(Arc::new(plan)));
+                CompiledRoot::Action(Arc::new(plan))
             }
-            RootField::Remote(place, name) => {
-                let plan = super::remote::root(collector, *place, name, kind, selected)?;
-                return Ok(CompiledRoot::Remote(Arc::new(plan)));
+            (RootField::Remote(place, name), _) => {
+                CompiledRoot::Remote(Arc::new(super::remote::root(collector, *place, name, kind, selected)?))
             }
-            RootField::RemoteNamespace(place) => {
-                let plan = super::remote::namespace(collector, *place, kind, selected)?;
-                return Ok(CompiledRoot::Remote(Arc::new(plan)));
+            (RootField::RemoteNamespace(place), _) => {
+                CompiledRoot::Remote(Arc::new(super::remote::namespace(collector, *place, kind, selected)?))
             }
-            RootField::Insert(_)
-            | RootField::InsertOne(_)
-            | RootField::Update(_)
-            | RootField::UpdateByPk(_)
-            | RootField::UpdateMany(_)
-            | RootField::Delete(_)
-            | RootField::DeleteByPk(_) => {
-                return Ok(CompiledRoot::Mutation(Arc::new(context.mutation(root, selected)?)));
+            (RootField::Unavailable, _) => CompiledRoot::Constant("null".into()),
+            (RootField::Stream(_), Kind::Query | Kind::Mutation)
+            | (RootField::Write(_), Kind::Query | Kind::Subscription) => {
+                return Err(selected.unexpected(match kind {
+                    Kind::Query => "a root field of a query",
+                    Kind::Mutation => "a root field of a mutation",
+                    Kind::Subscription => "a root field of a subscription",
+                }));
             }
-            _ => {}
-        }
-        let (select, answer) = context.reading(root, selected)?;
-        if kind == Kind::Subscription {
-            return Ok(CompiledRoot::Live(Arc::new(context.live(select, answer, Vec::new()))));
-        }
-        Ok(CompiledRoot::Query(Arc::new(context.query(select, answer))))
+        })
     }
 
     fn introspection<'a>(
@@ -192,38 +195,38 @@ fn unwanted() -> GraphqlError {
 
 impl<'a> Context<'a> {
     /// The statement of a root field that reads.
-    pub(super) fn reading(&mut self, root: &RootField, selected: &Selected<'a>) -> Result<(Select, Answer)> {
+    pub(super) fn reading(&mut self, root: ReadRoot, selected: &Selected<'a>) -> Result<(Select, Answer)> {
         let under = self.under(selected)?;
         match root {
-            RootField::Select(table) => {
-                let args = self.args(selected, *table)?;
-                let rows = Rows { table: *table, origin: self.read(*table), tie: &untied, permitted: true };
+            ReadRoot::Select(table) => {
+                let args = self.args(selected, table)?;
+                let rows = Rows { table, origin: self.read(table), tie: &untied, permitted: true };
                 let (select, shape) = self.rows(&rows, &args, &under)?;
                 Ok((select, Answer::List(shape)))
             }
-            RootField::SelectByPk(table) => {
+            ReadRoot::SelectByPk(table) => {
                 let mut args =
-                    super::select::Args { filter: Some(self.by_key(*table, selected)?), ..Default::default() };
+                    super::select::Args { filter: Some(self.by_key(table, selected)?), ..Default::default() };
                 args.limit = None;
-                let rows = Rows { table: *table, origin: self.read(*table), tie: &untied, permitted: true };
+                let rows = Rows { table, origin: self.read(table), tie: &untied, permitted: true };
                 let (select, shape) = self.rows(&rows, &args, &under)?;
                 Ok((select, Answer::First(shape)))
             }
-            RootField::SelectAggregate(table) => {
-                let args = self.args(selected, *table)?;
-                let rows = Rows { table: *table, origin: self.read(*table), tie: &untied, permitted: true };
+            ReadRoot::SelectAggregate(table) => {
+                let args = self.args(selected, table)?;
+                let rows = Rows { table, origin: self.read(table), tie: &untied, permitted: true };
                 let (select, shape) = self.aggregate(&rows, &args, selected, &under)?;
                 Ok((select, Answer::First(shape)))
             }
-            RootField::Function(place) | RootField::FunctionAggregate(place) => {
-                let function = &self.model.functions[*place];
+            ReadRoot::Function(place) | ReadRoot::FunctionAggregate(place) => {
+                let function = &self.model.functions[place];
                 let args = self.args(selected, function.table)?;
                 let given = self.given_arguments(&function.arguments, selected)?;
                 let call = self.call(&function.arguments, &given, None);
                 let origin = Origin::Function(function.name.clone(), call);
                 // A function that returns one row and finds none gives a row of nulls, which is answered as any.
                 let rows = Rows { table: function.table, origin, tie: &untied, permitted: true };
-                if matches!(root, RootField::FunctionAggregate(_)) {
+                if matches!(root, ReadRoot::FunctionAggregate(_)) {
                     let (select, shape) = self.aggregate(&rows, &args, selected, &under)?;
                     return Ok((select, Answer::First(shape)));
                 }
@@ -231,13 +234,19 @@ impl<'a> Context<'a> {
                 let answer = if function.returns_set { Answer::List(shape) } else { Answer::First(shape) };
                 Ok((select, answer))
             }
-            _ => Ok((Select::default(), Answer::List(Shape::Constant("null".to_owned())))),
         }
     }
 
     /// The condition that the arguments of a `_by_pk` field state.
     pub(super) fn by_key(&self, table: TableId, selected: &Selected<'a>) -> Result<BoolExp> {
         let info = self.table(table);
+        if info.primary_key.is_empty() {
+            // No condition would be one that holds of every row.
+            return Err(GraphqlError::unexpected(format!(
+                "'{}' finds a row by a key that its table has not",
+                selected.name
+            )));
+        }
         let mut parts = Vec::new();
         for &place in &info.primary_key {
             let column = &info.columns[place];
@@ -248,8 +257,7 @@ impl<'a> Context<'a> {
                 return Err(GraphqlError::validation(path, message));
             };
             let source = self.value(Input::Ast(&argument.value), &column.ty, Some(column), false, &path)?;
-            let operand = Operand::Value(source, column.ty.clone());
-            parts.push(BoolExp::Column(place, Comparison { operator: Operator::Eq, operand }));
+            parts.push(BoolExp::Column(place, Comparison::equal(source, column.ty.clone())));
         }
         Ok(BoolExp::And(parts))
     }

@@ -59,13 +59,14 @@ impl<'a> Context<'a> {
     /// Reads the arguments of a field that selects rows.
     pub fn args(&self, selected: &Selected<'a>, table: TableId) -> Result<Args> {
         let mut args = Args::default();
-        let Some(field) = selected.field else { return Ok(args) };
+        let field = selected.definition()?;
         for argument in selected.arguments {
-            let Some(definition) = field.arguments.get(argument.name.as_str()) else { continue };
-            if definition.kind != InputKind::Plain {
-                continue;
-            }
             let name = argument.name.as_str();
+            let unknown = || selected.unexpected(&format!("a field with the argument '{name}'"));
+            let definition = field.arguments.get(name).ok_or_else(unknown)?;
+            if definition.kind != InputKind::Plain {
+                return Err(definition.unexpected(name, "an argument that selects rows"));
+            }
             let path = format!("{}.args.{name}", selected.path);
             let base = definition.ty.base();
             let value = Input::Ast(&argument.value).resolve(self.variables, &path)?;
@@ -81,7 +82,9 @@ impl<'a> Context<'a> {
                 "distinct_on" | "distinctOn" => {
                     args.distinct = self.columns(value, base, &path)?;
                 }
-                _ => {}
+                // Those of a function are read with its call.
+                "args" => {}
+                _ => return Err(definition.unexpected(name, "an argument that selects rows")),
             }
         }
         // PostgreSQL wants the orderings to begin with the columns that are distinct.
@@ -328,10 +331,9 @@ impl<'a> Context<'a> {
     ) -> Result<Shape> {
         let info = &self.table(table).computed[computed];
         let given = self.given_arguments(&info.arguments, selected)?;
-        let call = self.computed(table, computed, &given, whole);
         match &info.returns {
             ComputedReturn::Scalar(ty) => {
-                let mut call = call;
+                let mut call = self.computed(table, computed, &given, whole);
                 if let Some(Some(guard)) = self.rule(table).computed_guards.get(computed) {
                     let condition = self.condition(guard, table, alias, alias);
                     call = Expr::Case(vec![(condition, call)], None);
@@ -341,7 +343,7 @@ impl<'a> Context<'a> {
                 Ok(self.output(expr, oid, ty, outputs))
             }
             ComputedReturn::Table(other) => {
-                let Expr::Function(name, arguments) = call else { return Ok(Shape::Constant("null".to_owned())) };
+                let (name, arguments) = self.computed_call(table, computed, &given, whole);
                 let args = self.args(selected, *other)?;
                 let fields = self.under(selected)?;
                 let origin = Origin::Function(name, arguments);
@@ -356,14 +358,13 @@ impl<'a> Context<'a> {
     /// The arguments that a client gives for a function.
     pub fn given_arguments(&self, arguments: &[ArgumentInfo], selected: &Selected<'a>) -> Result<Vec<(usize, Source)>> {
         let mut given = Vec::new();
-        let Some(field) = selected.field else { return Ok(given) };
-        let Some(definition) = field.arguments.get("args") else { return Ok(given) };
+        let Some(definition) = selected.definition()?.arguments.get("args") else { return Ok(given) };
         let path = format!("{}.args.args", selected.path);
         let argument = selected.arguments.iter().find(|argument| argument.name.as_str() == "args");
         match argument {
             Some(argument) => {
                 for (name, field, value) in self.fields(Input::Ast(&argument.value), definition.ty.base(), &path)? {
-                    let InputKind::Argument(place) = field.kind else { continue };
+                    let place = field.argument(name)?;
                     let path = format!("{path}.{name}");
                     let source = match self.optional(value, &path)? {
                         None => Source::Null,
@@ -387,12 +388,14 @@ impl<'a> Context<'a> {
         Ok(given)
     }
 
+    /// The name of a selected field's type as JSON, which `__typename` under it answers.
+    pub fn type_constant(&self, selected: &Selected<'a>) -> Result<String> {
+        Ok(format!("\"{}\"", self.schema.ty(selected.definition()?.ty.base()).name))
+    }
+
     /// The fields under a selected one.
     pub fn under(&self, selected: &Selected<'a>) -> Result<Vec<Selected<'a>>> {
-        match selected.field {
-            Some(field) => self.collector.collect(field.ty.base(), &selected.under, &selected.path),
-            None => Ok(Vec::new()),
-        }
+        self.collector.collect(selected.definition()?.ty.base(), &selected.under, &selected.path)
     }
 
     fn list_output(

@@ -12,9 +12,8 @@ use super::select::{Args, Rows, untied};
 use super::shape::Answer;
 use crate::engine::error::{GraphqlError, Result};
 use crate::engine::metadata::QualifiedName;
-use crate::engine::schema::boolexp::{BoolExp, Comparison, Operand, Operator, Source};
+use crate::engine::schema::boolexp::{Binary, BoolExp, Comparison, Operand, Source};
 use crate::engine::schema::model::TableId;
-use crate::engine::schema::types::InputKind;
 use crate::engine::sql::{Alias, Expr, From, Join, Order, Origin, Parameters, Select, Statement, print};
 
 /// A subscription that was compiled.
@@ -108,9 +107,7 @@ impl<'a> Context<'a> {
     pub(super) fn stream(&mut self, table: TableId, selected: &Selected<'a>) -> Result<LivePlan> {
         let mut args = Args::default();
         let mut cursor = Vec::new();
-        let Some(field) = selected.field else {
-            return Err(GraphqlError::unexpected("a stream without a field"));
-        };
+        let field = selected.definition()?;
         for (name, definition) in &field.arguments {
             let path = format!("{}.args.{name}", selected.path);
             let argument = selected.arguments.iter().find(|argument| argument.name.as_str() == name);
@@ -139,7 +136,8 @@ impl<'a> Context<'a> {
                         }
                     }
                 }
-                _ => args.limit = Some(self.limit(value, &path)?),
+                "batch_size" | "batchSize" => args.limit = Some(self.limit(value, &path)?),
+                _ => return Err(definition.unexpected(name, "an argument of a stream")),
             }
         }
         if cursor.len() != 1 {
@@ -208,18 +206,26 @@ impl<'a> Context<'a> {
         for (name, field, value) in self.fields(input, ty, path)? {
             let path = format!("{path}.{name}");
             let base = field.ty.base();
-            if name == "ordering" {
-                if let Some(value) = self.optional(value, &path)? {
-                    descending = self.enum_value(value, base, &path)?.0 == "DESC";
+            match name {
+                "ordering" => {
+                    if let Some(value) = self.optional(value, &path)? {
+                        descending = match self.enum_value(value, base, &path)?.0 {
+                            "ASC" => false,
+                            "DESC" => true,
+                            _ => return Err(mismatch(&path, "an enum value", "cursor_ordering", value)),
+                        };
+                    }
                 }
-                continue;
-            }
-            for (name, field, value) in self.fields(value, base, &path)? {
-                let InputKind::Column(column) = field.kind else { continue };
-                let path = format!("{path}.{name}");
-                let info = &self.table(table).columns[column];
-                let source = self.value(value, &info.ty, Some(info), false, &path)?;
-                columns.push((column, source));
+                "initial_value" | "initialValue" => {
+                    for (name, field, value) in self.fields(value, base, &path)? {
+                        let column = field.column(name)?;
+                        let path = format!("{path}.{name}");
+                        let info = &self.table(table).columns[column];
+                        let source = self.value(value, &info.ty, Some(info), false, &path)?;
+                        columns.push((column, source));
+                    }
+                }
+                _ => return Err(field.unexpected(name, "a part of a cursor")),
             }
         }
         let [(column, initial)] = columns.as_slice() else {
@@ -228,8 +234,7 @@ impl<'a> Context<'a> {
         let place = cursor.len();
         let info = &self.table(table).columns[*column];
         let operand = Operand::Value(Source::Cursor(place), info.ty.clone());
-        let operator = if descending { Operator::Lt } else { Operator::Gt };
-        let comparison = Comparison { operator, operand };
+        let comparison = Comparison::Binary(if descending { Binary::Lt } else { Binary::Gt }, operand);
         // A row whose value an inherited role does not see has no place in the stream.
         let after = match self.rule(table).guards.get(*column) {
             Some(Some(_)) => BoolExp::Cell(*column, comparison),

@@ -26,11 +26,11 @@ pub enum BoolExp {
     /// A computed field compares as the role sees it.
     ComputedCell(usize, Comparison),
     /// A computed field compares.
-    Computed(usize, Vec<(usize, Source)>, Comparison),
+    Computed(usize, Comparison),
     /// A related row exists for which it holds.
     Relationship(usize, Box<BoolExp>),
-    /// Related rows of a computed field that returns rows.
-    ComputedRows(usize, Vec<(usize, Source)>, Box<BoolExp>),
+    /// A computed field returns a row of a table for which it holds.
+    ComputedRows(usize, TableId, Box<BoolExp>),
     /// An aggregate over related rows compares.
     Aggregate(usize, Box<AggregatePredicate>),
     /// A permission of the row's table inside another expression: the row is its root.
@@ -73,13 +73,30 @@ pub struct AggregatePredicate {
     pub predicate: Vec<Comparison>,
 }
 
-/// How a value compares.
+/// How a value compares. Each form holds what it needs: none can be written that has no SQL.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Comparison {
-    /// The operator.
-    pub operator: Operator,
-    /// What it is compared with.
-    pub operand: Operand,
+pub enum Comparison {
+    /// With something else, by an operator.
+    Binary(Binary, Operand),
+    /// It is null, or it is not.
+    Null(bool),
+    /// Cast to a type, all of these hold.
+    Cast(ScalarType, Vec<Comparison>),
+    /// One of these holds.
+    Any(Vec<Comparison>),
+    /// All of these hold.
+    Every(Vec<Comparison>),
+    /// Another spatial value is within a distance: value, distance, and whether a sphere is used.
+    Within(Within, Source, Source, Option<Source>),
+    /// A geometry meets the raster, in one of its bands or in its hull.
+    Band(Source, Option<Source>),
+}
+
+impl Comparison {
+    /// Equality with a value of a type.
+    pub fn equal(source: Source, ty: ScalarType) -> Self {
+        Self::Binary(Binary::Eq, Operand::Value(source, ty))
+    }
 }
 
 /// What a value is compared with.
@@ -93,18 +110,6 @@ pub enum Operand {
     RootColumn(usize, TableId),
     /// A column of a related row.
     RelatedColumn(usize, usize),
-    /// Nothing: `is null` and `is not null`.
-    None,
-    /// Comparisons of the value cast to text (jsonb `_cast`).
-    Cast(ScalarType, Vec<Comparison>),
-    /// Comparisons of which one must hold.
-    Any(Vec<Comparison>),
-    /// Comparisons of which all must hold.
-    Every(Vec<Comparison>),
-    /// Distance with a spatial value: value, distance, and whether a sphere is used.
-    Distance(Source, Source, Option<Source>),
-    /// A geometry that a raster meets, in one of its bands or in its hull.
-    Band(Source, Option<Source>),
 }
 
 /// Where a bound value comes from. All are sent as text and cast in SQL.
@@ -172,10 +177,43 @@ pub fn constant(value: &Value, ty: &ScalarType) -> Source {
     }
 }
 
-/// A comparison operator.
+/// A comparison operator, by what its operand is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Operator {
+    /// A value.
+    Binary(Binary),
+    /// `_is_null`: true or false.
+    IsNull,
+    /// `_cast`: comparisons.
+    Cast,
+    /// A spatial value and a distance.
+    Within(Within),
+    /// A geometry and a band of a raster.
+    Band(Band),
+}
+
+/// How far is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Within {
+    /// `_st_d_within`: in the plane or on the sphere.
+    Plane,
+    /// `_st_3d_d_within`: in space.
+    Space,
+}
+
+/// Whether a band of a raster has to be named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Band {
+    /// `_st_intersects_nband_geom`.
+    Required,
+    /// `_st_intersects_geom_nband`.
+    Optional,
+}
+
+/// An operator between two values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[allow(missing_docs, reason = "each is Hasura's operator of its name")]
-pub enum Operator {
+pub enum Binary {
     Eq,
     Neq,
     Gt,
@@ -184,8 +222,6 @@ pub enum Operator {
     Lte,
     In,
     Nin,
-    IsNull,
-    IsNotNull,
     Like,
     Nlike,
     Ilike,
@@ -201,7 +237,6 @@ pub enum Operator {
     HasKey,
     HasKeysAny,
     HasKeysAll,
-    Cast,
     Ancestor,
     AncestorAny,
     Descendant,
@@ -217,11 +252,7 @@ pub enum Operator {
     StOverlaps,
     StTouches,
     StWithin,
-    StDWithin,
-    St3dDWithin,
     StIntersectsRast,
-    StIntersectsNbandGeom,
-    StIntersectsGeomNband,
 }
 
 impl Operator {
@@ -229,54 +260,54 @@ impl Operator {
     pub fn of(key: &str) -> Option<Self> {
         // Old metadata writes `$eq` for `_eq`.
         let name = key.strip_prefix(['_', '$'])?;
-        Some(match name {
-            "eq" | "ceq" => Self::Eq,
-            "neq" | "ne" | "cne" | "cneq" => Self::Neq,
-            "gt" | "cgt" => Self::Gt,
-            "lt" | "clt" => Self::Lt,
-            "gte" | "cgte" => Self::Gte,
-            "lte" | "clte" => Self::Lte,
-            "in" => Self::In,
-            "nin" => Self::Nin,
-            "is_null" => Self::IsNull,
-            "like" => Self::Like,
-            "nlike" => Self::Nlike,
-            "ilike" => Self::Ilike,
-            "nilike" => Self::Nilike,
-            "similar" => Self::Similar,
-            "nsimilar" => Self::Nsimilar,
-            "regex" => Self::Regex,
-            "iregex" => Self::Iregex,
-            "nregex" => Self::Nregex,
-            "niregex" => Self::Niregex,
-            "contains" => Self::Contains,
-            "contained_in" => Self::ContainedIn,
-            "has_key" => Self::HasKey,
-            "has_keys_any" => Self::HasKeysAny,
-            "has_keys_all" => Self::HasKeysAll,
-            "cast" => Self::Cast,
-            "ancestor" => Self::Ancestor,
-            "ancestor_any" => Self::AncestorAny,
-            "descendant" => Self::Descendant,
-            "descendant_any" => Self::DescendantAny,
-            "matches" => Self::Matches,
-            "matches_any" => Self::MatchesAny,
-            "matches_fulltext" => Self::MatchesFulltext,
-            "st_contains" => Self::StContains,
-            "st_crosses" => Self::StCrosses,
-            "st_equals" => Self::StEquals,
-            "st_intersects" => Self::StIntersects,
-            "st_3d_intersects" => Self::St3dIntersects,
-            "st_overlaps" => Self::StOverlaps,
-            "st_touches" => Self::StTouches,
-            "st_within" => Self::StWithin,
-            "st_d_within" => Self::StDWithin,
-            "st_3d_d_within" => Self::St3dDWithin,
-            "st_intersects_rast" => Self::StIntersectsRast,
-            "st_intersects_nband_geom" => Self::StIntersectsNbandGeom,
-            "st_intersects_geom_nband" => Self::StIntersectsGeomNband,
+        Some(Self::Binary(match name {
+            "eq" | "ceq" => Binary::Eq,
+            "neq" | "ne" | "cne" | "cneq" => Binary::Neq,
+            "gt" | "cgt" => Binary::Gt,
+            "lt" | "clt" => Binary::Lt,
+            "gte" | "cgte" => Binary::Gte,
+            "lte" | "clte" => Binary::Lte,
+            "in" => Binary::In,
+            "nin" => Binary::Nin,
+            "is_null" => return Some(Self::IsNull),
+            "like" => Binary::Like,
+            "nlike" => Binary::Nlike,
+            "ilike" => Binary::Ilike,
+            "nilike" => Binary::Nilike,
+            "similar" => Binary::Similar,
+            "nsimilar" => Binary::Nsimilar,
+            "regex" => Binary::Regex,
+            "iregex" => Binary::Iregex,
+            "nregex" => Binary::Nregex,
+            "niregex" => Binary::Niregex,
+            "contains" => Binary::Contains,
+            "contained_in" => Binary::ContainedIn,
+            "has_key" => Binary::HasKey,
+            "has_keys_any" => Binary::HasKeysAny,
+            "has_keys_all" => Binary::HasKeysAll,
+            "cast" => return Some(Self::Cast),
+            "ancestor" => Binary::Ancestor,
+            "ancestor_any" => Binary::AncestorAny,
+            "descendant" => Binary::Descendant,
+            "descendant_any" => Binary::DescendantAny,
+            "matches" => Binary::Matches,
+            "matches_any" => Binary::MatchesAny,
+            "matches_fulltext" => Binary::MatchesFulltext,
+            "st_contains" => Binary::StContains,
+            "st_crosses" => Binary::StCrosses,
+            "st_equals" => Binary::StEquals,
+            "st_intersects" => Binary::StIntersects,
+            "st_3d_intersects" => Binary::St3dIntersects,
+            "st_overlaps" => Binary::StOverlaps,
+            "st_touches" => Binary::StTouches,
+            "st_within" => Binary::StWithin,
+            "st_d_within" => return Some(Self::Within(Within::Plane)),
+            "st_3d_d_within" => return Some(Self::Within(Within::Space)),
+            "st_intersects_rast" => Binary::StIntersectsRast,
+            "st_intersects_nband_geom" => return Some(Self::Band(Band::Required)),
+            "st_intersects_geom_nband" => return Some(Self::Band(Band::Optional)),
             _ => return None,
-        })
+        }))
     }
 
     /// Whether a permission's key compares with another column rather than with a value.

@@ -338,8 +338,8 @@ impl<'a> Builder<'a> {
 }
 
 /// A field of an input object, or an argument.
-fn input(ty: TypeRef, kind: InputKind, description: Option<Text>) -> InputField {
-    InputField { description, ty, default: None, kind }
+fn input(ty: TypeRef, kind: impl Into<InputKind>, description: Option<Text>) -> InputField {
+    InputField { description, ty, default: None, kind: kind.into() }
 }
 
 fn text(text: impl Into<Text>) -> Option<Text> {

@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use super::boolexp::{
-    AggregatePredicate, BoolExp, Comparison, Operand, Operator, Source, VariableType, constant, literal,
+    AggregatePredicate, Band, Binary, BoolExp, Comparison, Operand, Operator, Source, VariableType, Within, constant,
+    literal,
 };
 use super::coerce::coerce;
 use super::model::{ColumnInfo, ComputedReturn, Model, TableId};
@@ -69,12 +70,12 @@ impl Reader<'_> {
             return match &info.computed[computed].returns {
                 ComputedReturn::Scalar(ty) => {
                     let comparisons = self.comparisons(table, ty, value, key)?;
-                    let compare = |comparison| BoolExp::Computed(computed, Vec::new(), comparison);
+                    let compare = |comparison| BoolExp::Computed(computed, comparison);
                     Ok(all(comparisons.into_iter().map(compare)))
                 }
                 ComputedReturn::Table(other) => {
                     let inner = self.expression(*other, value)?;
-                    Ok(BoolExp::ComputedRows(computed, Vec::new(), Box::new(inner)))
+                    Ok(BoolExp::ComputedRows(computed, *other, Box::new(inner)))
                 }
             };
         }
@@ -90,7 +91,8 @@ impl Reader<'_> {
         let table = *self.model.by_name.get(&name).ok_or_else(|| format!("the table {name} is not tracked"))?;
         let inner = match value.get("_where") {
             Some(inner) => self.expression(table, inner)?,
-            None => BoolExp::TRUE,
+            // Any row of the table would do.
+            None => return Err("_exists needs _where".to_owned()),
         };
         Ok(BoolExp::Exists(table, Box::new(inner)))
     }
@@ -104,15 +106,16 @@ impl Reader<'_> {
                 .iter()
                 .find(|name| *name == function)
                 .ok_or_else(|| format!("{function:?} is no aggregate function"))?;
-            let arguments = match body.get("arguments") {
-                Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).collect(),
-                Some(Value::String(name)) => vec![name.as_str()],
-                _ => Vec::new(),
+            let names = match body.get("arguments") {
+                Some(Value::Array(names)) => names.as_slice(),
+                None | Some(Value::Null) => &[],
+                Some(one) => std::slice::from_ref(one),
             };
-            let arguments = arguments
-                .into_iter()
-                .map(|name| self.model.tables[other].column(name).ok_or_else(|| format!("{name:?} is no column")))
-                .collect::<Result<Vec<usize>, String>>()?;
+            let column = |name: &Value| {
+                let name = name.as_str().ok_or_else(|| not_a("column's name", "arguments", name))?;
+                self.model.tables[other].column(name).ok_or_else(|| format!("{name:?} is no column"))
+            };
+            let arguments = names.iter().map(column).collect::<Result<Vec<usize>, String>>()?;
             let filter = match body.get("filter") {
                 Some(filter) => self.expression(other, filter)?,
                 None => BoolExp::TRUE,
@@ -123,8 +126,12 @@ impl Reader<'_> {
                 "bool_and" | "bool_or" => "bool",
                 _ => "float8",
             });
-            let predicate = self.comparisons(table, &ty, body.get("predicate").unwrap_or(&Value::Null), function)?;
-            let distinct = body.get("distinct").and_then(Value::as_bool).unwrap_or_default();
+            let predicate = body.get("predicate").ok_or_else(|| format!("{function} needs predicate"))?;
+            let predicate = self.comparisons(table, &ty, predicate, function)?;
+            let distinct = match body.get("distinct") {
+                None => false,
+                Some(value) => value.as_bool().ok_or_else(|| not_a("boolean", "distinct", value))?,
+            };
             let aggregate = AggregatePredicate { function, arguments, distinct, filter, predicate };
             parts.push(BoolExp::Aggregate(relationship, Box::new(aggregate)));
         }
@@ -155,15 +162,9 @@ impl Reader<'_> {
         let place = format!("{of}.{key}");
         let operator = Operator::of(key).ok_or_else(|| format!("Unknown operator: {key}"))?;
         works_on(operator, ty, of)?;
-        if Operator::takes_column(key) {
-            return Ok(Comparison { operator, operand: self.column_operand(table, ty, value)? });
-        }
-        Ok(match operator {
-            Operator::IsNull => {
-                let null = value.as_bool().ok_or("_is_null takes true or false")?;
-                let operator = if null { Operator::IsNull } else { Operator::IsNotNull };
-                Comparison { operator, operand: Operand::None }
-            }
+        let binary = match operator {
+            Operator::Binary(binary) => binary,
+            Operator::IsNull => return Ok(Comparison::Null(value.as_bool().ok_or("_is_null takes true or false")?)),
             Operator::Cast => {
                 let fields = value.as_object().ok_or("_cast takes an object")?;
                 let (target, inner) = fields.iter().next().ok_or("_cast takes a type")?;
@@ -176,53 +177,53 @@ impl Reader<'_> {
                     return Err(format!("cannot cast column of type {own:?} to type {other:?} (at {place:?})"));
                 }
                 let inner = self.comparisons(table, &target, inner, of)?;
-                Comparison { operator, operand: Operand::Cast(target, inner) }
+                return Ok(Comparison::Cast(target, inner));
             }
+            Operator::Within(within) => {
+                let from = value.get("from").ok_or("the distance needs from")?;
+                let distance = value.get("distance").ok_or("the distance needs distance")?;
+                let sphere = value.get("use_spheroid").map(literal);
+                return Ok(Comparison::Within(within, literal(from), literal(distance), sphere));
+            }
+            Operator::Band(wanted) => {
+                let geometry = value.get("geommin").ok_or_else(|| format!("{key} needs geommin"))?;
+                let band = value.get("nband").filter(|band| !band.is_null()).map(literal);
+                if band.is_none() && wanted == Band::Required {
+                    return Err(format!("{key} needs nband"));
+                }
+                return Ok(Comparison::Band(literal(geometry), band));
+            }
+        };
+        if Operator::takes_column(key) {
+            return Ok(Comparison::Binary(binary, self.column_operand(table, ty, value)?));
+        }
+        Ok(match (binary, value) {
             // PostgreSQL has no array of arrays of different lengths.
-            Operator::In | Operator::Nin if ty.list && value.is_array() => {
-                let one = if operator == Operator::In { "_eq" } else { "_neq" };
-                let items = value.as_array().into_iter().flatten();
-                let items =
-                    items.map(|item| self.comparison(table, ty, (of, one), item)).collect::<Result<Vec<_>, _>>()?;
-                let operand = if operator == Operator::In { Operand::Any(items) } else { Operand::Every(items) };
-                Comparison { operator, operand }
+            (Binary::In | Binary::Nin, Value::Array(items)) if ty.list => {
+                let one = if binary == Binary::In { "_eq" } else { "_neq" };
+                let items = items.iter().map(|item| self.comparison(table, ty, (of, one), item));
+                let items = items.collect::<Result<Vec<_>, _>>()?;
+                if binary == Binary::In { Comparison::Any(items) } else { Comparison::Every(items) }
             }
-            Operator::In | Operator::Nin | Operator::HasKeysAny | Operator::HasKeysAll => {
-                let element = if matches!(operator, Operator::In | Operator::Nin) {
-                    ty.clone()
-                } else {
-                    ScalarType::builtin("text")
-                };
+            (Binary::In | Binary::Nin | Binary::HasKeysAny | Binary::HasKeysAll, _) => {
+                let element =
+                    if matches!(binary, Binary::In | Binary::Nin) { ty.clone() } else { ScalarType::builtin("text") };
                 many(value, &element, &place)?;
                 let list = list_of(&element);
                 let source = match constant(value, &list) {
                     Source::Text(literal) => Source::list(literal.to_string(), &element),
                     other => other,
                 };
-                Comparison { operator, operand: Operand::Value(source, list) }
-            }
-            Operator::StDWithin | Operator::St3dDWithin => {
-                let from = value.get("from").ok_or("the distance needs from")?;
-                let distance = value.get("distance").ok_or("the distance needs distance")?;
-                let sphere = value.get("use_spheroid").map(literal);
-                Comparison { operator, operand: Operand::Distance(literal(from), literal(distance), sphere) }
-            }
-            Operator::StIntersectsNbandGeom | Operator::StIntersectsGeomNband => {
-                let geometry = value.get("geommin").ok_or_else(|| format!("{key} needs geommin"))?;
-                let band = value.get("nband").filter(|band| !band.is_null()).map(literal);
-                if band.is_none() && operator == Operator::StIntersectsNbandGeom {
-                    return Err(format!("{key} needs nband"));
-                }
-                Comparison { operator, operand: Operand::Band(literal(geometry), band) }
+                Comparison::Binary(binary, Operand::Value(source, list))
             }
             _ => {
-                let (own, ty) = (ty, operand_type(operator, ty));
+                let (own, ty) = (ty, operand_type(binary, ty));
                 if ty.list && !own.list {
                     many(value, &ScalarType::builtin(&ty.database), &place)?;
                 } else {
                     fits(value, &ty, &place)?;
                 }
-                Comparison { operator, operand: Operand::Value(constant(value, &ty), ty) }
+                Comparison::Binary(binary, Operand::Value(constant(value, &ty), ty))
             }
         })
     }
@@ -256,7 +257,10 @@ impl Reader<'_> {
     fn column_operand(&self, table: TableId, ty: &ScalarType, value: &Value) -> Result<Operand, String> {
         let path: Vec<&str> = match value {
             Value::String(name) => vec![name],
-            Value::Array(steps) => steps.iter().filter_map(Value::as_str).collect(),
+            Value::Array(steps) => steps
+                .iter()
+                .map(|step| step.as_str().ok_or_else(|| not_a("name", &value.to_string(), step)))
+                .collect::<Result<_, _>>()?,
             _ => Vec::new(),
         };
         let column = |table: TableId, name: &str| {
@@ -331,42 +335,57 @@ fn many(value: &Value, ty: &ScalarType, place: &str) -> Result<(), String> {
             .iter()
             .try_for_each(|item| literal_fits(item, ty))
             .map_err(|message| format!("{message} (at {place:?})")),
-        other => Err(format!("parsing [] failed, expected Array, but encountered {} (at {place:?})", json::kind(other))),
+        other => {
+            Err(format!("parsing [] failed, expected Array, but encountered {} (at {place:?})", json::kind(other)))
+        }
     }
 }
 
 /// The types of columns that an operator works on, where it does not on all.
 fn wanted(operator: Operator) -> Option<&'static str> {
-    Some(match operator {
-        Operator::Contains | Operator::ContainedIn => "an array or JSONB",
-        Operator::HasKey | Operator::HasKeysAny | Operator::HasKeysAll => "\"jsonb\"",
-        Operator::Like
-        | Operator::Nlike
-        | Operator::Ilike
-        | Operator::Nilike
-        | Operator::Similar
-        | Operator::Nsimilar
-        | Operator::Regex
-        | Operator::Iregex
-        | Operator::Nregex
-        | Operator::Niregex => "\"varchar\", \"text\", \"citext\", \"bpchar\"",
-        Operator::Ancestor
-        | Operator::AncestorAny
-        | Operator::Descendant
-        | Operator::DescendantAny
-        | Operator::Matches
-        | Operator::MatchesAny
-        | Operator::MatchesFulltext => "\"ltree\"",
-        Operator::StContains
-        | Operator::StCrosses
-        | Operator::StEquals
-        | Operator::StOverlaps
-        | Operator::StTouches
-        | Operator::StWithin
-        | Operator::St3dIntersects
-        | Operator::St3dDWithin => "\"geometry\"",
-        Operator::StIntersects | Operator::StDWithin => "\"geometry\", \"geography\"",
-        _ => return None,
+    let binary = match operator {
+        Operator::Binary(binary) => binary,
+        Operator::Within(Within::Plane) => return Some("\"geometry\", \"geography\""),
+        Operator::Within(Within::Space) => return Some("\"geometry\""),
+        Operator::IsNull | Operator::Cast | Operator::Band(_) => return None,
+    };
+    Some(match binary {
+        Binary::Contains | Binary::ContainedIn => "an array or JSONB",
+        Binary::HasKey | Binary::HasKeysAny | Binary::HasKeysAll => "\"jsonb\"",
+        Binary::Like
+        | Binary::Nlike
+        | Binary::Ilike
+        | Binary::Nilike
+        | Binary::Similar
+        | Binary::Nsimilar
+        | Binary::Regex
+        | Binary::Iregex
+        | Binary::Nregex
+        | Binary::Niregex => "\"varchar\", \"text\", \"citext\", \"bpchar\"",
+        Binary::Ancestor
+        | Binary::AncestorAny
+        | Binary::Descendant
+        | Binary::DescendantAny
+        | Binary::Matches
+        | Binary::MatchesAny
+        | Binary::MatchesFulltext => "\"ltree\"",
+        Binary::StContains
+        | Binary::StCrosses
+        | Binary::StEquals
+        | Binary::StOverlaps
+        | Binary::StTouches
+        | Binary::StWithin
+        | Binary::St3dIntersects => "\"geometry\"",
+        Binary::StIntersects => "\"geometry\", \"geography\"",
+        Binary::Eq
+        | Binary::Neq
+        | Binary::Gt
+        | Binary::Lt
+        | Binary::Gte
+        | Binary::Lte
+        | Binary::In
+        | Binary::Nin
+        | Binary::StIntersectsRast => return None,
     })
 }
 
@@ -382,6 +401,10 @@ fn works_on(operator: Operator, ty: &ScalarType, of: &str) -> Result<(), String>
         _ => ty.is_text(),
     };
     if fits { Ok(()) } else { Err(not_of(of, &ty.database_name(), wanted)) }
+}
+
+fn not_a(wanted: &str, place: &str, found: &Value) -> String {
+    format!("expected a {wanted} in {place}, but found {}", json::kind(found))
 }
 
 fn not_of(of: &str, ty: &str, wanted: &str) -> String {
@@ -443,24 +466,24 @@ pub fn list_of(ty: &ScalarType) -> ScalarType {
 }
 
 /// The type of an operator's operand, given that of the value it compares.
-pub fn operand_type(operator: Operator, ty: &ScalarType) -> ScalarType {
+pub fn operand_type(operator: Binary, ty: &ScalarType) -> ScalarType {
     match operator {
-        Operator::HasKey => ScalarType::builtin("text"),
-        Operator::AncestorAny | Operator::DescendantAny => list_of(&ScalarType::builtin("ltree")),
-        Operator::Matches => ScalarType::builtin("lquery"),
-        Operator::MatchesAny => list_of(&ScalarType::builtin("lquery")),
-        Operator::MatchesFulltext => ScalarType::builtin("ltxtquery"),
+        Binary::HasKey => ScalarType::builtin("text"),
+        Binary::AncestorAny | Binary::DescendantAny => list_of(&ScalarType::builtin("ltree")),
+        Binary::Matches => ScalarType::builtin("lquery"),
+        Binary::MatchesAny => list_of(&ScalarType::builtin("lquery")),
+        Binary::MatchesFulltext => ScalarType::builtin("ltxtquery"),
         // Patterns are text whatever kind of text the column holds; a length or case rule must not alter them.
-        Operator::Like
-        | Operator::Nlike
-        | Operator::Similar
-        | Operator::Nsimilar
-        | Operator::Regex
-        | Operator::Iregex
-        | Operator::Nregex
-        | Operator::Niregex
-        | Operator::Ilike
-        | Operator::Nilike
+        Binary::Like
+        | Binary::Nlike
+        | Binary::Similar
+        | Binary::Nsimilar
+        | Binary::Regex
+        | Binary::Iregex
+        | Binary::Nregex
+        | Binary::Niregex
+        | Binary::Ilike
+        | Binary::Nilike
             if ty.database != "citext" =>
         {
             ScalarType::builtin("text")

@@ -7,6 +7,7 @@ use indexmap::IndexMap;
 
 use super::boolexp::Operator;
 use super::model::TableId;
+use crate::engine::error::{GraphqlError, Result};
 
 /// The place of a type in [`Types`].
 pub type TypeId = usize;
@@ -173,18 +174,42 @@ pub enum FieldKind {
 /// A root field.
 #[derive(Debug, Clone, PartialEq)]
 pub enum RootField {
+    /// Reads rows, once or again and again.
+    Read(ReadRoot),
+    /// Rows after a cursor.
+    Stream(TableId),
+    /// Writes rows.
+    Write(WriteRoot),
+    /// Calls an action.
+    Action(usize),
+    /// The result of an asynchronous action.
+    ActionResult(usize),
+    /// A root field of a remote schema, by the schema's place and the field's own name.
+    Remote(usize, String),
+    /// The root fields of a remote schema, by the schema's place.
+    RemoteNamespace(usize),
+    /// Stands in for root fields where the role has none; it is null.
+    Unavailable,
+}
+
+/// A root field that reads rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReadRoot {
     /// Rows of a table.
     Select(TableId),
     /// One row by its primary key.
     SelectByPk(TableId),
     /// Aggregates over rows.
     SelectAggregate(TableId),
-    /// Rows after a cursor.
-    Stream(TableId),
     /// Rows of a function.
     Function(usize),
     /// Aggregates over rows of a function.
     FunctionAggregate(usize),
+}
+
+/// A root field that writes rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WriteRoot {
     /// Inserts rows.
     Insert(TableId),
     /// Inserts one row.
@@ -199,14 +224,18 @@ pub enum RootField {
     Delete(TableId),
     /// Deletes one row.
     DeleteByPk(TableId),
-    /// Calls an action.
-    Action(usize),
-    /// The result of an asynchronous action.
-    ActionResult(usize),
-    /// A root field of a remote schema, by the schema's place and the field's own name.
-    Remote(usize, String),
-    /// The root fields of a remote schema, by the schema's place.
-    RemoteNamespace(usize),
+}
+
+impl From<ReadRoot> for RootField {
+    fn from(root: ReadRoot) -> Self {
+        Self::Read(root)
+    }
+}
+
+impl From<WriteRoot> for RootField {
+    fn from(root: WriteRoot) -> Self {
+        Self::Write(root)
+    }
 }
 
 /// An argument, or a field of an input object.
@@ -222,11 +251,76 @@ pub struct InputField {
     pub kind: InputKind,
 }
 
+impl InputField {
+    /// The column that the field stands for.
+    ///
+    /// # Errors
+    /// A field that stands for anything else.
+    pub fn column(&self, name: &str) -> Result<usize> {
+        match self.kind {
+            InputKind::Row(RowInput::Column(column)) => Ok(column),
+            _ => Err(self.unexpected(name, "a column")),
+        }
+    }
+
+    /// The comparison operator that the field stands for.
+    ///
+    /// # Errors
+    /// A field that stands for anything else.
+    pub fn operator(&self, name: &str) -> Result<Operator> {
+        match self.kind {
+            InputKind::Operator(operator) => Ok(operator),
+            _ => Err(self.unexpected(name, "an operator")),
+        }
+    }
+
+    /// The aggregate function that the field stands for.
+    ///
+    /// # Errors
+    /// A field that stands for anything else.
+    pub fn function(&self, name: &str) -> Result<&'static str> {
+        match self.kind {
+            InputKind::Function(function) => Ok(function),
+            _ => Err(self.unexpected(name, "an aggregate function")),
+        }
+    }
+
+    /// The place of the function's argument that the field stands for.
+    ///
+    /// # Errors
+    /// A field that stands for anything else.
+    pub fn argument(&self, name: &str) -> Result<usize> {
+        match self.kind {
+            InputKind::Argument(place) => Ok(place),
+            _ => Err(self.unexpected(name, "an argument of a function")),
+        }
+    }
+
+    /// The error for a field that stands where another kind belongs: the schema and its reader disagree, and what a
+    /// reader passes over might be a condition.
+    pub fn unexpected(&self, name: &str, wanted: &str) -> GraphqlError {
+        GraphqlError::unexpected(format!("the input field '{name}' stands for {:?}, not for {wanted}", self.kind))
+    }
+}
+
 /// What an argument or a field of an input object stands for.
 #[derive(Debug, Clone, PartialEq)]
 pub enum InputKind {
     /// Nothing but itself: who reads it knows its name.
     Plain,
+    /// A part of a row.
+    Row(RowInput),
+    /// A comparison operator.
+    Operator(Operator),
+    /// An aggregate function.
+    Function(&'static str),
+    /// An argument of a function, by its place.
+    Argument(usize),
+}
+
+/// A part of a row, by its place in the table's lists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RowInput {
     /// A column of the table.
     Column(usize),
     /// A relationship of the table.
@@ -235,12 +329,36 @@ pub enum InputKind {
     RelationshipAggregate(usize),
     /// A computed field.
     Computed(usize),
-    /// The aggregate over the rows of a computed field.
-    ComputedAggregate(usize),
-    /// A comparison operator.
-    Operator(Operator),
-    /// An aggregate function.
-    Function(&'static str),
-    /// An argument of a function, by its place.
-    Argument(usize),
+    /// The aggregate over the rows of a computed field, which are of a table.
+    ComputedAggregate(usize, TableId),
+}
+
+impl From<RowInput> for InputKind {
+    fn from(part: RowInput) -> Self {
+        Self::Row(part)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::error::ErrorCode;
+
+    #[test]
+    fn a_field_of_another_kind_is_refused_by_its_name() {
+        let field = |kind| InputField { description: None, ty: TypeRef::nullable(0), default: None, kind };
+        let column = field(RowInput::Column(3).into());
+        assert_eq!(column.column("size"), Ok(3));
+        let refused = [
+            column.operator("size").map(|_| ()),
+            column.function("size").map(|_| ()),
+            column.argument("size").map(|_| ()),
+            field(RowInput::Relationship(3).into()).column("size").map(|_| ()),
+            field(InputKind::Plain).column("size").map(|_| ()),
+        ];
+        for error in refused.map(Result::unwrap_err) {
+            assert_eq!(error.code, ErrorCode::Unexpected);
+            assert!(error.message.starts_with("the input field 'size' stands for "), "{error}");
+        }
+    }
 }

@@ -77,6 +77,9 @@ async fn what_does_not_fit_a_column_is_an_inconsistency_that_names_it() {
             json!({"_not": {"_or": [{"_exists": {"_table": {"schema": "public", "name": "things"}, "_where": {"id": {"_eq": 1.5}}}}]}}),
             bounds("1.5"),
         ),
+        // What is left out or of another kind is no condition that always holds.
+        (json!({"_exists": {"_table": {"schema": "public", "name": "things"}}}), "_exists needs _where".to_owned()),
+        (json!({"id": {"_ceq": ["$", 1, "id"]}}), "expected a name in [\"$\",1,\"id\"], but found Number".to_owned()),
     ];
     let roles: Vec<Value> = cases
         .iter()

@@ -12,7 +12,7 @@ use crate::engine::plan::context::Context;
 use crate::engine::plan::input::Input;
 use crate::engine::schema::boolexp::{BoolExp, Source, constant};
 use crate::engine::schema::model::{InsertRule, RelationshipInfo, TableId};
-use crate::engine::schema::types::{InputField, InputKind, TypeId};
+use crate::engine::schema::types::{InputField, InputKind, RowInput, TypeId};
 use crate::engine::sql::{Alias, Conflict, Expr, Insert, Statement};
 
 /// One row to insert, with rows of other tables that come before and after it. Its statement returns whether the check
@@ -142,7 +142,7 @@ impl<'a> Context<'a> {
                 Some((definition, input, path)) => self.conflict(table, alias, definition, input, &path)?,
                 None => None,
             };
-            let check = self.insert_check(table, alias, &rule, conflict.as_ref());
+            let check = self.insert_check(table, alias, &rule, conflict.as_ref())?;
             let returning = self.returning(alias, check, &outputs);
             let statement = Statement::Insert(Insert {
                 table: self.table(table).name.clone(),
@@ -165,7 +165,7 @@ impl<'a> Context<'a> {
             let fields = self.under(selected)?;
             return Ok(Response::One(Returning::Again(Box::new(self.again(table, &fields)?))));
         }
-        let ty = selected.field.map(|field| self.schema.ty(field.ty.base()).name.clone()).unwrap_or_default();
+        let ty = self.type_constant(selected)?;
         let mut parts = Vec::new();
         for field in self.under(selected)? {
             let part = match field.field.map(|field| &field.kind) {
@@ -174,7 +174,8 @@ impl<'a> Context<'a> {
                     let fields = self.under(&field)?;
                     Part::Returning(Returning::Again(Box::new(self.again(table, &fields)?)))
                 }
-                _ => Part::Constant(format!("\"{ty}\"")),
+                None => Part::Constant(ty.clone()),
+                Some(_) => return Err(field.unexpected("a part of a mutation's answer")),
             };
             parts.push((key(field.key), part));
         }
@@ -186,14 +187,14 @@ impl<'a> Context<'a> {
         for (name, field, value) in self.fields(input, ty, path)? {
             let path = format!("{path}.{name}");
             match &field.kind {
-                InputKind::Column(column) => object.columns.push((*column, value, path)),
-                InputKind::Relationship(relationship) => {
+                InputKind::Row(RowInput::Column(column)) => object.columns.push((*column, value, path)),
+                InputKind::Row(RowInput::Relationship(relationship)) => {
                     if let Some(value) = self.optional(value, &path)? {
                         let (relationship, ty) = (*relationship, field.ty.base());
                         object.nested.push(Nested { relationship, ty, value, path });
                     }
                 }
-                _ => {}
+                _ => return Err(field.unexpected(name, "a part of a row to insert")),
             }
         }
         Ok(object)
@@ -246,23 +247,29 @@ impl<'a> Context<'a> {
     }
 
     /// What must hold of each row: the insert's check, and for rows that a conflict turned into updates the update's.
-    fn insert_check(&mut self, table: TableId, alias: Alias, rule: &InsertRule, conflict: Option<&Conflict>) -> Expr {
-        let update = self.table(table).permissions.get(&self.schema.role).and_then(|p| p.update.clone());
-        let updated = conflict
-            .filter(|conflict| !conflict.set.is_empty())
-            .map(|_| update.map_or(BoolExp::TRUE, |rule| rule.check.clone()));
+    fn insert_check(
+        &mut self,
+        table: TableId,
+        alias: Alias,
+        rule: &InsertRule,
+        conflict: Option<&Conflict>,
+    ) -> Result<Expr> {
+        let updated = match conflict.is_some_and(|conflict| !conflict.set.is_empty()) {
+            true => Some(self.update_rule(table)?.check.clone()),
+            false => None,
+        };
         if rule.check.is_true() && updated.as_ref().is_none_or(BoolExp::is_true) {
-            return Expr::Fixed("TRUE");
+            return Ok(Expr::Fixed("TRUE"));
         }
         let inserted = self.condition(&rule.check, table, alias, alias);
-        match updated {
+        Ok(match updated {
             None => inserted,
             Some(updated) => {
                 let updated = self.condition(&updated, table, alias, alias);
                 let fresh = Expr::Cast(Box::new(Expr::Column(alias, "xmax".to_owned())), "text".to_owned());
                 Expr::Case(vec![(fresh.binary("=", Expr::Fixed("'0'")), inserted)], Some(Box::new(updated)))
             }
-        }
+        })
     }
 
     fn conflict(
@@ -274,18 +281,20 @@ impl<'a> Context<'a> {
         path: &str,
     ) -> Result<Option<Conflict>> {
         let info = self.table(table);
-        let mut constraint = String::new();
+        let mut constraint = None;
         let mut columns: Vec<usize> = Vec::new();
         let mut filter = BoolExp::TRUE;
         for (name, field, value) in self.fields(input, definition.ty.base(), path)? {
             let path = format!("{path}.{name}");
             let base = field.ty.base();
             match name {
-                "constraint" => constraint = self.enum_value(value, base, &path)?.0.to_owned(),
+                "constraint" => constraint = Some(self.enum_value(value, base, &path)?.0.to_owned()),
                 "where" => filter = self.filter(value, base, table, &path)?,
-                _ => columns = self.columns(value, base, &path)?,
+                "update_columns" | "updateColumns" => columns = self.columns(value, base, &path)?,
+                _ => return Err(field.unexpected(name, "a part of what happens on a conflict")),
             }
         }
+        let constraint = constraint.ok_or_else(|| GraphqlError::unexpected("a conflict without a constraint"))?;
         // The role may update none, and named the value that stands for them.
         if columns.iter().any(|column| *column >= info.columns.len()) {
             return Err(GraphqlError::validation(path, "erroneous column name"));
@@ -297,15 +306,13 @@ impl<'a> Context<'a> {
                 let name = info.columns[column].name.clone();
                 set.push((name.clone(), Expr::Excluded(name)));
             }
-            let rule = info.permissions.get(&self.schema.role).and_then(|permissions| permissions.update.clone());
-            if let Some(rule) = rule {
-                for (column, value) in &rule.presets {
-                    let info = &info.columns[*column];
-                    set.retain(|(name, _)| *name != info.name);
-                    set.push((info.name.clone(), self.bind(constant(value, &info.ty), &info.ty)));
-                }
-                conditions.push(self.condition(&rule.filter, table, alias, alias));
+            let rule = self.update_rule(table)?;
+            for (column, value) in &rule.presets {
+                let info = &info.columns[*column];
+                set.retain(|(name, _)| *name != info.name);
+                set.push((info.name.clone(), self.bind(constant(value, &info.ty), &info.ty)));
             }
+            conditions.push(self.condition(&rule.filter, table, alias, alias));
             conditions.push(self.condition(&filter, table, alias, alias));
         }
         Ok(Some(Conflict { constraint, set, filter: Expr::all(conditions) }))
@@ -467,7 +474,10 @@ impl<'a> Context<'a> {
         for (name, field, value) in self.fields(nested.value, nested.ty, &nested.path)? {
             match name {
                 "data" => data = Some((value, field.ty.base())),
-                _ => conflict = Some((field, value, format!("{}.{name}", nested.path))),
+                "on_conflict" | "onConflict" => {
+                    conflict = Some((field, value, format!("{}.{name}", nested.path)));
+                }
+                _ => return Err(field.unexpected(name, "a part of a nested insert")),
             }
         }
         let (value, ty) = data.ok_or_else(|| GraphqlError::unexpected("a nested insert without data"))?;
@@ -492,7 +502,7 @@ impl<'a> Context<'a> {
             Some((definition, input, path)) => self.conflict(table, alias, definition, input, path)?,
             None => None,
         };
-        let check = self.insert_check(table, alias, &rule, conflict.as_ref());
+        let check = self.insert_check(table, alias, &rule, conflict.as_ref())?;
         let mut returning = vec![check, Expr::Cast(Box::new(Expr::Whole(alias)), "text".to_owned())];
         for &column in returned {
             returning.push(Expr::Cast(Box::new(self.column(table, column, alias)), "text".to_owned()));

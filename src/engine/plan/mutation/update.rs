@@ -1,19 +1,55 @@
 //! Updates.
 
-use super::{MutationPlan, Response, Write, Writes};
+use super::{MutationPlan, Response, Write, Writes, unfiltered};
 use crate::engine::error::{GraphqlError, Result};
 use crate::engine::plan::collect::Selected;
 use crate::engine::plan::context::Context;
 use crate::engine::plan::input::Input;
-use crate::engine::schema::boolexp::{BoolExp, Comparison, Operand, Operator, Source, constant};
+use crate::engine::schema::boolexp::{BoolExp, Comparison, Source, constant};
 use crate::engine::schema::model::{ColumnInfo, TableId, UpdateRule};
 use crate::engine::schema::permission::list_of;
 use crate::engine::schema::scalar::ScalarType;
-use crate::engine::schema::types::{InputField, InputKind};
+use crate::engine::schema::types::InputField;
 use crate::engine::sql::{Alias, Expr, Statement, Update};
 
+/// An operator of an update.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Assignment {
+    Set,
+    Inc,
+    Append,
+    Prepend,
+    DeleteKey,
+    DeleteElem,
+    DeleteAtPath,
+}
+
+impl Assignment {
+    /// The operator of an argument's name, in either naming convention.
+    fn of(name: &str) -> Option<Self> {
+        Some(match name {
+            "_set" => Self::Set,
+            "_inc" => Self::Inc,
+            "_append" => Self::Append,
+            "_prepend" => Self::Prepend,
+            "_delete_key" | "_deleteKey" => Self::DeleteKey,
+            "_delete_elem" | "_deleteElem" => Self::DeleteElem,
+            "_delete_at_path" | "_deleteAtPath" => Self::DeleteAtPath,
+            _ => return None,
+        })
+    }
+}
+
+/// Both hold, of which the first may not have been given.
+fn and(filter: Option<BoolExp>, other: BoolExp) -> BoolExp {
+    match filter {
+        Some(filter) => filter.and(other),
+        None => other,
+    }
+}
+
 impl<'a> Context<'a> {
-    fn update_rule(&self, table: TableId) -> Result<std::sync::Arc<UpdateRule>> {
+    pub(super) fn update_rule(&self, table: TableId) -> Result<std::sync::Arc<UpdateRule>> {
         let permissions = self.table(table).permissions.get(&self.schema.role);
         permissions
             .and_then(|permissions| permissions.update.clone())
@@ -22,17 +58,15 @@ impl<'a> Context<'a> {
 
     pub(super) fn update(&mut self, table: TableId, selected: &Selected<'a>, one: bool) -> Result<MutationPlan> {
         let mut given: Vec<(&'a str, &'a InputField, Input<'a>)> = Vec::new();
-        if let Some(field) = selected.field {
-            for (name, definition) in &field.arguments {
-                let argument = selected.arguments.iter().find(|argument| argument.name.as_str() == name);
-                match argument {
-                    Some(argument) => given.push((name.as_str(), definition, Input::Ast(&argument.value))),
-                    None if definition.ty.is_required() => {
-                        let path = format!("{}.args.{name}", selected.path);
-                        return Err(GraphqlError::validation(path, format!("missing required field '{name}'")));
-                    }
-                    None => {}
+        for (name, definition) in &selected.definition()?.arguments {
+            let argument = selected.arguments.iter().find(|argument| argument.name.as_str() == name);
+            match argument {
+                Some(argument) => given.push((name.as_str(), definition, Input::Ast(&argument.value))),
+                None if definition.ty.is_required() => {
+                    let path = format!("{}.args.{name}", selected.path);
+                    return Err(GraphqlError::validation(path, format!("missing required field '{name}'")));
                 }
+                None => {}
             }
         }
         let path = format!("{}.args", selected.path);
@@ -84,26 +118,29 @@ impl<'a> Context<'a> {
         let info = self.table(table);
         let mut set: Vec<(usize, Expr)> = Vec::new();
         let mut twice: Vec<String> = Vec::new();
-        let mut filter = BoolExp::TRUE;
+        let mut filter: Option<BoolExp> = None;
         for (name, definition, value) in given.iter().copied() {
             let path = format!("{path}.{name}");
             let base = definition.ty.base();
             if name == "where" {
-                filter = filter.and(self.filter(value, base, table, &path)?);
+                filter = Some(and(filter, self.filter(value, base, table, &path)?));
                 continue;
             }
+            let outer = definition;
             for (field, definition, value) in self.fields(value, base, &path)? {
-                let InputKind::Column(column) = definition.kind else { continue };
+                let column = definition.column(field)?;
                 let path = format!("{path}.{field}");
                 let info = &info.columns[column];
                 if name == "pk_columns" || name == "pkColumns" {
                     let source = self.value(value, &info.ty, Some(info), false, &path)?;
-                    let operand = Operand::Value(source, info.ty.clone());
-                    filter = filter.and(BoolExp::Column(column, Comparison { operator: Operator::Eq, operand }));
+                    let equal = BoolExp::Column(column, Comparison::equal(source, info.ty.clone()));
+                    filter = Some(and(filter, equal));
                     continue;
                 }
                 let own = self.column(table, column, alias);
-                let expr = self.assigned(name, own, info, value, &path)?;
+                let operator =
+                    Assignment::of(name).ok_or_else(|| outer.unexpected(name, "an operator of an update"))?;
+                let expr = self.assigned(operator, own, info, value, &path)?;
                 match set.iter().any(|(known, _)| *known == column) {
                     true => twice.push(format!("'{field}'")),
                     false => set.push((column, expr)),
@@ -114,6 +151,7 @@ impl<'a> Context<'a> {
             let message = format!("Column found in multiple operators: [{}].", twice.join(", "));
             return Err(GraphqlError::validation(path, message));
         }
+        let filter = filter.ok_or_else(|| unfiltered(selected))?;
         for (column, value) in &rule.presets {
             let ty = &info.columns[*column].ty;
             let expr = self.bind(constant(value, ty), ty);
@@ -142,45 +180,44 @@ impl<'a> Context<'a> {
 
     fn assigned(
         &mut self,
-        operator: &str,
+        operator: Assignment,
         own: Expr,
         info: &'a ColumnInfo,
         value: Input<'a>,
         path: &str,
     ) -> Result<Expr> {
         let text = ScalarType::builtin("text");
-        let operator = operator.trim_start_matches('_').to_ascii_lowercase().replace('_', "");
-        Ok(match operator.as_str() {
-            "set" => {
+        Ok(match operator {
+            Assignment::Set => {
                 let source = self.column_value(value, info, path)?;
                 self.bind(source, &info.ty)
             }
             // With null all of these give null.
-            "inc" => {
+            Assignment::Inc => {
                 let source = self.column_value(value, info, path)?;
                 own.binary("+", self.bind(source, &info.ty))
             }
-            "append" => {
+            Assignment::Append => {
                 let source = self.column_value(value, info, path)?;
                 own.binary("||", self.bind(source, &info.ty))
             }
-            "prepend" => {
+            Assignment::Prepend => {
                 let source = self.column_value(value, info, path)?;
                 self.bind(source, &info.ty).binary("||", own)
             }
-            "deletekey" => {
+            Assignment::DeleteKey => {
                 let source = match self.optional(value, path)? {
                     Some(_) => self.value(value, &text, None, false, path)?,
                     None => Source::Null,
                 };
                 own.binary("-", self.bind(source, &text))
             }
-            "deleteelem" => {
+            Assignment::DeleteElem => {
                 let int = ScalarType::builtin("int4");
                 let source = self.value(value, &int, None, false, path)?;
                 own.binary("-", self.bind(source, &int))
             }
-            _ => {
+            Assignment::DeleteAtPath => {
                 let source = self.value(value, &text, None, true, path)?;
                 own.binary("#-", self.bind(source, &list_of(&text)))
             }
@@ -198,5 +235,19 @@ impl<'a> Context<'a> {
             return Ok(Source::Null);
         }
         self.value(value, &info.ty, Some(info), false, path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Assignment;
+
+    #[test]
+    fn what_is_no_operator_of_an_update_is_none() {
+        assert_eq!(Assignment::of("_set"), Some(Assignment::Set));
+        assert_eq!(Assignment::of("_deleteAtPath"), Assignment::of("_delete_at_path"));
+        for name in ["", "where", "set", "_unset", "_delete", "_SET"] {
+            assert_eq!(Assignment::of(name), None, "{name}");
+        }
     }
 }

@@ -64,7 +64,8 @@ impl<'a> Writer<'a> {
                 Ok(RemoteShape::of(fields))
             }
             TypeKind::Interface(_) | TypeKind::Union(_) => self.one_of(ty, selected),
-            _ => Ok(RemoteShape::Plain),
+            TypeKind::Scalar | TypeKind::Enum(_) => Ok(RemoteShape::Plain),
+            TypeKind::Input(_) => Err(selected.unexpected("a remote field that can be answered")),
         }
     }
 

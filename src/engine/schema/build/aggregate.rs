@@ -142,7 +142,7 @@ impl Builder<'_> {
         let fields = self
             .visible(table)
             .filter(|(_, column)| applies(function, column))
-            .map(|(place, column)| (column.field.clone(), input(direction.clone(), InputKind::Column(place), None)))
+            .map(|(place, column)| (column.field.clone(), input(direction.clone(), RowInput::Column(place), None)))
             .collect();
         let description = format!("order by {function}() on columns of table \"{}\"", self.table(table).name);
         (text(description), TypeKind::Input(fields))

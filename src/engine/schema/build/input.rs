@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 
 use super::{Builder, Key, input, text};
-use crate::engine::schema::boolexp::Operator;
+use crate::engine::schema::boolexp::{Binary, Operator};
 use crate::engine::schema::model::{ArgumentRole, ColumnInfo, ComputedReturn, TableId};
 use crate::engine::schema::scalar::{ScalarType, cast_target};
 use crate::engine::schema::types::*;
@@ -18,7 +18,7 @@ impl Builder<'_> {
         fields.insert("_or".to_owned(), input(TypeRef::list(own, false), InputKind::Plain, None));
         for (place, column) in self.visible(table) {
             let ty = TypeRef::nullable(self.column_comparison(column));
-            fields.insert(column.field.clone(), input(ty, InputKind::Column(place), None));
+            fields.insert(column.field.clone(), input(ty, RowInput::Column(place), None));
         }
         let rule = self.select(table);
         for (place, computed) in info.computed.iter().enumerate() {
@@ -32,16 +32,16 @@ impl Builder<'_> {
                 ComputedReturn::Table(other) if self.select(*other).is_some() => self.ty(Key::BoolExp(*other)),
                 ComputedReturn::Table(_) => continue,
             };
-            fields.insert(computed.name.clone(), input(TypeRef::nullable(ty), InputKind::Computed(place), None));
+            fields.insert(computed.name.clone(), input(TypeRef::nullable(ty), RowInput::Computed(place), None));
         }
         for (place, relationship) in info.relationships.iter().enumerate() {
             let Some(other) = self.select(relationship.table) else { continue };
             let ty = TypeRef::nullable(self.ty(Key::BoolExp(relationship.table)));
-            fields.insert(relationship.name.clone(), input(ty, InputKind::Relationship(place), None));
+            fields.insert(relationship.name.clone(), input(ty, RowInput::Relationship(place), None));
             if relationship.array && other.aggregations {
                 let ty = TypeRef::nullable(self.ty(Key::AggregateBoolExp(relationship.table)));
                 let name = self.joined(&relationship.name, "aggregate");
-                fields.insert(name, input(ty, InputKind::RelationshipAggregate(place), None));
+                fields.insert(name, input(ty, RowInput::RelationshipAggregate(place), None));
             }
         }
         let description = format!(
@@ -69,11 +69,11 @@ impl Builder<'_> {
         let many = || TypeRef::list(id, false);
         let operator = |ty, operator| input(ty, InputKind::Operator(operator), None);
         let fields = IndexMap::from([
-            (self.key("_eq"), operator(one(), Operator::Eq)),
-            (self.key("_in"), operator(many(), Operator::In)),
+            (self.key("_eq"), operator(one(), Operator::Binary(Binary::Eq))),
+            (self.key("_in"), operator(many(), Operator::Binary(Binary::In))),
             (self.key("_is_null"), operator(TypeRef::nullable(boolean), Operator::IsNull)),
-            (self.key("_neq"), operator(one(), Operator::Neq)),
-            (self.key("_nin"), operator(many(), Operator::Nin)),
+            (self.key("_neq"), operator(one(), Operator::Binary(Binary::Neq))),
+            (self.key("_nin"), operator(many(), Operator::Binary(Binary::Nin))),
         ]);
         let name = self.types.list[id].name.clone();
         (text(comparison_description(&name)), TypeKind::Input(fields))
@@ -250,7 +250,7 @@ impl Builder<'_> {
         let direction = TypeRef::nullable(self.ty(Key::OrderDirection));
         let mut fields = IndexMap::new();
         for (place, column) in self.visible(table) {
-            fields.insert(column.field.clone(), input(direction.clone(), InputKind::Column(place), None));
+            fields.insert(column.field.clone(), input(direction.clone(), RowInput::Column(place), None));
         }
         let rule = self.select(table);
         for (place, computed) in info.computed.iter().enumerate() {
@@ -260,12 +260,12 @@ impl Builder<'_> {
             }
             match &computed.returns {
                 ComputedReturn::Scalar(_) => {
-                    fields.insert(computed.name.clone(), input(direction.clone(), InputKind::Computed(place), None));
+                    fields.insert(computed.name.clone(), input(direction.clone(), RowInput::Computed(place), None));
                 }
                 ComputedReturn::Table(other) if self.select(*other).is_some() => {
                     let ty = TypeRef::nullable(self.ty(Key::AggregateOrderBy(*other)));
                     let name = self.joined(&computed.name, "aggregate");
-                    fields.insert(name, input(ty, InputKind::ComputedAggregate(place), None));
+                    fields.insert(name, input(ty, RowInput::ComputedAggregate(place, *other), None));
                 }
                 ComputedReturn::Table(_) => {}
             }
@@ -276,11 +276,11 @@ impl Builder<'_> {
             }
             if !relationship.array {
                 let ty = TypeRef::nullable(self.ty(Key::OrderBy(relationship.table)));
-                fields.insert(relationship.name.clone(), input(ty, InputKind::Relationship(place), None));
+                fields.insert(relationship.name.clone(), input(ty, RowInput::Relationship(place), None));
             } else {
                 let ty = TypeRef::nullable(self.ty(Key::AggregateOrderBy(relationship.table)));
                 let name = self.joined(&relationship.name, "aggregate");
-                fields.insert(name, input(ty, InputKind::RelationshipAggregate(place), None));
+                fields.insert(name, input(ty, RowInput::RelationshipAggregate(place), None));
             }
         }
         (text(format!("Ordering options when selecting data from \"{}\".", info.name)), TypeKind::Input(fields))
@@ -302,7 +302,7 @@ impl Builder<'_> {
         let mut fields = IndexMap::new();
         for (place, column) in self.visible(table) {
             let ty = self.column(column, false);
-            fields.insert(column.field.clone(), input(ty, InputKind::Column(place), None));
+            fields.insert(column.field.clone(), input(ty, RowInput::Column(place), None));
         }
         (text("Initial value of the column from where the streaming should start"), TypeKind::Input(fields))
     }

@@ -56,7 +56,7 @@ impl<'a> Builder<'a> {
         for (place, column) in info.columns.iter().enumerate().filter(|(place, _)| rule.columns[*place]) {
             let ty = self.column(column, false);
             let description = column.description.clone().map(Text::Owned);
-            fields.insert(column.field.clone(), input(ty, InputKind::Column(place), description));
+            fields.insert(column.field.clone(), input(ty, RowInput::Column(place), description));
         }
         for (place, relationship) in info.relationships.iter().enumerate() {
             if self.nested_rule(relationship.table).is_none() {
@@ -67,7 +67,7 @@ impl<'a> Builder<'a> {
                 false => Key::ObjectInsert(relationship.table),
             };
             let ty = TypeRef::nullable(self.ty(key));
-            fields.insert(relationship.name.clone(), input(ty, InputKind::Relationship(place), None));
+            fields.insert(relationship.name.clone(), input(ty, RowInput::Relationship(place), None));
         }
         (text(format!("input type for inserting data into table \"{}\"", info.name)), TypeKind::Input(fields))
     }
@@ -162,7 +162,7 @@ impl<'a> Builder<'a> {
             {
                 let ty = self.column(column, false);
                 let description = column.description.clone().map(Text::Owned);
-                fields.insert(column.field.clone(), input(ty, InputKind::Column(place), description));
+                fields.insert(column.field.clone(), input(ty, RowInput::Column(place), description));
             }
         }
         let name = &self.table(table).name;
@@ -176,7 +176,7 @@ impl<'a> Builder<'a> {
                 if rule.columns[place] && column.ty.is_numeric() {
                     let ty = self.column(column, false);
                     let description = column.description.clone().map(Text::Owned);
-                    fields.insert(column.field.clone(), input(ty, InputKind::Column(place), description));
+                    fields.insert(column.field.clone(), input(ty, RowInput::Column(place), description));
                 }
             }
         }
@@ -196,7 +196,7 @@ impl<'a> Builder<'a> {
             for (place, column) in self.table(table).columns.iter().enumerate() {
                 if rule.columns[place] && column.ty.is_jsonb() {
                     let description = column.description.clone().map(Text::Owned);
-                    fields.insert(column.field.clone(), input(ty.clone(), InputKind::Column(place), description));
+                    fields.insert(column.field.clone(), input(ty.clone(), RowInput::Column(place), description));
                 }
             }
         }
@@ -234,7 +234,7 @@ impl<'a> Builder<'a> {
         for &place in &info.primary_key {
             let ty = self.column(&info.columns[place], true);
             let description = info.columns[place].description.clone().map(Text::Owned);
-            fields.insert(info.columns[place].field.clone(), input(ty, InputKind::Column(place), description));
+            fields.insert(info.columns[place].field.clone(), input(ty, RowInput::Column(place), description));
         }
         (text(format!("primary key columns input for table: {}", info.graphql_name)), TypeKind::Input(fields))
     }

@@ -10,8 +10,13 @@ use crate::engine::session::ADMIN;
 
 type Fields = IndexMap<String, Field>;
 
-fn root(description: Option<Text>, arguments: IndexMap<String, InputField>, ty: TypeRef, root: RootField) -> Field {
-    Field { description, arguments, ty, kind: FieldKind::Root(root) }
+fn root(
+    description: Option<Text>,
+    arguments: IndexMap<String, InputField>,
+    ty: TypeRef,
+    root: impl Into<RootField>,
+) -> Field {
+    Field { description, arguments, ty, kind: FieldKind::Root(root.into()) }
 }
 
 impl Builder<'_> {
@@ -34,7 +39,7 @@ impl Builder<'_> {
             let description = text(
                 "There are no queries available to the current role. Either there are no sources or remote schemas configured, or the current role doesn't have the required permissions.",
             );
-            let field = Field { description, arguments: IndexMap::new(), ty, kind: FieldKind::ActionField };
+            let field = root(description, IndexMap::new(), ty, RootField::Unavailable);
             fields.insert("no_queries_available".to_owned(), field);
         }
         fields.sort_keys();
@@ -105,7 +110,7 @@ impl Builder<'_> {
                 false => self.describe(table, "select", format!("fetch data from the table: \"{}\"", info.name)),
             };
             let arguments = self.select_arguments(table);
-            let field = root(description, arguments, TypeRef::list(id, true), RootField::Select(table));
+            let field = root(description, arguments, TypeRef::list(id, true), ReadRoot::Select(table));
             fields.insert(info.roots.select.clone(), field);
         }
         if shown(SelectRootField::SelectAggregate) && rule.aggregations {
@@ -122,7 +127,7 @@ impl Builder<'_> {
             let ty = TypeRef::required(self.ty(Key::Aggregate(table)));
             fields.insert(
                 info.roots.select_aggregate.clone(),
-                root(description, arguments, ty, RootField::SelectAggregate(table)),
+                root(description, arguments, ty, ReadRoot::SelectAggregate(table)),
             );
         }
         let visible_key = !info.primary_key.is_empty() && info.primary_key.iter().all(|&column| rule.columns[column]);
@@ -133,7 +138,7 @@ impl Builder<'_> {
                 format!("fetch data from the table: \"{}\" using primary key columns", info.name),
             );
             let arguments = self.key_arguments(table);
-            let field = root(description, arguments, TypeRef::nullable(id), RootField::SelectByPk(table));
+            let field = root(description, arguments, TypeRef::nullable(id), ReadRoot::SelectByPk(table));
             fields.insert(info.roots.select_by_pk.clone(), field);
         }
     }
@@ -156,7 +161,7 @@ impl Builder<'_> {
             let column = &info.columns[place];
             let ty = self.column(column, true);
             let description = column.description.clone().map(Text::Owned);
-            arguments.insert(column.field.clone(), input(ty, InputKind::Column(place), description));
+            arguments.insert(column.field.clone(), input(ty, RowInput::Column(place), description));
         }
         arguments
     }
@@ -200,7 +205,7 @@ impl Builder<'_> {
         }
         let description = self.describe(table, "insert", format!("insert data into the table: \"{}\"", info.name));
         let ty = TypeRef::nullable(self.ty(Key::MutationResponse(table)));
-        fields.insert(info.roots.insert.clone(), root(description, arguments, ty, RootField::Insert(table)));
+        fields.insert(info.roots.insert.clone(), root(description, arguments, ty, WriteRoot::Insert(table)));
         if self.select(table).is_none() {
             return;
         }
@@ -215,7 +220,7 @@ impl Builder<'_> {
         let description =
             self.describe(table, "insert_one", format!("insert a single row into the table: \"{}\"", info.name));
         let ty = TypeRef::nullable(self.ty(Key::Table(table)));
-        fields.insert(info.roots.insert_one.clone(), root(description, arguments, ty, RootField::InsertOne(table)));
+        fields.insert(info.roots.insert_one.clone(), root(description, arguments, ty, WriteRoot::InsertOne(table)));
     }
 
     fn update_roots(&mut self, table: TableId, fields: &mut Fields) {
@@ -228,7 +233,7 @@ impl Builder<'_> {
         let mut arguments = operators.clone();
         arguments.insert("where".to_owned(), self.update_filter(table, "filter the rows which have to be updated"));
         let description = self.describe(table, "update", format!("update data of the table: \"{}\"", info.name));
-        let field = root(description, arguments, TypeRef::nullable(response), RootField::Update(table));
+        let field = root(description, arguments, TypeRef::nullable(response), WriteRoot::Update(table));
         fields.insert(info.roots.update.clone(), field);
 
         let mut arguments = IndexMap::new();
@@ -237,7 +242,7 @@ impl Builder<'_> {
         let description =
             self.describe(table, "update_many", format!("update multiples rows of table: \"{}\"", info.name));
         let ty = TypeRef::List(Box::new(TypeRef::nullable(response)), false);
-        fields.insert(info.roots.update_many.clone(), root(description, arguments, ty, RootField::UpdateMany(table)));
+        fields.insert(info.roots.update_many.clone(), root(description, arguments, ty, WriteRoot::UpdateMany(table)));
 
         if self.has_visible_key(table) {
             let mut arguments = operators;
@@ -248,7 +253,7 @@ impl Builder<'_> {
             let ty = TypeRef::nullable(self.ty(Key::Table(table)));
             fields.insert(
                 info.roots.update_by_pk.clone(),
-                root(description, arguments, ty, RootField::UpdateByPk(table)),
+                root(description, arguments, ty, WriteRoot::UpdateByPk(table)),
             );
         }
     }
@@ -268,7 +273,7 @@ impl Builder<'_> {
         arguments.insert("where".to_owned(), self.update_filter(table, "filter the rows which have to be deleted"));
         let description = self.describe(table, "delete", format!("delete data from the table: \"{}\"", info.name));
         let ty = TypeRef::nullable(self.ty(Key::MutationResponse(table)));
-        fields.insert(info.roots.delete.clone(), root(description, arguments, ty, RootField::Delete(table)));
+        fields.insert(info.roots.delete.clone(), root(description, arguments, ty, WriteRoot::Delete(table)));
         if self.has_visible_key(table) {
             let arguments = self.key_arguments(table);
             let description =
@@ -276,7 +281,7 @@ impl Builder<'_> {
             let ty = TypeRef::nullable(self.ty(Key::Table(table)));
             fields.insert(
                 info.roots.delete_by_pk.clone(),
-                root(description, arguments, ty, RootField::DeleteByPk(table)),
+                root(description, arguments, ty, WriteRoot::DeleteByPk(table)),
             );
         }
     }
@@ -325,10 +330,10 @@ impl Builder<'_> {
                 let (ty, kind) = match aggregate {
                     true => {
                         let ty = TypeRef::required(self.ty(Key::Aggregate(function.table)));
-                        (ty, RootField::FunctionAggregate(place))
+                        (ty, ReadRoot::FunctionAggregate(place))
                     }
-                    false if function.returns_set => (TypeRef::list(id, true), RootField::Function(place)),
-                    false => (TypeRef::nullable(id), RootField::Function(place)),
+                    false if function.returns_set => (TypeRef::list(id, true), ReadRoot::Function(place)),
+                    false => (TypeRef::nullable(id), ReadRoot::Function(place)),
                 };
                 fields.insert(name.clone(), root(text(what), arguments, ty, kind));
             }

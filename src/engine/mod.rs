@@ -37,6 +37,7 @@ mod store;
 pub mod subscriptions;
 pub mod transform;
 mod tries;
+mod webhook;
 
 pub use callers::{ActionAnswer, ActionCall, Callers, NoCallers, Pending, RemoteCall, RequestContext};
 pub use error::{ErrorCode, GraphqlError};

@@ -1,7 +1,7 @@
 //! The worker behind asynchronous actions: takes stored calls, makes them and writes down what came of them.
 //!
-//! A call is claimed with `SKIP LOCKED` for as long as its webhook may take. Whoever is killed in the middle leaves a
-//! claim that ends by itself; the call is made again then, by any instance: at least once, never lost.
+//! A call is claimed with `SKIP LOCKED` for as long as its webhook may take. What its webhook answers is final: no call
+//! is tried again, only one whose claim has ended without an answer.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,7 +12,6 @@ use axum::http::HeaderMap;
 use serde_json::{Map, Value};
 use sqlx::{PgPool, Row};
 use tokio::sync::Semaphore;
-use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -22,13 +21,12 @@ use crate::engine::json;
 use crate::engine::metadata::{Action, CustomTypes, Metadata};
 use crate::engine::outbound::Outbound;
 use crate::engine::tries;
+use crate::engine::webhook::{Found, LEASE_SLACK, Look, Pace, Queue, Slot, Source};
 
 /// How often the log is looked at when nothing nudges, as in Hasura.
 const POLL: Duration = Duration::from_secs(1);
 /// Calls of one action at a time.
 const CONCURRENCY: usize = 32;
-/// Seconds beyond the time-out after which a claimed call counts as abandoned.
-const LEASE_SLACK: u64 = 15;
 
 /// The worker. One lives as long as the engine; metadata changes under it.
 pub struct Worker {
@@ -36,7 +34,7 @@ pub struct Worker {
     outbound: Outbound,
     targets: ArcSwap<HashMap<String, Arc<Target>>>,
     in_flight: Mutex<HashSet<Uuid>>,
-    task: Mutex<Option<JoinHandle<()>>>,
+    queue: Queue,
 }
 
 /// An action that the worker calls.
@@ -49,12 +47,12 @@ struct Target {
 impl Target {
     fn lease(&self) -> i64 {
         let timeout = self.action.definition.timeout.unwrap_or(DEFAULT_TIMEOUT);
-        i64::try_from(timeout.saturating_add(LEASE_SLACK)).unwrap_or(i64::MAX).min(86_400)
+        i64::try_from(timeout.saturating_add(u64::from(LEASE_SLACK))).unwrap_or(i64::MAX).min(86_400)
     }
 }
 
 /// A call that was claimed.
-struct Claimed {
+pub struct Claimed {
     id: Uuid,
     target: Arc<Target>,
     input: Map<String, Value>,
@@ -70,7 +68,7 @@ impl Worker {
             outbound,
             targets: ArcSwap::default(),
             in_flight: Mutex::default(),
-            task: Mutex::default(),
+            queue: Queue::default(),
         })
     }
 
@@ -93,19 +91,16 @@ impl Worker {
 
     /// Starts working until stopped.
     pub fn start(self: &Arc<Self>, stop: CancellationToken) {
-        let task = tokio::spawn(self.clone().run(stop));
-        *self.task.lock().unwrap_or_else(PoisonError::into_inner) = Some(task);
+        let pace = Pace { name: "asynchronous actions".to_owned(), nudge: self.outbound.stored.clone(), poll: POLL };
+        self.queue.start(self.clone(), pace, stop);
     }
 
     /// Waits until the calls in flight are answered, at most `limit`; the others are given back, to be made again.
     /// The token that it was started with must have been cancelled.
     pub async fn finish(&self, limit: Duration) {
-        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(mut task) = task else { return };
-        if tokio::time::timeout(limit, &mut task).await.is_ok() {
+        if self.queue.finish(limit).await {
             return;
         }
-        task.abort();
         let left: Vec<Uuid> = self.in_flight.lock().unwrap_or_else(PoisonError::into_inner).drain().collect();
         tracing::warn!(calls = left.len(), "asynchronous actions still in flight at the end; they will be repeated");
         let given_back = sqlx::query(
@@ -119,48 +114,53 @@ impl Worker {
         }
     }
 
-    async fn run(self: Arc<Self>, stop: CancellationToken) {
-        let mut calls = JoinSet::new();
-        while !stop.is_cancelled() {
-            while calls.try_join_next().is_some() {}
-            let targets = self.targets.load_full();
-            match self.claim(&targets).await {
-                Ok(claimed) if claimed.is_empty() => {}
-                Ok(claimed) => {
-                    for call in claimed {
-                        let Ok(slot) = call.target.slots.clone().acquire_owned().await else { break };
-                        let worker = self.clone();
-                        calls.spawn(async move {
-                            worker.make(call).await;
-                            drop(slot);
-                            worker.outbound.stored.notify_one();
-                        });
-                    }
-                    continue;
-                }
-                Err(error) => tracing::warn!(error = %error, "asynchronous actions not claimed"),
-            }
-            let poll = async {
-                match targets.is_empty() {
-                    true => std::future::pending().await,
-                    false => tokio::time::sleep(POLL).await,
-                }
-            };
-            tokio::select! {
-                () = stop.cancelled() => {}
-                () = self.outbound.stored.notified() => {}
-                () = poll => {}
-            }
+    async fn ask(&self, call: &Claimed) -> Result<Value> {
+        let request = Request { input: &call.input, query: None, session: &call.session, client: Some(&call.headers) };
+        let answer = invoke(&self.outbound, &call.target.action, request).await?.body;
+        output::Expected::of(&call.target.types, &call.target.action.definition.output_type).hold(&answer)?;
+        match output::holds_nul(&answer) {
+            true => Err(GraphqlError::unexpected("the webhook's response holds a NUL, which cannot be stored")),
+            false => Ok(answer),
         }
-        while calls.join_next().await.is_some() {}
+    }
+
+    /// Writes an answer down; the client's headers have done their part and are forgotten.
+    async fn record(&self, id: Uuid, answer: &Result<Value>) -> sqlx::Result<()> {
+        let (payload, errors) = match answer {
+            Ok(answer) => (Some(json::write(answer)), None),
+            // Neither the webhook's extensions nor what only an admin sees are kept, as in Hasura.
+            Err(error) => (None, Some(error.to_api_body(false).to_string().replace("\\u0000", ""))),
+        };
+        sqlx::query(
+            "update hdb_catalog.hdb_action_log set response_payload = $2::jsonb, errors = $3::jsonb, \
+               status = case when $3::text is null then 'completed' else 'error' end, response_received_at = now(), \
+               locked = null, request_headers = '{}' \
+             where id = $1 and status = 'processing'",
+        )
+        .bind(id)
+        .bind(payload)
+        .bind(errors)
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+}
+
+impl Source for Worker {
+    type Call = Claimed;
+
+    fn slots(&self, call: &Claimed) -> Arc<Semaphore> {
+        call.target.slots.clone()
     }
 
     /// Claims the oldest calls of each action, as many as it has free slots.
-    async fn claim(&self, targets: &HashMap<String, Arc<Target>>) -> sqlx::Result<Vec<Claimed>> {
+    async fn claim(&self, _: Look) -> sqlx::Result<Found<Claimed>> {
+        let targets = self.targets.load_full();
         let free: Vec<(&String, &Arc<Target>)> =
             targets.iter().filter(|(_, target)| target.slots.available_permits() > 0).collect();
         if free.is_empty() {
-            return Ok(Vec::new());
+            // Without actions there is nothing to look for until the metadata changes, which nudges.
+            return Ok(Found::Nothing(targets.is_empty().then_some(Duration::MAX)));
         }
         let names: Vec<&str> = free.iter().map(|(name, _)| name.as_str()).collect();
         let leases: Vec<i64> = free.iter().map(|(_, target)| target.lease()).collect();
@@ -175,7 +175,7 @@ impl Worker {
         .fetch_one(&self.pool)
         .await?;
         if !open {
-            return Ok(Vec::new());
+            return Ok(Found::Nothing(None));
         }
         let slots = |target: &Target| i64::try_from(target.slots.available_permits()).unwrap_or(1);
         let rows = sqlx::query(
@@ -210,44 +210,13 @@ impl Worker {
             });
         }
         self.in_flight.lock().unwrap_or_else(PoisonError::into_inner).extend(claimed.iter().map(|call| call.id));
-        Ok(claimed)
+        Ok(if claimed.is_empty() { Found::Nothing(None) } else { Found::Calls(claimed, None) })
     }
 
-    async fn make(&self, call: Claimed) {
+    async fn deliver(&self, call: Claimed, _slot: Slot) {
         let answer = self.ask(&call).await;
         // What cannot be written now is made again when the claim ends.
         tries::outcome("asynchronous actions", async || self.record(call.id, &answer).await).await;
         self.in_flight.lock().unwrap_or_else(PoisonError::into_inner).remove(&call.id);
-    }
-
-    async fn ask(&self, call: &Claimed) -> Result<Value> {
-        let request = Request { input: &call.input, query: None, session: &call.session, client: Some(&call.headers) };
-        let answer = invoke(&self.outbound, &call.target.action, request).await?.body;
-        output::Expected::of(&call.target.types, &call.target.action.definition.output_type).hold(&answer)?;
-        match output::holds_nul(&answer) {
-            true => Err(GraphqlError::unexpected("the webhook's response holds a NUL, which cannot be stored")),
-            false => Ok(answer),
-        }
-    }
-
-    /// Writes an answer down; the client's headers have done their part and are forgotten.
-    async fn record(&self, id: Uuid, answer: &Result<Value>) -> sqlx::Result<()> {
-        let (payload, errors) = match answer {
-            Ok(answer) => (Some(json::write(answer)), None),
-            // Neither the webhook's extensions nor what only an admin sees are kept, as in Hasura.
-            Err(error) => (None, Some(error.to_api_body(false).to_string().replace("\\u0000", ""))),
-        };
-        sqlx::query(
-            "update hdb_catalog.hdb_action_log set response_payload = $2::jsonb, errors = $3::jsonb, \
-               status = case when $3::text is null then 'completed' else 'error' end, response_received_at = now(), \
-               locked = null, request_headers = '{}' \
-             where id = $1 and status = 'processing'",
-        )
-        .bind(id)
-        .bind(payload)
-        .bind(errors)
-        .execute(&self.pool)
-        .await?;
-        Ok(())
     }
 }

@@ -6,17 +6,15 @@
 mod admin;
 mod catalog;
 mod deliver;
-mod outcome;
 mod payload;
-mod send;
+mod record;
+mod source;
 mod trace;
 mod triggers;
 
 pub use admin::{EventAdminError, event_by_id, event_logs, invocation_logs, invoke, redeliver};
 pub use catalog::prepare;
-pub use deliver::{Deliverer, DelivererOptions};
-pub(in crate::engine) use payload::{LoggedHeader, LoggedRequest, Reply};
-pub(in crate::engine) use send::{NO_ANSWER, send};
+pub use deliver::Deliverer;
 pub use trace::trace_context;
 pub use triggers::install;
 pub(crate) use triggers::quote;

@@ -1,11 +1,10 @@
-//! The JSON of a delivery and of its log, as Hasura writes them.
+//! A captured event and what its webhook receives, as Hasura writes it.
 
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::engine::kriti::SessionVariables;
-use crate::engine::metadata::{Header, QualifiedName};
-use crate::engine::outbound::USER_AGENT;
+use crate::engine::metadata::QualifiedName;
 
 /// A captured event as it waits in `hdb_catalog.event_log`.
 pub(super) struct Event {
@@ -62,81 +61,5 @@ impl Event {
             session_variables: Option<SessionVariables>,
         }
         serde_json::from_str::<Payload>(self.payload.get()).ok()?.session_variables
-    }
-}
-
-/// The version of the logs of event triggers.
-pub(in crate::engine) const EVENT_LOG: &str = "2";
-
-/// The request as the invocation log keeps it: values from the environment stay out.
-#[derive(Serialize)]
-pub(in crate::engine) struct LoggedRequest<'e> {
-    headers: &'e [LoggedHeader],
-    payload: &'e RawValue,
-    version: &'static str,
-}
-
-impl<'e> LoggedRequest<'e> {
-    pub fn new(headers: &'e [LoggedHeader], payload: &'e RawValue, version: &'static str) -> Self {
-        Self { headers, payload, version }
-    }
-}
-
-/// A header in the invocation log.
-#[derive(Debug, Clone, Serialize)]
-pub(in crate::engine) struct LoggedHeader {
-    name: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    value: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    value_from_env: Option<String>,
-}
-
-impl LoggedHeader {
-    pub fn of(configured: &[Header]) -> Vec<Self> {
-        let fixed =
-            |name: &str, value: &str| Self { name: name.into(), value: Some(value.into()), value_from_env: None };
-        let mut logged = vec![fixed("Content-Type", "application/json"), fixed("User-Agent", USER_AGENT)];
-        logged.extend(configured.iter().map(|header| Self {
-            name: header.name.clone(),
-            value: header.value.clone(),
-            value_from_env: header.value_from_env.clone(),
-        }));
-        logged
-    }
-
-    fn received(name: &str, value: &str) -> Self {
-        Self { name: name.into(), value: Some(value.into()), value_from_env: None }
-    }
-}
-
-/// What came of one try.
-pub(in crate::engine) struct Reply {
-    /// HTTP status; 500 for a time-out, 1000 when no answer came, as Hasura notes it.
-    pub status: i32,
-    pub body: String,
-    pub headers: Vec<(String, String)>,
-    /// Seconds that the receiver asks to wait.
-    pub retry_after: Option<u64>,
-}
-
-impl Reply {
-    pub fn delivered(&self) -> bool {
-        (200..300).contains(&self.status)
-    }
-
-    /// The answer as the invocation log keeps it.
-    pub fn logged(&self, version: &str) -> serde_json::Value {
-        if self.delivered() {
-            let headers: Vec<_> =
-                self.headers.iter().map(|(name, value)| LoggedHeader::received(name, value)).collect();
-            serde_json::json!({
-                "data": {"body": self.body, "headers": headers, "status": self.status},
-                "type": "webhook_response",
-                "version": version,
-            })
-        } else {
-            serde_json::json!({"data": {"message": self.body}, "type": "client_error", "version": version})
-        }
     }
 }

@@ -5,8 +5,9 @@
 
 mod admin;
 mod catalog;
-mod deliver;
-mod outcome;
+mod record;
+mod source;
+mod target;
 mod times;
 mod worker;
 
@@ -17,7 +18,7 @@ use time::OffsetDateTime;
 
 pub use admin::{Kind, NewEvent, Selection, create_event, delete_event, events, invocations};
 pub use catalog::prepare;
-pub use deliver::fault;
+pub use target::fault;
 pub use times::{Schedule, ScheduleError};
 pub use worker::Worker;
 

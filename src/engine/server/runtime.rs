@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::backend::Current;
 use super::surface::Surface;
 use crate::engine::actions;
-use crate::engine::events::{self, Deliverer, DelivererOptions};
+use crate::engine::events::{self, Deliverer};
 use crate::engine::metadata::QualifiedName;
 use crate::engine::schema::Inconsistency;
 use crate::engine::subscriptions::feed::{self, Change};
@@ -117,7 +117,7 @@ impl Surface {
             tracing::error!(error = %error, "event triggers not installed");
             fault("capture", error.to_string());
         }
-        let (deliverer, refused) = Deliverer::start(pool.clone(), &self.outbound, &source, DelivererOptions::default());
+        let (deliverer, refused) = Deliverer::start(pool.clone(), &self.outbound, &source);
         for (name, error) in refused {
             fault(&name, error.to_string());
         }

@@ -4,57 +4,42 @@ use sqlx::PgPool;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::engine::tries;
+use crate::engine::webhook::{Log, Next, Outcome};
 
 /// Most outcomes that one statement writes.
 const BATCH: usize = 200;
 
 /// What came of one try, as it goes into the log and the event's row.
-pub(super) struct Outcome {
+pub(super) struct Record {
     pub event_id: String,
     pub trigger: String,
-    /// What goes into the log; nothing when nothing was sent.
-    pub log: Option<Log>,
-    pub next: Next,
+    pub outcome: Outcome,
     /// Told once the outcome is committed.
     pub done: oneshot::Sender<()>,
 }
 
-/// One try as the log keeps it.
-pub(super) struct Log {
-    pub status: Option<i32>,
-    pub request: String,
-    pub response: String,
-}
-
-/// What happens to the event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Next {
-    Delivered,
-    /// Again after so many seconds.
-    Retry(u64),
-    /// No more tries.
-    Failed,
-}
-
 /// Writes outcomes until the senders are gone. An outcome that cannot be written is tried again while the lease
 /// holds, then dropped: the event is delivered once more, never lost.
-pub(super) async fn write(pool: PgPool, mut outcomes: mpsc::Receiver<Outcome>) {
+pub(super) async fn write(pool: PgPool, mut records: mpsc::Receiver<Record>) {
     let mut batch = Vec::with_capacity(BATCH);
-    while outcomes.recv_many(&mut batch, BATCH).await > 0 {
+    while records.recv_many(&mut batch, BATCH).await > 0 {
         tries::outcome("events", async || write_batch(&pool, &batch).await).await;
-        for outcome in batch.drain(..) {
+        for record in batch.drain(..) {
             // The deliverer may have been stopped meanwhile.
-            let _ = outcome.done.send(());
+            let _ = record.done.send(());
         }
     }
 }
 
-async fn write_batch(pool: &PgPool, batch: &[Outcome]) -> sqlx::Result<()> {
-    let column = |pick: fn(&Outcome) -> String| batch.iter().map(pick).collect::<Vec<_>>();
-    let retry: Vec<Option<i64>> = batch
+async fn write_batch(pool: &PgPool, batch: &[Record]) -> sqlx::Result<()> {
+    let column = |pick: fn(&Record) -> &str| batch.iter().map(pick).collect::<Vec<_>>();
+    let text = |pick: fn(&Log) -> &str| batch.iter().map(|r| r.outcome.log.as_ref().map(pick)).collect::<Vec<_>>();
+    let next = |is: Next| batch.iter().map(|r| r.outcome.next == is).collect::<Vec<_>>();
+    let status: Vec<_> = batch.iter().map(|r| r.outcome.log.as_ref().and_then(|log| log.status)).collect();
+    let retry: Vec<_> = batch
         .iter()
-        .map(|outcome| match outcome.next {
-            Next::Retry(seconds) => Some(i64::try_from(seconds).unwrap_or(i64::MAX / 1_000_000)),
+        .map(|r| match r.outcome.next {
+            Next::Retry(after) => Some(i64::try_from(after.as_secs()).unwrap_or(i64::MAX / 1_000_000)),
             Next::Delivered | Next::Failed => None,
         })
         .collect();
@@ -67,13 +52,13 @@ async fn write_batch(pool: &PgPool, batch: &[Outcome]) -> sqlx::Result<()> {
            error = o.failed, next_retry_at = (now() at time zone 'utc') + o.retry * interval '1 second' \
          from outcome o where l.id = o.event_id",
     )
-    .bind(column(|o| o.event_id.clone()))
-    .bind(column(|o| o.trigger.clone()))
-    .bind(batch.iter().map(|o| o.log.as_ref().and_then(|log| log.status)).collect::<Vec<_>>())
-    .bind(batch.iter().map(|o| o.log.as_ref().map(|log| log.request.as_str())).collect::<Vec<_>>())
-    .bind(batch.iter().map(|o| o.log.as_ref().map(|log| log.response.as_str())).collect::<Vec<_>>())
-    .bind(batch.iter().map(|o| o.next == Next::Delivered).collect::<Vec<_>>())
-    .bind(batch.iter().map(|o| o.next == Next::Failed).collect::<Vec<_>>())
+    .bind(column(|r| &r.event_id))
+    .bind(column(|r| &r.trigger))
+    .bind(status)
+    .bind(text(|log| &log.request))
+    .bind(text(|log| &log.response))
+    .bind(next(Next::Delivered))
+    .bind(next(Next::Failed))
     .bind(retry)
     .execute(pool)
     .await?;

@@ -4,16 +4,31 @@ use std::time::Duration;
 
 use axum::http::{HeaderMap, header};
 
-use super::payload::Reply;
 use crate::engine::transform::{Outgoing, Unsent};
 
 /// Longest part of an answer that is kept in the log, in bytes.
 const LONGEST_ANSWER: usize = 64 * 1024;
 /// The status that stands for no answer at all, as Hasura notes it.
-pub(in crate::engine) const NO_ANSWER: i32 = 1000;
+pub(super) const NO_ANSWER: i32 = 1000;
+
+/// What came of one try.
+pub(super) struct Reply {
+    /// HTTP status; 500 for a time-out, [`NO_ANSWER`] when none came.
+    pub status: i32,
+    pub body: String,
+    pub headers: Vec<(String, String)>,
+    /// Seconds that the receiver asks to wait.
+    pub retry_after: Option<u64>,
+}
+
+impl Reply {
+    pub fn delivered(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+}
 
 /// Sends a request; `timed_out` is what the log says when no answer comes in time.
-pub(in crate::engine) async fn send(
+pub(super) async fn send(
     http: &reqwest::Client,
     request: Outgoing,
     timeout: Duration,

@@ -91,7 +91,7 @@ impl App {
         key: Option<&str>,
     ) -> Result<ApplicationOperation> {
         self.change(caller, id, application::START, json!({ "id": id }), key, |row| {
-            if row.status != ApplicationStatus::Stopped.as_str() {
+            if row.status != ApplicationStatus::Stopped {
                 let message = format!("the application is {}; only a stopped one can be started", row.status);
                 return Err(Error::new(Code::IllegalTransition, message));
             }
@@ -221,7 +221,7 @@ pub(super) async fn place(tx: &mut PgTx, row: &Application) -> Result<Target> {
 
 fn require_pods(row: &Application) -> Result<()> {
     use ApplicationStatus::{Degraded, Deploying, Failed, Running};
-    if row.status.parse().is_ok_and(|status| matches!(status, Running | Degraded | Deploying | Failed)) {
+    if matches!(row.status, Running | Degraded | Deploying | Failed) {
         return Ok(());
     }
     let message = format!("the application is {} and has no pods", row.status);

@@ -19,7 +19,7 @@ use crate::domain::workload::{
     Difference, Image, Resources, SecretVersion, Settings, Strategy, Workload, check_commit, check_replicas,
     check_variables, compare, not_restored,
 };
-use crate::domain::{ApplicationStatus, Code, Error, Result, TeamRole};
+use crate::domain::{ApplicationStatus, Code, DeploymentStatus, Error, Result, TeamRole};
 use crate::workflow::flows::application::{self, Input, SUBJECT};
 
 /// What is asked for by `deployApplication`.
@@ -394,7 +394,9 @@ async fn give_way(tx: &mut PgTx, open: &[Operation], kind: &str) -> Result<Vec<E
         }
         let Some(deployment) = deployments::of_operation(&mut **tx, older.id).await? else { continue };
         // One that nobody has begun is superseded in its lane.
-        if !matches!(deployment.status.as_str(), "deploying" | "paused") || older.cancel_requested_at.is_some() {
+        if !matches!(deployment.status, DeploymentStatus::Deploying | DeploymentStatus::Paused)
+            || older.cancel_requested_at.is_some()
+        {
             continue;
         }
         operations::request_cancel(tx, older.id).await?;
@@ -405,7 +407,7 @@ async fn give_way(tx: &mut PgTx, open: &[Operation], kind: &str) -> Result<Vec<E
 
 /// Refuses to begin something on an application that is going.
 pub(super) fn require_staying(row: &Application) -> Result<()> {
-    if row.status.parse().is_ok_and(|it| matches!(it, ApplicationStatus::Deleting | ApplicationStatus::Deleted)) {
+    if matches!(row.status, ApplicationStatus::Deleting | ApplicationStatus::Deleted) {
         return Err(Error::new(Code::IllegalTransition, format!("the application is {}", row.status)));
     }
     Ok(())

@@ -39,7 +39,7 @@ impl App {
                     return Ok(operation.kind.clone());
                 }
                 let now = deployments::find(&mut *tx, id).await?.ok_or_else(missing)?;
-                if now.status != DeploymentStatus::Paused.as_str() {
+                if now.status != DeploymentStatus::Paused {
                     return Err(not_paused(&now, &operation));
                 }
                 let name = awaited(&now, full)?;
@@ -86,13 +86,13 @@ fn missing() -> Error {
 /// Why a deployment cannot be promoted, and what can be done with it instead.
 fn not_paused(now: &Deployment, operation: &Operation) -> Error {
     let Deployment { revision, status, .. } = now;
-    let what_then = match status.as_str() {
-        "failed" => format!(
+    let what_then = match status {
+        DeploymentStatus::Failed => format!(
             ": go on with it by retryOperation (northstack operations retry {}), or take it back by abortDeployment \
              (northstack abort)",
             operation.id
         ),
-        "queued" => ": it has not begun yet".to_owned(),
+        DeploymentStatus::Queued => ": it has not begun yet".to_owned(),
         _ => String::new(),
     };
     let message = format!("revision {revision} is {status}; only a paused one can be promoted{what_then}");

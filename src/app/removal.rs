@@ -77,7 +77,7 @@ impl App {
             .transaction(&audit_of(caller), async |mut tx| {
                 operations::lock_open(&mut tx, SUBJECT, id).await?;
                 let Some(row) = applications::lock_any(&mut tx, id).await? else { return Ok(()) };
-                if !row.deleted || row.status == ApplicationStatus::Deleted.as_str() {
+                if !row.deleted || row.status == ApplicationStatus::Deleted {
                     return Ok(());
                 }
                 begin(&mut tx, provisioning, caller, &row, &key).await.map(drop)

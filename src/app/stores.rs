@@ -181,8 +181,7 @@ impl App {
                     return Ok(StoreOperation { store: id, operation: deletion.id });
                 }
                 // One whose creation is being taken back is `deleting` already.
-                if store.status != StoreStatus::Deleting.as_str()
-                    && !stores::move_to(&mut tx, id, StoreStatus::Deleting).await?
+                if store.status != StoreStatus::Deleting && !stores::move_to(&mut tx, id, StoreStatus::Deleting).await?
                 {
                     let message = format!("the store is {} and cannot be deleted", store.status);
                     return Err(Error::new(Code::IllegalTransition, message));
@@ -272,7 +271,7 @@ impl App {
     pub async fn count_stores(&self, caller: &Caller) -> Result<StoreCounts> {
         let by_status = stores::count_by_status(self.db.pool(), visible_to(caller)?).await?;
         let of = |wanted: StoreStatus| {
-            by_status.iter().filter(|(status, _)| status == wanted.as_str()).map(|(_, count)| count).sum()
+            by_status.iter().filter(|(status, _)| *status == wanted).map(|(_, count)| count).sum()
         };
         Ok(StoreCounts {
             total: by_status.iter().map(|(_, count)| count).sum(),

@@ -34,8 +34,8 @@ pub struct Application {
     pub strategy: String,
     /// All the rest.
     pub settings: Value,
-    /// Its status word.
-    pub status: String,
+    /// What became of it.
+    pub status: ApplicationStatus,
     /// The namespace of its objects, once it was deployed.
     pub namespace: Option<String>,
     /// The name of its objects, once it was deployed.
@@ -93,7 +93,7 @@ pub async fn find_any(db: impl PgExecutor<'_>, id: Uuid) -> Result<Option<Applic
     sqlx::query_as!(
         Application,
         r#"select a.id, p.team_id, a.project_id, a.cluster_id, a.name, a.environment, a.image, a.port, a.replicas,
-                  a.resources, a.strategy, a.settings, a.status, a.namespace, a.workload, a.url, a.branch,
+                  a.resources, a.strategy, a.settings, a.status as "status: ApplicationStatus", a.namespace, a.workload, a.url, a.branch,
                   (a.deleted_at is not null or p.deleted_at is not null) as "deleted!"
            from applications a join projects p on p.id = a.project_id where a.id = $1"#,
         id
@@ -108,7 +108,7 @@ pub async fn lock_any(db: &mut PgConnection, id: Uuid) -> Result<Option<Applicat
     sqlx::query_as!(
         Application,
         r#"select a.id, p.team_id, a.project_id, a.cluster_id, a.name, a.environment, a.image, a.port, a.replicas,
-                  a.resources, a.strategy, a.settings, a.status, a.namespace, a.workload, a.url, a.branch,
+                  a.resources, a.strategy, a.settings, a.status as "status: ApplicationStatus", a.namespace, a.workload, a.url, a.branch,
                   (a.deleted_at is not null or p.deleted_at is not null) as "deleted!"
            from applications a join projects p on p.id = a.project_id where a.id = $1 for update of a"#,
         id
@@ -210,9 +210,8 @@ pub async fn hold_address(db: &mut PgConnection, url: &str) -> Result<()> {
 pub async fn url_taken(db: impl PgExecutor<'_>, url: &str, host: Option<&str>, except: Uuid) -> Result<bool> {
     sqlx::query_scalar!(
         r#"select exists (select 1 from applications where url = $1 and id <> $3 and deleted_at is null)
-               or exists (select 1 from operations
-                          where status in ('queued', 'running', 'waiting') and subject_type = 'application'
-                            and subject_id <> $3 and input -> 'workload' -> 'settings' ->> 'host' = $2)
+               or exists (select 1 from open_operations
+                          where subject_type = 'application' and subject_id <> $3 and input -> 'workload' -> 'settings' ->> 'host' = $2)
               as "taken!""#,
         url,
         host,

@@ -9,7 +9,7 @@ use sqlx::PgExecutor;
 
 use super::error::while_doing;
 use super::operations::Operation;
-use crate::domain::Result;
+use crate::domain::{Direction, OperationStatus, Result};
 
 /// What a worker asks for.
 #[derive(Debug, Clone, Copy)]
@@ -37,24 +37,21 @@ pub async fn claim(db: impl PgExecutor<'_>, claim: &Claim<'_>) -> Result<Vec<Ope
     sqlx::query_as!(
         Operation,
         "with recursive team (id) as (
-           (select team_id from operations where status in ('queued', 'running', 'waiting') order by team_id limit 1)
+           (select team_id from open_operations order by team_id limit 1)
            union all
-           select (select o.team_id from operations o
-                   where o.status in ('queued', 'running', 'waiting') and o.team_id > team.id
-                   order by o.team_id limit 1)
+           select (select o.team_id from open_operations o where o.team_id > team.id order by o.team_id limit 1)
            from team where team.id is not null
          ), candidate as (
            select due.id, due.available_at,
                   busy.count + row_number() over (partition by team.id order by due.available_at, due.id) as turn
            from team
            cross join lateral (
-             select count(*) as count from operations o
-             where o.team_id = team.id and o.status in ('queued', 'running', 'waiting')
-               and o.lease_holder is not null and o.lease_expires_at > now()
+             select count(*) as count from open_operations o
+             where o.team_id = team.id and o.lease_holder is not null and o.lease_expires_at > now()
            ) busy
            cross join lateral (
-             select o.id, o.available_at from operations o
-             where o.team_id = team.id and o.status in ('queued', 'running', 'waiting') and o.available_at <= now()
+             select o.id, o.available_at from open_operations o
+             where o.team_id = team.id and o.available_at <= now()
                and exists (
                  select 1 from unnest($3::text[], $4::integer[]) known (kind, version)
                  where known.kind = o.kind and known.version = o.flow_version)
@@ -62,9 +59,9 @@ pub async fn claim(db: impl PgExecutor<'_>, claim: &Claim<'_>) -> Result<Vec<Ope
              limit least($5, greatest($6 - busy.count, 0))
            ) due
          ), due as (
-           select id from operations
+           select id from open_operations
            where id = any (array(select id from candidate order by turn, available_at, id limit $5))
-             and status in ('queued', 'running', 'waiting') and available_at <= now()
+             and available_at <= now()
            for update skip locked
          )
          update operations o set
@@ -77,9 +74,9 @@ pub async fn claim(db: impl PgExecutor<'_>, claim: &Claim<'_>) -> Result<Vec<Ope
            woken = false
          from due
          where o.id = due.id
-         returning o.id, o.kind, o.flow_version, o.status, o.team_id, o.subject_type, o.subject_id, o.requested_by,
-                   o.input, o.correlation_id, o.direction, o.generation, o.cancel_requested_at, o.error_message,
-                   o.idempotency_digest, o.lane, o.lane_blocked",
+         returning o.id, o.kind, o.flow_version, o.status as \"status: OperationStatus\", o.team_id, o.subject_type,
+                   o.subject_id, o.requested_by, o.input, o.correlation_id, o.direction as \"direction: Direction\",
+                   o.generation, o.cancel_requested_at, o.error_message, o.idempotency_digest, o.lane, o.lane_blocked",
         claim.holder,
         claim.lease.as_secs_f64(),
         &kinds,
@@ -98,23 +95,20 @@ pub async fn next_due(db: impl PgExecutor<'_>, known: &[(String, i32)], per_team
     let (kinds, versions): (Vec<String>, Vec<i32>) = known.iter().cloned().unzip();
     let seconds = sqlx::query_scalar!(
         "with recursive team (id) as (
-           (select team_id from operations where status in ('queued', 'running', 'waiting') order by team_id limit 1)
+           (select team_id from open_operations order by team_id limit 1)
            union all
-           select (select o.team_id from operations o
-                   where o.status in ('queued', 'running', 'waiting') and o.team_id > team.id
-                   order by o.team_id limit 1)
+           select (select o.team_id from open_operations o where o.team_id > team.id order by o.team_id limit 1)
            from team where team.id is not null
          )
          select extract(epoch from min(due.available_at) - now())::float8
          from team
          cross join lateral (
-           select count(*) as count from operations o
-           where o.team_id = team.id and o.status in ('queued', 'running', 'waiting')
-             and o.lease_holder is not null and o.lease_expires_at > now()
+           select count(*) as count from open_operations o
+           where o.team_id = team.id and o.lease_holder is not null and o.lease_expires_at > now()
          ) busy
          cross join lateral (
-           select o.available_at from operations o
-           where o.team_id = team.id and o.status in ('queued', 'running', 'waiting')
+           select o.available_at from open_operations o
+           where o.team_id = team.id
              and o.available_at < 'infinity' and (o.available_at > now() or busy.count < $3)
              and exists (
                select 1 from unnest($1::text[], $2::integer[]) known (kind, version)
@@ -135,11 +129,10 @@ pub async fn next_due(db: impl PgExecutor<'_>, known: &[(String, i32)], per_team
 pub async fn unknown(db: impl PgExecutor<'_>, known: &[(String, i32)]) -> Result<Vec<(String, i32, i64)>> {
     let (kinds, versions): (Vec<String>, Vec<i32>) = known.iter().cloned().unzip();
     let rows = sqlx::query!(
-        "select kind, flow_version, count(*) as \"count!\" from operations
-         where status in ('queued', 'running', 'waiting')
-           and not exists (
+        "select kind as \"kind!\", flow_version as \"flow_version!\", count(*) as \"count!\" from open_operations o
+         where not exists (
              select 1 from unnest($1::text[], $2::integer[]) known (kind, version)
-             where known.kind = operations.kind and known.version = operations.flow_version)
+             where known.kind = o.kind and known.version = o.flow_version)
          group by kind, flow_version order by kind, flow_version",
         &kinds,
         &versions
@@ -153,8 +146,7 @@ pub async fn unknown(db: impl PgExecutor<'_>, known: &[(String, i32)]) -> Result
 /// Who holds leases of open operations.
 pub async fn holders(db: impl PgExecutor<'_>) -> Result<Vec<String>> {
     sqlx::query_scalar!(
-        "select distinct lease_holder as \"holder!\" from operations
-         where status in ('queued', 'running', 'waiting') and lease_holder is not null"
+        "select distinct lease_holder as \"holder!\" from open_operations where lease_holder is not null"
     )
     .fetch_all(db)
     .await
@@ -164,9 +156,9 @@ pub async fn holders(db: impl PgExecutor<'_>) -> Result<Vec<String>> {
 /// Takes the leases of these holders away: their operations are due, and whoever still writes under them is refused.
 pub async fn take_from(db: impl PgExecutor<'_>, holders: &[String]) -> Result<u64> {
     sqlx::query!(
-        "update operations set
+        "update open_operations set
            generation = generation + 1, lease_holder = null, lease_expires_at = null, available_at = now()
-         where status in ('queued', 'running', 'waiting') and lease_holder = any ($1)",
+         where lease_holder = any ($1)",
         holders
     )
     .execute(db)
@@ -179,8 +171,7 @@ pub async fn take_from(db: impl PgExecutor<'_>, holders: &[String]) -> Result<u6
 /// an operator who knows that the workers are dead.
 pub async fn lapse(db: impl PgExecutor<'_>) -> Result<u64> {
     sqlx::query!(
-        "update operations set lease_expires_at = now(), available_at = now()
-         where status in ('queued', 'running', 'waiting') and lease_holder is not null"
+        "update open_operations set lease_expires_at = now(), available_at = now() where lease_holder is not null"
     )
     .execute(db)
     .await

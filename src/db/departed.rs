@@ -21,9 +21,8 @@ pub async fn of(db: impl PgExecutor<'_>, ids: &[Uuid]) -> Result<Vec<Departed>> 
         Departed,
         "select a.id, p.team_id from applications a join projects p on p.id = a.project_id
          where a.id = any($1) and (a.deleted_at is not null or p.deleted_at is not null)
-           and not exists (select 1 from operations o
-                           where o.subject_type = 'application' and o.subject_id = a.id
-                             and o.status in ('queued', 'running', 'waiting'))
+           and not exists (select 1 from open_operations o
+                           where o.subject_type = 'application' and o.subject_id = a.id)
          order by a.id",
         ids
     )

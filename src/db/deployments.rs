@@ -19,8 +19,8 @@ pub struct Deployment {
     pub operation_id: Option<Uuid>,
     /// Its revision's number.
     pub revision: i32,
-    /// Its status word.
-    pub status: String,
+    /// What became of it.
+    pub status: DeploymentStatus,
     /// How it takes the place of the one before.
     pub strategy: String,
     /// The revision that it restores, if it is a rollback.
@@ -119,7 +119,7 @@ pub async fn set_operation(db: &mut PgConnection, id: Uuid, operation: Uuid) -> 
 pub async fn find(db: impl PgExecutor<'_>, id: Uuid) -> Result<Option<Deployment>> {
     sqlx::query_as!(
         Deployment,
-        "select id, application_id, operation_id, revision, status, strategy, restored_revision, progress
+        "select id, application_id, operation_id, revision, status as \"status: DeploymentStatus\", strategy, restored_revision, progress
          from deployments where id = $1 and deleted_at is null",
         id
     )
@@ -132,7 +132,7 @@ pub async fn find(db: impl PgExecutor<'_>, id: Uuid) -> Result<Option<Deployment
 pub async fn of_operation(db: impl PgExecutor<'_>, operation: Uuid) -> Result<Option<Deployment>> {
     sqlx::query_as!(
         Deployment,
-        "select id, application_id, operation_id, revision, status, strategy, restored_revision, progress
+        "select id, application_id, operation_id, revision, status as \"status: DeploymentStatus\", strategy, restored_revision, progress
          from deployments where operation_id = $1 order by created_at limit 1",
         operation
     )

@@ -8,7 +8,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::error::while_doing;
-use super::operations::Operation;
+use super::operations::{Operation, operations};
 use crate::domain::Result;
 
 /// Gives the next turn in a lane, and holds the lane until the transaction ends.
@@ -31,11 +31,8 @@ pub async fn pass_on(db: &mut PgConnection, lane: &str) -> Result<()> {
         "update operations set
            lane_blocked = false,
            available_at = case when lease_holder is null then now() else available_at end
-         where id = (select id from operations
-                     where lane = $1 and lane_blocked and status in ('queued', 'running', 'waiting')
-                     order by lane_turn limit 1)
-           and not exists (select 1 from operations
-                           where lane = $1 and not lane_blocked and status in ('queued', 'running', 'waiting'))",
+         where id = (select id from open_operations where lane = $1 and lane_blocked order by lane_turn limit 1)
+           and not exists (select 1 from open_operations where lane = $1 and not lane_blocked)",
         lane
     )
     .execute(db)
@@ -46,11 +43,8 @@ pub async fn pass_on(db: &mut PgConnection, lane: &str) -> Result<()> {
 
 /// The operations of some kinds in a lane that nobody has begun, oldest first, locked until the transaction ends.
 pub async fn lock_unbegun(db: &mut PgConnection, lane: &str, kinds: &[String], except: Uuid) -> Result<Vec<Operation>> {
-    sqlx::query_as!(
-        Operation,
-        "select id, kind, flow_version, status, team_id, subject_type, subject_id, requested_by, input, correlation_id,
-                direction, generation, cancel_requested_at, error_message, idempotency_digest, lane, lane_blocked
-         from operations
+    operations!(
+        "from operations
          where lane = $1 and kind = any($2) and id <> $3 and status = 'queued' and started_at is null
          order by lane_turn for update",
         lane,
@@ -83,10 +77,9 @@ pub async fn supersede(db: &mut PgConnection, id: Uuid, by: Uuid, reason: &str) 
 /// many there were.
 pub async fn repair(db: &mut PgConnection) -> Result<u64> {
     let lanes = sqlx::query_scalar!(
-        "select distinct b.lane as \"lane!\" from operations b
-         where b.lane_blocked and b.status in ('queued', 'running', 'waiting')
-           and not exists (select 1 from operations f
-                           where f.lane = b.lane and not f.lane_blocked and f.status in ('queued', 'running', 'waiting'))"
+        "select distinct b.lane as \"lane!\" from open_operations b
+         where b.lane_blocked
+           and not exists (select 1 from open_operations f where f.lane = b.lane and not f.lane_blocked)"
     )
     .fetch_all(&mut *db)
     .await

@@ -35,6 +35,7 @@ mod connect;
 mod health;
 mod topology;
 mod transaction;
+mod words;
 
 use std::sync::Arc;
 

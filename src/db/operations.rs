@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::error::while_doing;
 use super::{Audit, lanes};
-use crate::domain::Result;
+use crate::domain::{Direction, OperationStatus, Result};
 
 /// An operation to be inserted.
 #[derive(Debug)]
@@ -50,8 +50,8 @@ pub struct Operation {
     pub kind: String,
     /// The flow's version.
     pub flow_version: i32,
-    /// Its status word.
-    pub status: String,
+    /// How far it is.
+    pub status: OperationStatus,
     /// The team that it belongs to.
     pub team_id: Uuid,
     /// What `subject_id` names.
@@ -64,8 +64,8 @@ pub struct Operation {
     pub input: Value,
     /// The correlation id of the request that made it.
     pub correlation_id: String,
-    /// `forward` or `undo`.
-    pub direction: String,
+    /// Which way it goes through its steps.
+    pub direction: Direction,
     /// Counts the claims; fences a worker that lost its lease.
     pub generation: i64,
     /// When somebody asked for its end.
@@ -90,6 +90,24 @@ pub struct Lease {
     /// The worker's name.
     pub holder: String,
 }
+
+/// Queries whole operations: by what follows the columns, and its arguments. Of a view's columns sqlx does not know that
+/// they are never null, so that is said here.
+macro_rules! operations {
+    ($rest:literal $(, $argument:expr)* $(,)?) => {
+        sqlx::query_as!(
+            $crate::db::operations::Operation,
+            "select id as \"id!\", kind as \"kind!\", flow_version as \"flow_version!\",
+                    status as \"status!: crate::domain::OperationStatus\", team_id as \"team_id!\",
+                    subject_type as \"subject_type!\", subject_id as \"subject_id!\", requested_by, input as \"input!\",
+                    correlation_id as \"correlation_id!\", direction as \"direction!: crate::domain::Direction\",
+                    generation as \"generation!\", cancel_requested_at, error_message, idempotency_digest, lane,
+                    lane_blocked as \"lane_blocked!\" " + $rest,
+            $($argument),*
+        )
+    };
+}
+pub(super) use operations;
 
 /// Inserts an operation, due at once, or in a lane when [`super::lanes::pass_on`] says so. `None` when the same user used the idempotency key before.
 pub async fn insert(db: impl PgExecutor<'_>, new: &Insert<'_>) -> Result<Option<Uuid>> {
@@ -121,12 +139,9 @@ pub async fn insert(db: impl PgExecutor<'_>, new: &Insert<'_>) -> Result<Option<
 
 /// An operation by its id.
 pub async fn find(db: impl PgExecutor<'_>, id: Uuid) -> Result<Option<Operation>> {
-    sqlx::query_as!(
-        Operation,
-        "select id, kind, flow_version, status, team_id, subject_type, subject_id, requested_by, input, correlation_id,
-                direction, generation, cancel_requested_at, error_message, idempotency_digest,
-                lane, lane_blocked
-         from operations where id = $1",
+    operations!(
+        "from operations
+         where id = $1",
         id
     )
     .fetch_optional(db)
@@ -136,11 +151,9 @@ pub async fn find(db: impl PgExecutor<'_>, id: Uuid) -> Result<Option<Operation>
 
 /// An operation by its id, locked until the transaction ends.
 pub async fn lock(db: &mut PgConnection, id: Uuid) -> Result<Option<Operation>> {
-    sqlx::query_as!(
-        Operation,
-        "select id, kind, flow_version, status, team_id, subject_type, subject_id, requested_by, input, correlation_id,
-                direction, generation, cancel_requested_at, error_message, idempotency_digest, lane, lane_blocked
-         from operations where id = $1 for update",
+    operations!(
+        "from operations
+         where id = $1 for update",
         id
     )
     .fetch_optional(db)
@@ -163,12 +176,9 @@ pub async fn newest(db: impl PgExecutor<'_>, subject_type: &str, subject: Uuid) 
 
 /// The newest operation about a subject, locked until the transaction ends.
 pub async fn lock_newest(db: &mut PgConnection, subject_type: &str, subject: Uuid) -> Result<Option<Operation>> {
-    sqlx::query_as!(
-        Operation,
-        "select id, kind, flow_version, status, team_id, subject_type, subject_id, requested_by, input, correlation_id,
-                direction, generation, cancel_requested_at, error_message, idempotency_digest,
-                lane, lane_blocked
-         from operations where subject_type = $1 and subject_id = $2
+    operations!(
+        "from operations
+         where subject_type = $1 and subject_id = $2
          order by created_at desc, id desc limit 1 for update",
         subject_type,
         subject
@@ -182,13 +192,9 @@ pub async fn lock_newest(db: &mut PgConnection, subject_type: &str, subject: Uui
 /// before the subject's own row, as workers do. What it read then may be out of date by the time at which it has that
 /// row, which another request held: it reads them once more, and judges by what it finds then.
 pub async fn lock_open(db: &mut PgConnection, subject_type: &str, subject: Uuid) -> Result<Vec<Operation>> {
-    sqlx::query_as!(
-        Operation,
-        "select id, kind, flow_version, status, team_id, subject_type, subject_id, requested_by, input, correlation_id,
-                direction, generation, cancel_requested_at, error_message, idempotency_digest,
-                lane, lane_blocked
-         from operations
-         where subject_type = $1 and subject_id = $2 and status in ('queued', 'running', 'waiting')
+    operations!(
+        "from open_operations
+         where subject_type = $1 and subject_id = $2
          order by created_at, id for update",
         subject_type,
         subject
@@ -206,8 +212,8 @@ pub async fn count_open_of_others(
     kind: &str,
 ) -> Result<i64> {
     sqlx::query_scalar!(
-        "select count(*) as \"count!\" from operations
-         where subject_type = $1 and subject_id = $2 and kind <> $3 and status in ('queued', 'running', 'waiting')",
+        "select count(*) as \"count!\" from open_operations
+         where subject_type = $1 and subject_id = $2 and kind <> $3",
         subject_type,
         subject,
         kind
@@ -220,13 +226,9 @@ pub async fn count_open_of_others(
 /// The open operations about a subject as they are now, oldest first. For those that hold the subject's row: what began
 /// between [`lock_open`] and that lock is among them.
 pub async fn list_open(db: impl PgExecutor<'_>, subject_type: &str, subject: Uuid) -> Result<Vec<Operation>> {
-    sqlx::query_as!(
-        Operation,
-        "select id, kind, flow_version, status, team_id, subject_type, subject_id, requested_by, input, correlation_id,
-                direction, generation, cancel_requested_at, error_message, idempotency_digest,
-                lane, lane_blocked
-         from operations
-         where subject_type = $1 and subject_id = $2 and status in ('queued', 'running', 'waiting')
+    operations!(
+        "from open_operations
+         where subject_type = $1 and subject_id = $2
          order by created_at, id",
         subject_type,
         subject
@@ -239,8 +241,8 @@ pub async fn list_open(db: impl PgExecutor<'_>, subject_type: &str, subject: Uui
 /// How many other operations about a subject are not finished.
 pub async fn count_other_open(db: impl PgExecutor<'_>, subject_type: &str, subject: Uuid, except: Uuid) -> Result<i64> {
     sqlx::query_scalar!(
-        "select count(*) as \"count!\" from operations
-         where subject_type = $1 and subject_id = $2 and id <> $3 and status in ('queued', 'running', 'waiting')",
+        "select count(*) as \"count!\" from open_operations
+         where subject_type = $1 and subject_id = $2 and id <> $3",
         subject_type,
         subject,
         except
@@ -343,8 +345,8 @@ pub async fn turn_back(db: &mut PgConnection, id: Uuid) -> Result<()> {
 /// How an operation ended.
 #[derive(Debug)]
 pub struct Ending<'a> {
-    /// `succeeded`, `failed` or `cancelled`.
-    pub status: &'a str,
+    /// That it succeeded, failed or was cancelled.
+    pub status: OperationStatus,
     /// What it produced.
     pub output: Option<&'a Value>,
     /// The stable code of its failure.
@@ -364,7 +366,7 @@ pub async fn finish(db: &mut PgConnection, id: Uuid, ending: &Ending<'_>) -> Res
          where id = $1
          returning lane",
         id,
-        ending.status,
+        ending.status.as_str(),
         ending.output,
         ending.error_code,
         ending.error_message,
@@ -381,7 +383,7 @@ pub async fn finish(db: &mut PgConnection, id: Uuid, ending: &Ending<'_>) -> Res
 }
 
 /// Queues a failed operation again, at the end of its lane. False when it is not failed (any more).
-pub async fn requeue(db: &mut PgConnection, id: Uuid, direction: &str) -> Result<bool> {
+pub async fn requeue(db: &mut PgConnection, id: Uuid, direction: Direction) -> Result<bool> {
     let failed = sqlx::query_scalar!("select lane from operations where id = $1 and status = 'failed' for update", id)
         .fetch_optional(&mut *db)
         .await
@@ -400,7 +402,7 @@ pub async fn requeue(db: &mut PgConnection, id: Uuid, direction: &str) -> Result
            available_at = case when lane is null then now() else 'infinity' end
          where id = $1",
         id,
-        direction,
+        direction.as_str(),
         turn
     )
     .execute(&mut *db)
@@ -424,10 +426,10 @@ pub async fn set_successor(db: &mut PgConnection, id: Uuid, by: Uuid) -> Result<
 /// Asks for the end of one open operation. False when it is not open (any more).
 pub async fn request_cancel(db: &mut PgConnection, id: Uuid) -> Result<bool> {
     sqlx::query!(
-        "update operations set
+        "update open_operations set
            cancel_requested_at = coalesce(cancel_requested_at, now()),
            available_at = case when lease_holder is null then least(available_at, now()) else available_at end
-         where id = $1 and status in ('queued', 'running', 'waiting')",
+         where id = $1",
         id
     )
     .execute(db)

@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::error::while_doing;
-use crate::domain::Result;
+use crate::domain::{Direction, OperationStatus, Result};
 
 /// An operation, as operators see it.
 #[derive(Debug, Clone, Serialize)]
@@ -19,10 +19,10 @@ pub struct Seen {
     pub kind: String,
     /// The flow's version.
     pub flow_version: i32,
-    /// Its status word.
-    pub status: String,
-    /// `forward` or `undo`.
-    pub direction: String,
+    /// How far it is.
+    pub status: OperationStatus,
+    /// Which way it goes through its steps.
+    pub direction: Direction,
     /// The team that it belongs to.
     pub team_id: Uuid,
     /// What `subject_id` names.
@@ -59,7 +59,7 @@ pub struct Filter<'a> {
     /// This one only.
     pub id: Option<Uuid>,
     /// Of this status only.
-    pub status: Option<&'a str>,
+    pub status: Option<OperationStatus>,
     /// Of this flow only.
     pub kind: Option<&'a str>,
     /// Of this team only.
@@ -72,9 +72,10 @@ pub struct Filter<'a> {
 pub async fn list(db: impl PgExecutor<'_>, filter: Filter<'_>, limit: i64) -> Result<Vec<Seen>> {
     sqlx::query_as!(
         Seen,
-        "select id, kind, flow_version, status, direction, team_id, subject_type, subject_id, lane, lane_blocked,
+        "select id, kind, flow_version, status as \"status: OperationStatus\",
+                direction as \"direction: Direction\", team_id, subject_type, subject_id, lane, lane_blocked,
                 superseded_by, error_message, stuck_reason, lease_holder, generation,
-                case when isfinite(available_at) and status in ('queued', 'running', 'waiting')
+                case when isfinite(available_at) and id in (select id from open_operations)
                      then extract(epoch from available_at - now())::float8 end as due_in,
                 created_at, finished_at
          from operations
@@ -82,7 +83,7 @@ pub async fn list(db: impl PgExecutor<'_>, filter: Filter<'_>, limit: i64) -> Re
            and ($3::uuid is null or team_id = $3) and (not $4 or stuck_reason is not null)
            and ($5::uuid is null or id = $5)
          order by created_at desc, id desc limit $6",
-        filter.status,
+        filter.status.map(OperationStatus::as_str),
         filter.kind,
         filter.team,
         filter.stuck,

@@ -21,8 +21,8 @@ pub struct Preview {
     pub name: String,
     /// Its namespace.
     pub namespace: Option<String>,
-    /// Its status word.
-    pub status: String,
+    /// What became of it.
+    pub status: PreviewStatus,
     /// The operation that last worked on it.
     pub operation_id: Option<Uuid>,
 }
@@ -79,7 +79,7 @@ pub async fn insert(db: &mut PgConnection, new: &Insert<'_>) -> Result<()> {
 pub async fn find(db: impl PgExecutor<'_>, id: Uuid) -> Result<Option<Preview>> {
     sqlx::query_as!(
         Preview,
-        "select e.id, e.application_id, p.team_id, e.name, e.namespace, e.status, e.operation_id
+        "select e.id, e.application_id, p.team_id, e.name, e.namespace, e.status as \"status: PreviewStatus\", e.operation_id
          from preview_environments e
            join applications a on a.id = e.application_id join projects p on p.id = a.project_id
          where e.id = $1",
@@ -94,7 +94,7 @@ pub async fn find(db: impl PgExecutor<'_>, id: Uuid) -> Result<Option<Preview>> 
 pub async fn lock(db: &mut PgConnection, id: Uuid) -> Result<Option<Preview>> {
     sqlx::query_as!(
         Preview,
-        "select e.id, e.application_id, p.team_id, e.name, e.namespace, e.status, e.operation_id
+        "select e.id, e.application_id, p.team_id, e.name, e.namespace, e.status as \"status: PreviewStatus\", e.operation_id
          from preview_environments e
            join applications a on a.id = e.application_id join projects p on p.id = a.project_id
          where e.id = $1 for update of e",
@@ -126,8 +126,8 @@ pub struct Left {
     pub id: Uuid,
     /// Its name.
     pub name: String,
-    /// Its status word.
-    pub status: String,
+    /// What became of it.
+    pub status: PreviewStatus,
     /// Why it failed.
     pub error: Option<String>,
 }
@@ -136,7 +136,7 @@ pub struct Left {
 pub async fn of_application(db: impl PgExecutor<'_>, application: Uuid) -> Result<Vec<Left>> {
     sqlx::query_as!(
         Left,
-        "select id, name, status, error from preview_environments
+        "select id, name, status as \"status: PreviewStatus\", error from preview_environments
          where application_id = $1 and deleted_at is null order by name",
         application
     )

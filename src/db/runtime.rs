@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::error::while_doing;
-use crate::domain::Result;
+use crate::domain::{ApplicationStatus, DeploymentStatus, Direction, OperationStatus, Result, StepStatus};
 
 /// Where an application is and what its row says of it.
 #[derive(Debug, Clone)]
@@ -16,8 +16,8 @@ pub struct Placed {
     pub team_id: Uuid,
     /// Its name.
     pub name: String,
-    /// Its status word.
-    pub status: String,
+    /// What became of it.
+    pub status: ApplicationStatus,
     /// Its address, once it has one.
     pub url: Option<String>,
     /// The namespace of its objects, once it was deployed.
@@ -32,7 +32,7 @@ pub struct Placed {
 pub async fn visible(db: impl PgExecutor<'_>, ids: &[Uuid], user: Option<Uuid>) -> Result<Vec<Placed>> {
     sqlx::query_as!(
         Placed,
-        "select a.id, p.team_id, a.name, a.status, a.url, a.namespace, a.workload, a.updated_at
+        "select a.id, p.team_id, a.name, a.status as \"status: ApplicationStatus\", a.url, a.namespace, a.workload, a.updated_at
          from applications a join projects p on p.id = a.project_id join teams t on t.id = p.team_id
          where a.id = any($1) and a.deleted_at is null and p.deleted_at is null and t.deleted_at is null
            and ($2::uuid is null or exists (
@@ -52,8 +52,8 @@ pub struct Deployment {
     pub id: Uuid,
     /// Its revision's number.
     pub revision: i32,
-    /// Its status word.
-    pub status: String,
+    /// What became of it.
+    pub status: DeploymentStatus,
     /// The image.
     pub image: Option<String>,
     /// Why it failed.
@@ -66,7 +66,7 @@ pub struct Deployment {
 pub async fn newest_deployment(db: impl PgExecutor<'_>, application: Uuid) -> Result<Option<Deployment>> {
     sqlx::query_as!(
         Deployment,
-        "select id, revision, status, image, error, updated_at from deployments
+        "select id, revision, status as \"status: DeploymentStatus\", image, error, updated_at from deployments
          where application_id = $1 and deleted_at is null order by revision desc limit 1",
         application
     )
@@ -82,10 +82,10 @@ pub struct Operation {
     pub id: Uuid,
     /// The flow, such as `deployment.rolling`.
     pub kind: String,
-    /// Its status word.
-    pub status: String,
-    /// `forward` or `undo`.
-    pub direction: String,
+    /// How far it is.
+    pub status: OperationStatus,
+    /// Which way it goes through its steps.
+    pub direction: Direction,
     /// Why it failed.
     pub error_message: Option<String>,
     /// What it waits for, when that takes unusually long.
@@ -102,7 +102,8 @@ pub struct Operation {
 pub async fn newest_operation(db: impl PgExecutor<'_>, subject_type: &str, id: Uuid) -> Result<Option<Operation>> {
     sqlx::query_as!(
         Operation,
-        "select id, kind, status, direction, error_message, stuck_reason, lane_blocked,
+        "select id, kind, status as \"status: OperationStatus\", direction as \"direction: Direction\",
+                error_message, stuck_reason, lane_blocked,
                 northstack_operation_waits_for(operations) as waits_for, updated_at
          from operations where subject_type = $1 and subject_id = $2 order by created_at desc, id desc limit 1",
         subject_type,
@@ -120,8 +121,8 @@ pub struct Step {
     pub name: String,
     /// Its name for people.
     pub title: String,
-    /// Its status word.
-    pub status: String,
+    /// How far it is.
+    pub status: StepStatus,
     /// How often it was begun.
     pub attempt: i32,
     /// What it is doing or why it failed.
@@ -134,7 +135,7 @@ pub struct Step {
 pub async fn current_step(db: impl PgExecutor<'_>, operation: Uuid) -> Result<Option<Step>> {
     sqlx::query_as!(
         Step,
-        "select name, title, status, attempt, detail, updated_at from operation_steps
+        "select name, title, status as \"status: StepStatus\", attempt, detail, updated_at from operation_steps
          where operation_id = $1 and status in ('running', 'waiting', 'failed', 'undoing', 'undo_failed')
          order by ordinal desc limit 1",
         operation

@@ -7,8 +7,8 @@ use uuid::Uuid;
 
 use super::deployments::Revision;
 use super::error::while_doing;
-use crate::domain::Result;
 use crate::domain::workload::Workload;
+use crate::domain::{ApplicationStatus, Result};
 
 /// An application that is to be in the cluster as its running revision says.
 #[derive(Debug)]
@@ -137,8 +137,8 @@ pub struct Serving {
     pub team_id: Uuid,
     /// The namespace of its objects.
     pub namespace: String,
-    /// Its status word, `running` or `degraded`.
-    pub status: String,
+    /// `running` or `degraded`.
+    pub status: ApplicationStatus,
     /// Whether its newest deployment is the one that serves, or was taken back to that.
     pub newest_serves: bool,
 }
@@ -147,7 +147,7 @@ pub struct Serving {
 pub async fn serving(db: impl PgExecutor<'_>) -> Result<Vec<Serving>> {
     sqlx::query_as!(
         Serving,
-        r#"select a.id, p.team_id, a.namespace as "namespace!", a.status,
+        r#"select a.id, p.team_id, a.namespace as "namespace!", a.status as "status: ApplicationStatus",
                   coalesce((select d.status in ('running', 'cancelled') from deployments d
                             where d.application_id = a.id
                               and (d.status <> 'cancelled' or d.progress->>'before' is not null)
@@ -156,9 +156,8 @@ pub async fn serving(db: impl PgExecutor<'_>) -> Result<Vec<Serving>> {
            join projects p on p.id = a.project_id
            where a.status in ('running', 'degraded') and a.deleted_at is null and p.deleted_at is null
              and a.namespace is not null
-             and not exists (select 1 from operations o
-                             where o.subject_type = 'application' and o.subject_id = a.id
-                               and o.status in ('queued', 'running', 'waiting'))"#
+             and not exists (select 1 from open_operations o
+                             where o.subject_type = 'application' and o.subject_id = a.id)"#
     )
     .fetch_all(db)
     .await
@@ -174,12 +173,22 @@ pub async fn now(db: impl PgExecutor<'_>) -> Result<OffsetDateTime> {
 }
 
 /// Moves those of the applications that are in one status to another.
-pub async fn move_from(db: &mut PgConnection, ids: &[Uuid], from: &str, to: &str) -> Result<u64> {
-    sqlx::query!("update applications set status = $3 where id = any($1) and status = $2", ids, from, to)
-        .execute(db)
-        .await
-        .map_err(while_doing("change the status of applications"))
-        .map(|done| done.rows_affected())
+pub async fn move_from(
+    db: &mut PgConnection,
+    ids: &[Uuid],
+    from: ApplicationStatus,
+    to: ApplicationStatus,
+) -> Result<u64> {
+    sqlx::query!(
+        "update applications set status = $3 where id = any($1) and status = $2",
+        ids,
+        from.as_str(),
+        to.as_str()
+    )
+    .execute(db)
+    .await
+    .map_err(while_doing("change the status of applications"))
+    .map(|done| done.rows_affected())
 }
 
 /// Of namespaces, those in which a live application or preview environment is.

@@ -5,14 +5,17 @@ use sqlx::{PgConnection, PgExecutor};
 use uuid::Uuid;
 
 use super::error::while_doing;
-use crate::domain::Result;
+use crate::domain::{OperationStatus, Result};
 
 /// Locks an operation for the transaction and answers its kind and status. `None` when there is none.
-pub async fn lock(db: &mut PgConnection, operation: Uuid) -> Result<Option<(String, String)>> {
-    let row = sqlx::query!("select kind, status from operations where id = $1 for update", operation)
-        .fetch_optional(db)
-        .await
-        .map_err(while_doing("lock an operation"))?;
+pub async fn lock(db: &mut PgConnection, operation: Uuid) -> Result<Option<(String, OperationStatus)>> {
+    let row = sqlx::query!(
+        "select kind, status as \"status: OperationStatus\" from operations where id = $1 for update",
+        operation
+    )
+    .fetch_optional(db)
+    .await
+    .map_err(while_doing("lock an operation"))?;
     Ok(row.map(|row| (row.kind, row.status)))
 }
 
@@ -41,11 +44,11 @@ pub async fn insert(
 /// Makes a locked operation due now if it waits, and due again at once if it is being worked on and then waits.
 pub async fn wake(db: &mut PgConnection, operation: Uuid) -> Result<()> {
     sqlx::query!(
-        "update operations set
+        "update open_operations set
            woken = true,
            available_at = case when lease_holder is null and not lane_blocked then least(available_at, now())
                                else available_at end
-         where id = $1 and status in ('queued', 'running', 'waiting')",
+         where id = $1",
         operation
     )
     .execute(db)

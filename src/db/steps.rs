@@ -8,7 +8,7 @@ use sqlx::{PgConnection, PgExecutor};
 use uuid::Uuid;
 
 use super::error::while_doing;
-use crate::domain::Result;
+use crate::domain::{Result, StepStatus};
 
 /// One step's row in the journal.
 #[derive(Debug, Clone)]
@@ -17,8 +17,8 @@ pub struct Step {
     pub ordinal: i32,
     /// Its name in the flow.
     pub name: String,
-    /// Its status word.
-    pub status: String,
+    /// How far it is.
+    pub status: StepStatus,
     /// Tries since the world last answered.
     pub attempt: i32,
     /// What it is doing, for people.
@@ -95,7 +95,7 @@ pub async fn insert(db: &mut PgConnection, operation: Uuid, names: &[String], ti
 pub async fn list(db: impl PgExecutor<'_>, operation: Uuid) -> Result<Vec<Step>> {
     sqlx::query_as!(
         Step,
-        "select ordinal, name, status, attempt, detail, result,
+        "select ordinal, name, status as \"status: StepStatus\", attempt, detail, result,
                 coalesce(extract(epoch from now() - started_at) - outage_seconds
                            - coalesce(extract(epoch from now() - outage_since), 0), 0)::float8 as \"seconds!\",
                 (parked_seconds + coalesce(extract(epoch from now() - parked_since), 0))::float8 as \"parked!\",
@@ -110,7 +110,13 @@ pub async fn list(db: impl PgExecutor<'_>, operation: Uuid) -> Result<Vec<Step>>
 
 /// Begins a try of a step. Its detail says so: what was said of the try before is true no more, but for an outage, which
 /// lasts until a try says otherwise.
-pub async fn begin(db: &mut PgConnection, operation: Uuid, ordinal: i32, status: &str, tries: i32) -> Result<Tried> {
+pub async fn begin(
+    db: &mut PgConnection,
+    operation: Uuid,
+    ordinal: i32,
+    status: StepStatus,
+    tries: i32,
+) -> Result<Tried> {
     let row = sqlx::query!(
         "update operation_steps step set
            started_at = case when before.fresh then now() else coalesce(step.started_at, now()) end,
@@ -133,7 +139,7 @@ pub async fn begin(db: &mut PgConnection, operation: Uuid, ordinal: i32, status:
            step.parked_seconds as parked, extract(epoch from now() - step.outage_since)::float8 as outage",
         operation,
         ordinal,
-        status,
+        status.as_str(),
         tries
     )
     .fetch_one(db)
@@ -153,7 +159,7 @@ pub async fn finish(
     db: &mut PgConnection,
     operation: Uuid,
     ordinal: i32,
-    status: &str,
+    status: StepStatus,
     detail: Option<&str>,
     result: Option<&Value>,
 ) -> Result<bool> {
@@ -162,7 +168,7 @@ pub async fn finish(
          where operation_id = $1 and ordinal = $2 and status in ('running', 'waiting', 'undoing')",
         operation,
         ordinal,
-        status,
+        status.as_str(),
         detail,
         result
     )
@@ -178,7 +184,7 @@ pub async fn wait(
     db: &mut PgConnection,
     operation: Uuid,
     ordinal: i32,
-    status: &str,
+    status: StepStatus,
     attempt: i32,
     detail: &str,
     why: Waits,
@@ -195,7 +201,7 @@ pub async fn wait(
              is distinct from ($3, $4, $5, $6, $7)",
         operation,
         ordinal,
-        status,
+        status.as_str(),
         attempt,
         detail,
         why == Waits::Outage,

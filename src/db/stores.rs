@@ -20,8 +20,8 @@ pub struct Store {
     pub name: String,
     /// What kind of store: `woocommerce`.
     pub kind: String,
-    /// Its status word.
-    pub status: String,
+    /// What became of it.
+    pub status: StoreStatus,
     /// Its address.
     pub url: String,
     /// Its administration's address, once it is ready.
@@ -74,7 +74,7 @@ pub async fn insert(db: &mut PgConnection, new: &Insert<'_>) -> Result<Option<Uu
 pub async fn find(db: impl PgExecutor<'_>, id: Uuid) -> Result<Option<Store>> {
     sqlx::query_as!(
         Store,
-        "select id, store_id, team_id, name, type as kind, status, url, admin_url, error, created_at, updated_at
+        "select id, store_id, team_id, name, type as kind, status as \"status: StoreStatus\", url, admin_url, error, created_at, updated_at
          from stores where id = $1",
         id
     )
@@ -87,7 +87,7 @@ pub async fn find(db: impl PgExecutor<'_>, id: Uuid) -> Result<Option<Store>> {
 pub async fn lock(db: &mut PgConnection, id: Uuid) -> Result<Option<Store>> {
     sqlx::query_as!(
         Store,
-        "select id, store_id, team_id, name, type as kind, status, url, admin_url, error, created_at, updated_at
+        "select id, store_id, team_id, name, type as kind, status as \"status: StoreStatus\", url, admin_url, error, created_at, updated_at
          from stores where id = $1 for update",
         id
     )
@@ -100,7 +100,7 @@ pub async fn lock(db: &mut PgConnection, id: Uuid) -> Result<Option<Store>> {
 pub async fn find_by_public_id(db: impl PgExecutor<'_>, store_id: &str) -> Result<Option<Store>> {
     sqlx::query_as!(
         Store,
-        "select id, store_id, team_id, name, type as kind, status, url, admin_url, error, created_at, updated_at
+        "select id, store_id, team_id, name, type as kind, status as \"status: StoreStatus\", url, admin_url, error, created_at, updated_at
          from stores where store_id = $1",
         store_id
     )
@@ -113,7 +113,7 @@ pub async fn find_by_public_id(db: impl PgExecutor<'_>, store_id: &str) -> Resul
 pub async fn list(db: impl PgExecutor<'_>, user: Option<Uuid>) -> Result<Vec<Store>> {
     sqlx::query_as!(
         Store,
-        "select id, store_id, team_id, name, type as kind, status, url, admin_url, error, created_at, updated_at
+        "select id, store_id, team_id, name, type as kind, status as \"status: StoreStatus\", url, admin_url, error, created_at, updated_at
          from stores
          where status <> 'deleted'
            and ($1::uuid is null or exists (
@@ -131,7 +131,7 @@ pub async fn list(db: impl PgExecutor<'_>, user: Option<Uuid>) -> Result<Vec<Sto
 pub async fn ready(db: impl PgExecutor<'_>) -> Result<Vec<Store>> {
     sqlx::query_as!(
         Store,
-        "select id, store_id, team_id, name, type as kind, status, url, admin_url, error, created_at, updated_at
+        "select id, store_id, team_id, name, type as kind, status as \"status: StoreStatus\", url, admin_url, error, created_at, updated_at
          from stores where status = 'ready' order by created_at, id"
     )
     .fetch_all(db)
@@ -143,7 +143,7 @@ pub async fn ready(db: impl PgExecutor<'_>) -> Result<Vec<Store>> {
 pub async fn of_namespaces(db: impl PgExecutor<'_>, namespaces: &[String]) -> Result<Vec<Store>> {
     sqlx::query_as!(
         Store,
-        "select id, store_id, team_id, name, type as kind, status, url, admin_url, error, created_at, updated_at
+        "select id, store_id, team_id, name, type as kind, status as \"status: StoreStatus\", url, admin_url, error, created_at, updated_at
          from stores where store_id = any($1)",
         namespaces
     )
@@ -153,9 +153,9 @@ pub async fn of_namespaces(db: impl PgExecutor<'_>, namespaces: &[String]) -> Re
 }
 
 /// How many stores there are by status, of a user's teams or of all for `None`.
-pub async fn count_by_status(db: impl PgExecutor<'_>, user: Option<Uuid>) -> Result<Vec<(String, i64)>> {
+pub async fn count_by_status(db: impl PgExecutor<'_>, user: Option<Uuid>) -> Result<Vec<(StoreStatus, i64)>> {
     let rows = sqlx::query!(
-        "select status, count(*) as \"count!\" from stores
+        "select status as \"status: StoreStatus\", count(*) as \"count!\" from stores
          where status <> 'deleted'
            and ($1::uuid is null or exists (
              select 1 from team_members m

@@ -10,21 +10,19 @@ use crate::domain::Result;
 
 /// How many open operations there are by status, for the metrics.
 pub async fn open_by_status(db: impl PgExecutor<'_>) -> Result<Vec<(String, i64)>> {
-    let rows = sqlx::query!(
-        "select status, count(*) as \"count!\" from operations
-         where status in ('queued', 'running', 'waiting') group by status"
-    )
-    .fetch_all(db)
-    .await
-    .map_err(while_doing("count open operations"))?;
+    let rows =
+        sqlx::query!("select status as \"status!\", count(*) as \"count!\" from open_operations group by status")
+            .fetch_all(db)
+            .await
+            .map_err(while_doing("count open operations"))?;
     Ok(rows.into_iter().map(|row| (row.status, row.count)).collect())
 }
 
 /// Gives the leases that have lapsed back, so that `lease_holder` names only workers that live. Answers how many.
 pub async fn sweep_lapsed(db: impl PgExecutor<'_>) -> Result<u64> {
     sqlx::query!(
-        "update operations set generation = generation + 1, lease_holder = null, lease_expires_at = null
-         where status in ('queued', 'running', 'waiting') and lease_expires_at < now()"
+        "update open_operations set generation = generation + 1, lease_holder = null, lease_expires_at = null
+         where lease_expires_at < now()"
     )
     .execute(db)
     .await
@@ -61,9 +59,10 @@ pub async fn not_undone(db: impl PgExecutor<'_>) -> Result<Vec<Stuck>> {
 pub async fn unclaimed(db: impl PgExecutor<'_>, overdue: Duration) -> Result<Vec<Stuck>> {
     sqlx::query_as!(
         Stuck,
-        "select id, team_id, kind, 'version ' || flow_version || ' is due, and no worker has taken it' as \"reason!\"
-         from operations
-         where status in ('queued', 'running', 'waiting') and available_at < now() - make_interval(secs => $1)
+        "select id as \"id!\", team_id as \"team_id!\", kind as \"kind!\",
+                'version ' || flow_version || ' is due, and no worker has taken it' as \"reason!\"
+         from open_operations
+         where available_at < now() - make_interval(secs => $1)
            and (lease_expires_at is null or lease_expires_at < now())
          order by created_at, id",
         overdue.as_secs_f64()

@@ -19,6 +19,7 @@ pub use error::{Code, Error, Result};
 pub use placement::Placement;
 pub use redacted::Redacted;
 pub use status::{
-    ApplicationStatus, ClusterStatus, DeploymentStatus, OperationStatus, PreviewStatus, StepStatus, StoreStatus,
+    ApplicationStatus, ClusterStatus, DeploymentStatus, Direction, OperationStatus, PreviewStatus, StepStatus,
+    StoreStatus,
 };
 pub use store_id::StoreId;

@@ -7,7 +7,7 @@ macro_rules! status {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident => [$($next:ident),*]),+ $(,)? }) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize,
-                 strum::EnumIter, strum::IntoStaticStr, strum::EnumString)]
+                 strum::Display, strum::EnumIter, strum::IntoStaticStr, strum::EnumString)]
         #[serde(rename_all = "snake_case")]
         #[strum(serialize_all = "snake_case")]
         pub enum $name { $($(#[$variant_doc])* $variant),+ }
@@ -50,17 +50,46 @@ status! {
     /// A durable operation's life.
     OperationStatus {
         /// Not yet claimed by a worker.
-        Queued => [Running, Cancelled],
+        Queued => [Running, Failed, Cancelled],
         /// A worker holds its lease.
         Running => [Waiting, Queued, Succeeded, Failed, Cancelled],
         /// Waits for a time or a signal; no worker holds it.
-        Waiting => [Running, Cancelled, Failed],
+        Waiting => [Running, Succeeded, Failed, Cancelled],
         /// Every step has been done.
         Succeeded => [],
         /// A step failed for good; a retry resumes there.
         Failed => [Queued],
         /// Stopped on request, with its effects undone.
         Cancelled => [],
+    }
+}
+
+impl OperationStatus {
+    /// Whether it goes on by itself: it has neither ended nor failed. The view `open_operations` says the same.
+    pub fn is_open(self) -> bool {
+        matches!(self, Self::Queued | Self::Running | Self::Waiting)
+    }
+
+    /// What has become of it, to end a sentence that begins with "the operation".
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::Queued => "is queued",
+            Self::Running | Self::Waiting => "is under way",
+            Self::Succeeded => "has already succeeded",
+            Self::Failed => "has already failed",
+            Self::Cancelled => "was already cancelled",
+        }
+    }
+}
+
+status! {
+    /// Which way an operation goes through its steps. One that was turned round is never turned back: what it took away
+    /// is not there to go on with.
+    Direction {
+        /// Its steps are done, first to last.
+        Forward => [Undo],
+        /// Its begun steps are undone, last to first.
+        Undo => [],
     }
 }
 

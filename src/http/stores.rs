@@ -11,7 +11,7 @@ use super::actions::stores::CreateInput;
 use super::{AppState, Body, RestResult};
 use crate::app::Caller;
 use crate::app::stores::{NewStore, StoreRecord};
-use crate::domain::Error;
+use crate::domain::{Error, StoreStatus};
 
 /// A store, as the list shows it.
 #[derive(Debug, Serialize)]
@@ -23,7 +23,7 @@ pub struct StoreOutput {
     name: String,
     #[serde(rename = "type")]
     kind: String,
-    status: String,
+    status: StoreStatus,
     url: String,
     admin_url: Option<String>,
     error: Option<String>,
@@ -75,7 +75,7 @@ struct EventOutput {
 pub struct Accepted {
     store_id: String,
     name: String,
-    status: String,
+    status: StoreStatus,
     url: String,
 }
 

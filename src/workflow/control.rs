@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::flow::{Flow, Registry, Transition};
 use crate::db::operations::{self, Operation};
-use crate::domain::{Code, Error, Result};
+use crate::domain::{Code, Direction, Error, OperationStatus, Result};
 
 /// What became of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,10 +50,13 @@ impl<'f> Control<'f> {
     /// `illegal-transition` when it has ended otherwise, when a newer operation on its subject took its place, when its
     /// subject's status does not allow it, or its flow is unknown to this release.
     pub async fn retry(&self, db: &mut PgConnection) -> Result<Controlled> {
-        match self.operation.status.as_str() {
-            "queued" | "running" | "waiting" => Ok(Controlled::UnderWay),
-            "failed" => self.resume(db, &self.operation.direction).await,
-            _ => Err(refused(format!("only a failed operation can be retried; this one {}", self.ended()))),
+        match self.operation.status {
+            OperationStatus::Queued | OperationStatus::Running | OperationStatus::Waiting => Ok(Controlled::UnderWay),
+            OperationStatus::Failed => self.resume(db, self.operation.direction).await,
+            ended @ (OperationStatus::Succeeded | OperationStatus::Cancelled) => {
+                let message = format!("only a failed operation can be retried; this one {}", ended.in_words());
+                Err(refused(message))
+            }
         }
     }
 
@@ -67,27 +70,27 @@ impl<'f> Control<'f> {
         let Some(flow) = self.flow.filter(|flow| flow.cancellable()) else {
             return Err(refused("this operation cannot be stopped once it was asked for".to_owned()));
         };
-        match self.operation.status.as_str() {
-            "queued" | "running" | "waiting" if self.operation.cancel_requested_at.is_some() => {
-                Ok(Controlled::UnderWay)
-            }
-            "queued" | "running" | "waiting" => {
+        match self.operation.status {
+            open if open.is_open() && self.operation.cancel_requested_at.is_some() => Ok(Controlled::UnderWay),
+            OperationStatus::Queued | OperationStatus::Running | OperationStatus::Waiting => {
                 operations::request_cancel(&mut *db, self.operation.id).await?;
                 (flow.observer)(db, &self.operation, Transition::CancelRequested).await?;
                 Ok(Controlled::Done)
             }
-            "failed" => self.resume(db, "undo").await,
-            _ => Err(refused(format!("the operation {} already", self.ended()))),
+            OperationStatus::Failed => self.resume(db, Direction::Undo).await,
+            ended @ (OperationStatus::Succeeded | OperationStatus::Cancelled) => {
+                Err(refused(format!("the operation {}", ended.in_words())))
+            }
         }
     }
 
-    async fn resume(&self, db: &mut PgConnection, direction: &str) -> Result<Controlled> {
+    async fn resume(&self, db: &mut PgConnection, direction: Direction) -> Result<Controlled> {
         let Operation { id, kind, flow_version, .. } = &self.operation;
         let flow =
             self.flow.ok_or_else(|| refused(format!("this release has no flow {kind} of version {flow_version}")))?;
         self.is_newest(db).await?;
         operations::requeue(&mut *db, *id, direction).await?;
-        (flow.observer)(&mut *db, &self.operation, Transition::Resumed { undo: direction == "undo" }).await?;
+        (flow.observer)(&mut *db, &self.operation, Transition::Resumed { undo: direction == Direction::Undo }).await?;
         // Once more: what begins an operation holds the subject's row while it does, and the observer waited for that row.
         self.is_newest(db).await?;
         Ok(Controlled::Done)
@@ -100,15 +103,6 @@ impl<'f> Control<'f> {
             return Ok(());
         }
         Err(refused("a newer operation took the place of this one".to_owned()))
-    }
-
-    fn ended(&self) -> &'static str {
-        match self.operation.status.as_str() {
-            "succeeded" => "has succeeded",
-            "cancelled" => "was cancelled",
-            "superseded" => "was superseded",
-            _ => "has ended",
-        }
     }
 }
 

@@ -16,7 +16,7 @@ use super::journal::Journal;
 use super::retry::Backoff;
 use crate::db::operations::Operation;
 use crate::db::steps::{Step as Row, Tried, Waits};
-use crate::domain::{Code, Error, Result};
+use crate::domain::{Code, Direction, Error, Result, StepStatus};
 
 /// The longest pause that a vendor may ask for.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
@@ -56,7 +56,7 @@ impl Execution {
 
     async fn drive(&self) -> Result<Stop, Stop> {
         let mut rows = self.kept(self.journal.steps().await)?;
-        if self.operation.direction == "undo" {
+        if self.operation.direction == Direction::Undo {
             return self.undo(&rows).await;
         }
         if self.operation.lane_blocked {
@@ -64,7 +64,7 @@ impl Execution {
         }
         let mut results = results(&rows);
         for (step, row) in self.flow.steps.iter().zip(&mut rows) {
-            if matches!(row.status.as_str(), "succeeded" | "skipped") {
+            if matches!(row.status, StepStatus::Succeeded | StepStatus::Skipped) {
                 continue;
             }
             if self.cancelled() {
@@ -82,7 +82,7 @@ impl Execution {
                 correlation_id = %self.operation.correlation_id,
             );
             let value = self.forward(step, row, &results).instrument(span).await?;
-            row.status = "succeeded".to_owned();
+            row.status = StepStatus::Succeeded;
             results.insert(step.name.to_owned(), value);
         }
         let output = Value::Object(results.into_iter().filter(|(_, value)| !value.is_null()).collect());
@@ -99,7 +99,7 @@ impl Execution {
 
     /// Somebody asked for the end of an operation that waits for its turn in a lane: it ends without a beginning.
     async fn out_of_turn(&self, rows: &[Row]) -> Result<Stop, Stop> {
-        let begun = rows.iter().any(|row| row.status != "pending");
+        let begun = rows.iter().any(|row| row.status != StepStatus::Pending);
         if !begun || self.flow.cancellable {
             return self.turn_back().await;
         }
@@ -118,7 +118,7 @@ impl Execution {
     /// Does one step. Answers its result, or why the worker lets go.
     async fn forward(&self, step: &Step, row: &Row, results: &HashMap<String, Value>) -> Result<Value, Stop> {
         let started = Instant::now();
-        let tried = self.begin(step, row, "running", "waiting").await?;
+        let tried = self.begin(step, row, StepStatus::Running, StepStatus::Waiting).await?;
         let context = self.context(step, row.ordinal, tried, results);
         let outcome = match self.given_up(step, tried.attempt) {
             Some(error) => Err(error),
@@ -127,7 +127,9 @@ impl Execution {
         match outcome {
             Ok(Progress::Done(value)) => {
                 let done = Transition::StepDone { name: step.name, title: &step.title, left_out: None };
-                self.kept(self.journal.finish(row.ordinal, "succeeded", None, Some(&value), Some(done)).await)?;
+                self.kept(
+                    self.journal.finish(row.ordinal, StepStatus::Succeeded, None, Some(&value), Some(done)).await,
+                )?;
                 metrics::histogram!("northstack_workflow_step_seconds", "flow" => self.flow.kind, "step" => step.name)
                     .record(started.elapsed());
                 tracing::info!(attempt = tried.attempt, "step.succeeded");
@@ -136,28 +138,38 @@ impl Execution {
             }
             Ok(Progress::Skipped { detail }) => {
                 let done = Transition::StepDone { name: step.name, title: &step.title, left_out: Some(&detail) };
-                self.kept(self.journal.finish(row.ordinal, "skipped", Some(&detail), None, Some(done)).await)?;
+                self.kept(
+                    self.journal.finish(row.ordinal, StepStatus::Skipped, Some(&detail), None, Some(done)).await,
+                )?;
                 tracing::warn!(attempt = tried.attempt, detail, "step.skipped");
                 self.survives(step, Moment::AfterRecord, false).await?;
                 Ok(Value::Null)
             }
             Ok(Progress::Wait { detail, poll }) => match overdue(step, &context, &detail) {
-                Some(error) => self.failed(step, row, "failed", &error).await,
+                Some(error) => self.failed(step, row, StepStatus::Failed, &error).await,
                 None => {
-                    self.kept(self.journal.park(row.ordinal, "waiting", 0, &detail, Waits::World, Some(poll)).await)?;
+                    self.kept(
+                        self.journal.park(row.ordinal, StepStatus::Waiting, 0, &detail, Waits::World, Some(poll)).await,
+                    )?;
                     Err(Stop::Parked)
                 }
             },
             Ok(Progress::Park { detail, wake }) => {
-                self.kept(self.journal.park(row.ordinal, "waiting", 0, &detail, Waits::Signal, wake).await)?;
+                self.kept(self.journal.park(row.ordinal, StepStatus::Waiting, 0, &detail, Waits::Signal, wake).await)?;
                 Err(Stop::Parked)
             }
-            Err(error) => self.again_or(step, row, &context, ("waiting", "failed"), error).await,
+            Err(error) => self.again_or(step, row, &context, (StepStatus::Waiting, StepStatus::Failed), error).await,
         }
     }
 
     /// Begins a try, unless this is only another look at something that is waited for.
-    pub(super) async fn begin(&self, step: &Step, row: &Row, running: &str, waiting: &str) -> Result<Tried, Stop> {
+    pub(super) async fn begin(
+        &self,
+        step: &Step,
+        row: &Row,
+        running: StepStatus,
+        waiting: StepStatus,
+    ) -> Result<Tried, Stop> {
         if row.status == waiting && row.attempt == 0 && row.outage.is_none() {
             return Ok(row.tried());
         }
@@ -234,7 +246,7 @@ impl Execution {
         step: &Step,
         row: &Row,
         context: &StepContext,
-        (waiting, failed): (&str, &str),
+        (waiting, failed): (StepStatus, StepStatus),
         error: Error,
     ) -> Result<T, Stop> {
         if self.journal.lost() {
@@ -260,7 +272,7 @@ impl Execution {
         step: &Step,
         row: &Row,
         context: &StepContext,
-        (waiting, failed): (&str, &str),
+        (waiting, failed): (StepStatus, StepStatus),
         error: Error,
     ) -> Result<T, Stop> {
         let lasted = context.outage();
@@ -277,7 +289,7 @@ impl Execution {
         Err(Stop::Parked)
     }
 
-    pub(super) async fn failed<T>(&self, step: &Step, row: &Row, status: &str, error: &Error) -> Result<T, Stop> {
+    pub(super) async fn failed<T>(&self, step: &Step, row: &Row, status: StepStatus, error: &Error) -> Result<T, Stop> {
         self.kept(self.journal.fail(row.ordinal, status, step.name, error).await)?;
         metrics::counter!("northstack_workflow_failures_total", "flow" => self.flow.kind, "step" => step.name)
             .increment(1);

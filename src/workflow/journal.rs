@@ -14,7 +14,7 @@ use crate::db::error::{conflicts, while_doing};
 use crate::db::operations::{self, Ending, Lease, Operation};
 use crate::db::steps::{Tried, Waits};
 use crate::db::{Audit, signals, steps};
-use crate::domain::{Actor, Code, Error, Result};
+use crate::domain::{Actor, Code, Error, OperationStatus, Result, StepStatus};
 
 /// The journal of one claimed operation.
 #[derive(Clone)]
@@ -92,7 +92,7 @@ impl Journal {
     }
 
     /// Begins a try, of as many as there may be.
-    pub async fn begin(&self, ordinal: i32, status: &str, tries: u32) -> Result<Tried> {
+    pub async fn begin(&self, ordinal: i32, status: StepStatus, tries: u32) -> Result<Tried> {
         let tries = i32::try_from(tries).unwrap_or(i32::MAX);
         again(async || {
             let mut tx = self.open().await?;
@@ -115,7 +115,7 @@ impl Journal {
     pub async fn finish(
         &self,
         ordinal: i32,
-        status: &str,
+        status: StepStatus,
         detail: Option<&str>,
         result: Option<&Value>,
         transition: Option<Transition<'_>>,
@@ -141,7 +141,7 @@ impl Journal {
     pub async fn park(
         &self,
         ordinal: i32,
-        status: &str,
+        status: StepStatus,
         attempt: u32,
         detail: &str,
         why: Waits,
@@ -158,11 +158,11 @@ impl Journal {
     }
 
     /// Records that a step failed for good, and with it the operation.
-    pub async fn fail(&self, ordinal: i32, status: &str, step: &'static str, error: &Error) -> Result<()> {
-        let undo = status == "undo_failed";
+    pub async fn fail(&self, ordinal: i32, status: StepStatus, step: &'static str, error: &Error) -> Result<()> {
+        let undo = status == StepStatus::UndoFailed;
         let stuck = undo.then(|| format!("{step} could not be undone: {}", error.message()));
         let ending = Ending {
-            status: "failed",
+            status: OperationStatus::Failed,
             output: None,
             error_code: Some(error.code().as_str()),
             error_message: Some(error.message()),
@@ -186,7 +186,7 @@ impl Journal {
             if self.cancelled() && self.flow.cancellable {
                 return Ok(false);
             }
-            self.end(&mut tx, "succeeded", Some(output), Transition::Succeeded).await?;
+            self.end(&mut tx, OperationStatus::Succeeded, Some(output), Transition::Succeeded).await?;
             tx.commit().await?;
             Ok(true)
         })
@@ -197,13 +197,19 @@ impl Journal {
     pub async fn cancel(&self) -> Result<()> {
         again(async || {
             let mut tx = self.open().await?;
-            self.end(&mut tx, "cancelled", None, Transition::Cancelled).await?;
+            self.end(&mut tx, OperationStatus::Cancelled, None, Transition::Cancelled).await?;
             tx.commit().await
         })
         .await
     }
 
-    async fn end(&self, tx: &mut Fenced, status: &str, output: Option<&Value>, seen: Transition<'_>) -> Result<()> {
+    async fn end(
+        &self,
+        tx: &mut Fenced,
+        status: OperationStatus,
+        output: Option<&Value>,
+        seen: Transition<'_>,
+    ) -> Result<()> {
         let ending = Ending { status, output, error_code: None, error_message: None, stuck_reason: None };
         operations::finish(tx, self.operation.id, &ending).await?;
         (self.flow.observer)(tx, &self.operation, seen).await

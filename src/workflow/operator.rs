@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::flow::{Flow, Registry, Transition};
 use crate::db::operations::{self, Ending};
 use crate::db::operators;
-use crate::domain::{Code, Error, Result};
+use crate::domain::{Code, Direction, Error, OperationStatus, Result};
 
 /// What became of an operation that was given up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,19 +27,21 @@ pub enum Abandoned {
 pub async fn abandon(db: &mut PgConnection, flows: &Registry, id: Uuid, reason: &str) -> Result<Abandoned> {
     let operation = operations::lock(&mut *db, id).await?.ok_or_else(|| Error::not_found("operation"))?;
     let message = format!("abandoned by an operator: {reason}");
-    match operation.status.as_str() {
-        "failed" => {
+    match operation.status {
+        OperationStatus::Failed => {
             operators::close(&mut *db, id, &message).await?;
             return Ok(Abandoned::Closed);
         }
-        "queued" | "running" | "waiting" => {}
-        other => return Err(Error::new(Code::IllegalTransition, format!("the operation has {other} already"))),
+        OperationStatus::Queued | OperationStatus::Running | OperationStatus::Waiting => {}
+        ended @ (OperationStatus::Succeeded | OperationStatus::Cancelled) => {
+            return Err(Error::new(Code::IllegalTransition, format!("the operation {}", ended.in_words())));
+        }
     }
     let error = Error::new(Code::Conflict, message);
     operators::fence_off(&mut *db, id).await?;
     let step = operators::fail_current_step(&mut *db, id, error.message()).await?;
     let ending = Ending {
-        status: "failed",
+        status: OperationStatus::Failed,
         output: None,
         error_code: Some(error.code().as_str()),
         error_message: Some(error.message()),
@@ -47,8 +49,8 @@ pub async fn abandon(db: &mut PgConnection, flows: &Registry, id: Uuid, reason: 
     };
     operations::finish(&mut *db, id, &ending).await?;
     let Some(flow) = flows.get(&operation.kind, operation.flow_version) else { return Ok(Abandoned::EndedUntold) };
-    let failed =
-        Transition::Failed { step: name_of(flow, step.as_deref()), undo: operation.direction == "undo", error: &error };
+    let undo = operation.direction == Direction::Undo;
+    let failed = Transition::Failed { step: name_of(flow, step.as_deref()), undo, error: &error };
     (flow.observer)(&mut *db, &operation, failed).await?;
     Ok(Abandoned::Ended)
 }

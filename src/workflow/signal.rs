@@ -36,8 +36,8 @@ pub async fn signal(
     if signals::find(&mut *db, operation, name).await?.is_some() {
         return Ok((Signalled::Before, kind));
     }
-    if !matches!(status.as_str(), "queued" | "running" | "waiting") {
-        return Err(Error::new(Code::IllegalTransition, format!("the operation has {status} already")));
+    if !status.is_open() {
+        return Err(Error::new(Code::IllegalTransition, format!("the operation {}", status.in_words())));
     }
     signals::insert(&mut *db, operation, name, payload, sent_by).await?;
     signals::wake(&mut *db, operation).await?;

@@ -8,7 +8,7 @@ use super::execute::{Execution, Stop, overdue, results};
 use super::faults::Moment;
 use super::flow::{Act, Progress, Step};
 use crate::db::steps::{Step as Row, Waits};
-use crate::domain::Result;
+use crate::domain::{Result, StepStatus};
 
 impl Execution {
     /// Undoes every begun step, last first, and ends the operation as cancelled.
@@ -16,7 +16,7 @@ impl Execution {
         let results = results(rows);
         for (step, row) in self.flow.steps.iter().zip(rows).rev() {
             let Some(undo) = &step.undo else { continue };
-            if matches!(row.status.as_str(), "pending" | "undone") {
+            if matches!(row.status, StepStatus::Pending | StepStatus::Undone) {
                 continue;
             }
             if self.stopping.is_cancelled() {
@@ -37,7 +37,7 @@ impl Execution {
         row: &Row,
         results: &HashMap<String, Value>,
     ) -> Result<(), Stop> {
-        let tried = self.begin(step, row, "undoing", "undoing").await?;
+        let tried = self.begin(step, row, StepStatus::Undoing, StepStatus::Undoing).await?;
         let context = self.context(step, row.ordinal, tried, results);
         let outcome = match self.given_up(step, tried.attempt) {
             Some(error) => Err(error),
@@ -45,23 +45,27 @@ impl Execution {
         };
         match outcome {
             Ok(Progress::Done(_) | Progress::Skipped { .. }) => {
-                self.kept(self.journal.finish(row.ordinal, "undone", None, None, None).await)?;
+                self.kept(self.journal.finish(row.ordinal, StepStatus::Undone, None, None, None).await)?;
                 tracing::info!(step = step.name, "step.undone");
                 self.survives(step, Moment::AfterRecord, true).await?;
                 Ok(())
             }
             Ok(Progress::Wait { detail, poll }) => match overdue(step, &context, &detail) {
-                Some(error) => self.failed(step, row, "undo_failed", &error).await,
+                Some(error) => self.failed(step, row, StepStatus::UndoFailed, &error).await,
                 None => {
-                    self.kept(self.journal.park(row.ordinal, "undoing", 0, &detail, Waits::World, Some(poll)).await)?;
+                    self.kept(
+                        self.journal.park(row.ordinal, StepStatus::Undoing, 0, &detail, Waits::World, Some(poll)).await,
+                    )?;
                     Err(Stop::Parked)
                 }
             },
             Ok(Progress::Park { detail, wake }) => {
-                self.kept(self.journal.park(row.ordinal, "undoing", 0, &detail, Waits::Signal, wake).await)?;
+                self.kept(self.journal.park(row.ordinal, StepStatus::Undoing, 0, &detail, Waits::Signal, wake).await)?;
                 Err(Stop::Parked)
             }
-            Err(error) => self.again_or(step, row, &context, ("undoing", "undo_failed"), error).await,
+            Err(error) => {
+                self.again_or(step, row, &context, (StepStatus::Undoing, StepStatus::UndoFailed), error).await
+            }
         }
     }
 }

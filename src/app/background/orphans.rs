@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use super::findings::{Finding, Kind, reconcile};
 use crate::app::App;
 use crate::db::stores;
-use crate::domain::Result;
+use crate::domain::{Result, StoreStatus};
 use crate::workflow::flows::store::{SUBJECT, names};
 
 const LEFT_BEHIND: Kind = Kind {
@@ -33,7 +33,7 @@ pub async fn find(app: &App) -> Result<Vec<String>> {
     // Read after the cluster was: a store's row is there before its namespace.
     let known = stores::of_namespaces(app.db.pool(), &names).await?;
     let known: HashMap<&str, _> = known.iter().map(|store| (store.store_id.as_str(), store)).collect();
-    let live = |name: &String| known.get(name.as_str()).is_some_and(|store| store.status != "deleted");
+    let live = |name: &String| known.get(name.as_str()).is_some_and(|store| store.status != StoreStatus::Deleted);
     let orphans: Vec<String> = names.into_iter().filter(|name| !live(name)).collect();
     for namespace in &orphans {
         tracing::warn!(namespace, "namespace_orphaned");

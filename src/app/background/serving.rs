@@ -89,20 +89,20 @@ fn well(deployment: &Deployment, earliest: OffsetDateTime) -> bool {
 
 /// Gives the applications the status that was observed.
 async fn move_on(app: &App, serving: &[Serving], findings: &[Finding]) -> Result<()> {
-    let (running, degraded) = (ApplicationStatus::Running.as_str(), ApplicationStatus::Degraded.as_str());
+    use ApplicationStatus::{Degraded, Running};
     let ill = |application: &&Serving| findings.iter().any(|finding| finding.subject == application.id);
     let ids = |pick: &dyn Fn(&&Serving) -> bool| -> Vec<Uuid> {
         serving.iter().filter(pick).map(|application| application.id).collect()
     };
-    let fallen = ids(&|application| application.status == running && ill(application));
-    let risen = ids(&|application| application.status == degraded && application.newest_serves && !ill(application));
+    let fallen = ids(&|application| application.status == Running && ill(application));
+    let risen = ids(&|application| application.status == Degraded && application.newest_serves && !ill(application));
     if fallen.is_empty() && risen.is_empty() {
         return Ok(());
     }
     app.db
         .transaction(&Audit::system(None), async |mut tx| {
-            settled::move_from(&mut tx, &fallen, running, degraded).await?;
-            settled::move_from(&mut tx, &risen, degraded, running).await
+            settled::move_from(&mut tx, &fallen, Running, Degraded).await?;
+            settled::move_from(&mut tx, &risen, Degraded, Running).await
         })
         .await
         .map(drop)

@@ -1,15 +1,17 @@
 //! `northstack admin operations`: durable operations as an operator sees and settles them, on the database itself.
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use serde_json::{Value, json};
+use strum::IntoEnumIterator as _;
 use uuid::Uuid;
 
 use super::flows;
 use crate::cli::{Context, Exit, output};
 use crate::db::operators::{self, Filter, Seen, Signal};
 use crate::db::{Audit, Db, audit, operations, steps};
-use crate::domain::{Actor, Error, Result};
+use crate::domain::{Actor, Error, OperationStatus, Result};
 use crate::workflow::{self, Abandoned, Control, Controlled, Signalled};
 
 /// Arguments of `northstack admin operations`.
@@ -25,9 +27,9 @@ pub struct Operations {
 pub enum OperationsCommand {
     /// List operations, newest first
     List {
-        /// Of this status only: queued, running, waiting, succeeded, failed or cancelled
-        #[arg(long)]
-        status: Option<String>,
+        /// Of this status only
+        #[arg(long, value_parser = status())]
+        status: Option<OperationStatus>,
         /// Of this flow only
         #[arg(long)]
         kind: Option<String>,
@@ -71,6 +73,11 @@ pub enum OperationsCommand {
     },
 }
 
+fn status() -> impl TypedValueParser<Value = OperationStatus> {
+    PossibleValuesParser::new(OperationStatus::iter().map(OperationStatus::as_str))
+        .try_map(|word| word.parse::<OperationStatus>())
+}
+
 #[derive(Debug, Serialize)]
 struct Shown {
     operation: Seen,
@@ -84,7 +91,7 @@ impl Operations {
         let db = Db::connect(&context.settings()?.database).await?;
         let exit = match self.command {
             OperationsCommand::List { status, kind, team, stuck, limit } => {
-                let filter = Filter { status: status.as_deref(), kind: kind.as_deref(), team, stuck, id: None };
+                let filter = Filter { status, kind: kind.as_deref(), team, stuck, id: None };
                 list(&db, filter, limit, context).await
             }
             OperationsCommand::Show { id } => show(&db, id, context).await,
@@ -101,7 +108,11 @@ async fn list(db: &Db, filter: Filter<'_>, limit: u32, context: &Context) -> Res
     let operations = operators::list(db.pool(), filter, limit.into()).await?;
     context.output.print(&operations, |operations| {
         let rows = operations.iter().map(|one| {
-            let status = if one.lane_blocked && one.status == "queued" { "queued (in lane)" } else { &one.status };
+            let status = if one.lane_blocked && one.status == OperationStatus::Queued {
+                "queued (in lane)"
+            } else {
+                one.status.as_str()
+            };
             let subject = format!("{}/{}", one.subject_type, one.subject_id);
             let reason = one.stuck_reason.as_ref().or(one.error_message.as_ref()).cloned().unwrap_or_default();
             [one.id.to_string(), one.kind.clone(), status.to_owned(), subject, reason]
@@ -149,7 +160,7 @@ async fn show(db: &Db, id: Uuid, context: &Context) -> Result<Exit> {
         }
         let rows = steps.iter().map(|step| {
             let detail = step.detail.clone().unwrap_or_default();
-            [step.status.clone(), step.name.clone(), step.attempt.to_string(), detail]
+            [step.status.to_string(), step.name.clone(), step.attempt.to_string(), detail]
         });
         text += &format!("\n{}", output::table(["STATUS", "STEP", "ATTEMPT", "DETAIL"], rows));
         if !signals.is_empty() {

@@ -192,18 +192,18 @@ async fn lapse(bench: &impl Bench, case: &str) {
     claims::lapse(&bench.pool()).await.unwrap_or_else(|error| panic!("{case}: {}", error.chain()));
 }
 
-/// Waits until an operation has ended and gives its status.
+/// Waits until an operation has ended and gives the word of its status.
 ///
 /// # Panics
 /// When it does not end in time.
-pub async fn ended(bench: &impl Bench, operation: Uuid) -> String {
+pub async fn ended(bench: &impl Bench, operation: Uuid) -> &'static str {
     let pool = bench.pool();
     let begun = Instant::now();
     loop {
         let found = operations::find(&pool, operation).await.unwrap_or_else(|error| panic!("{}", error.chain()));
         let found = found.unwrap_or_else(|| panic!("the operation {operation} is gone"));
-        if matches!(found.status.as_str(), "succeeded" | "failed" | "cancelled") {
-            return found.status;
+        if !found.status.is_open() {
+            return found.status.as_str();
         }
         if begun.elapsed() > PATIENCE {
             let steps = steps::list(&pool, operation).await.unwrap_or_default();

@@ -24,7 +24,7 @@ impl Town {
             let stands = self.kubernetes.namespace(&namespace).await.unwrap().is_some();
             (namespace, json!([stands, self.preview_row(id).await]))
         } else {
-            (self.namespace(id).await, self.rows(id, &found.status).await)
+            (self.namespace(id).await, self.rows(id, found.status.as_str()).await)
         };
         let mut account = json!({
             "rows": rows,

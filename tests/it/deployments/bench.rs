@@ -107,7 +107,7 @@ impl Town {
     }
 
     /// Lets a worker bring an operation to its end; gives the status.
-    pub async fn finish(&self, operation: Uuid) -> String {
+    pub async fn finish(&self, operation: Uuid) -> &'static str {
         let worker = Worker::start(self, Faults::none());
         let status = ended(self, operation).await;
         worker.stop().await;

@@ -88,14 +88,14 @@ async fn town(settings: Value) -> (Town, Uuid, SocketAddr, String) {
     (town, id, address, host)
 }
 
-async fn deploy(town: &Town, id: Uuid, image: String, strategy: &str) -> String {
+async fn deploy(town: &Town, id: Uuid, image: String, strategy: &str) -> &'static str {
     let (image, strategy) = (Some(image), Some(strategy.to_owned()));
     let new = NewDeployment { image, strategy, ..NewDeployment::default() };
     let made = town.service.app.deploy_application(&town.caller, id, &new, None).await.unwrap();
     ended(town, made.operation).await
 }
 
-async fn scale(town: &Town, id: Uuid, replicas: i64) -> String {
+async fn scale(town: &Town, id: Uuid, replicas: i64) -> &'static str {
     let size = NewSize { replicas: Some(replicas), ..NewSize::default() };
     let made = town.service.app.scale_application(&town.caller, id, &size, None).await.unwrap();
     ended(town, made.operation).await

@@ -6,6 +6,7 @@ use k8s_openapi::api::core::v1::{Namespace, Service as KubernetesService};
 use northstack::app::background::{Changes, Reconciler, check_stores, find_orphans, once, sweep_leases};
 use northstack::db::claims::{self, Claim};
 use northstack::db::operations;
+use northstack::domain::Direction;
 use northstack::workflow::flows::store;
 use northstack::workflow::testing::Bench;
 use serde_json::json;
@@ -145,7 +146,7 @@ async fn a_dead_workers_lease_is_given_back_and_stuck_operations_are_reported() 
         sqlx::query_scalar("select detail from alerts where resolved_at is null").fetch_one(&pool).await.unwrap();
     assert_eq!(detail, "store.create: it is kept");
     let mut tx = pool.begin().await.unwrap();
-    assert!(operations::requeue(&mut tx, made.operation, "undo").await.unwrap());
+    assert!(operations::requeue(&mut tx, made.operation, Direction::Undo).await.unwrap());
     tx.commit().await.unwrap();
     assert_eq!(sweep_leases(app).await.unwrap().not_undone.resolved, [made.operation]);
 }

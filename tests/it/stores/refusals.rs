@@ -221,7 +221,7 @@ async fn a_creation_that_a_deletion_has_overtaken_is_neither_run_again_nor_taken
     assert_eq!(by_admin(deletion.operation).unwrap()["message"], "is being worked on already");
     let succeeded = "update operations set status = 'succeeded' where id = $1";
     sqlx::query(succeeded).bind(deletion.operation).execute(&town.pool()).await.unwrap();
-    let done = "only a failed operation can be retried; this one has succeeded";
+    let done = "only a failed operation can be retried; this one has already succeeded";
     let refused = app.retry_operation(&town.caller, deletion.operation, None).await.unwrap_err();
     assert_eq!((refused.code(), refused.message()), (Code::IllegalTransition, done));
     let said = by_admin(deletion.operation).unwrap_err();

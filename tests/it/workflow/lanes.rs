@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use northstack::db::{lanes, operations};
-use northstack::domain::{Code, Error};
+use northstack::domain::{Code, Direction, Error};
 use northstack::workflow::{Options, Progress};
 use uuid::Uuid;
 
@@ -120,7 +120,7 @@ async fn a_failed_operation_lets_go_of_its_lane_and_comes_last_when_it_is_retrie
     stage.until(second, &["waiting"]).await;
     refuse.store(false, Ordering::SeqCst);
     let mut tx = stage.pool.begin().await.unwrap();
-    assert!(operations::requeue(&mut tx, first, "forward").await.unwrap());
+    assert!(operations::requeue(&mut tx, first, Direction::Forward).await.unwrap());
     tx.commit().await.unwrap();
     stage.nudge.send(super::script::KIND);
     let third = stage.enqueue(team, "third", Some("lane"), false).await;

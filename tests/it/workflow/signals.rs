@@ -144,7 +144,7 @@ async fn a_parked_operation_can_be_ended_and_an_ended_one_takes_no_signal() {
     stage.nudge.send(KIND);
     stage.ends(id, "cancelled").await;
     let refused = send(&stage, id, json!(null)).await.unwrap_err();
-    assert_eq!((refused.code(), refused.message()), (Code::IllegalTransition, "the operation has cancelled already"));
+    assert_eq!((refused.code(), refused.message()), (Code::IllegalTransition, "the operation was already cancelled"));
     assert_eq!(send(&stage, Uuid::new_v4(), json!(null)).await.unwrap_err().code(), Code::NotFound);
     worker.stop().await;
 }

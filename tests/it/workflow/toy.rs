@@ -193,7 +193,7 @@ impl Toy {
 
     pub async fn requeue(&self, id: Uuid, direction: &str) {
         let mut tx = self.pool.begin().await.unwrap();
-        assert!(operations::requeue(&mut tx, id, direction).await.unwrap());
+        assert!(operations::requeue(&mut tx, id, direction.parse().unwrap()).await.unwrap());
         tx.commit().await.unwrap();
     }
 }

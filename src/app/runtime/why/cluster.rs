@@ -8,6 +8,7 @@ use time::OffsetDateTime;
 use super::super::pods::{self, ContainerState};
 use super::super::{label, name};
 use super::{Cause, Cluster, Fact, Objects, Observed, events};
+use crate::domain::DeploymentStatus;
 use crate::vendors::kubernetes::{
     HttpRoute, Trouble, container_trouble, diagnose, ending, namespace_ending, over, rolled_out, said, trouble,
 };
@@ -46,8 +47,7 @@ fn namespace(observed: &Observed, objects: &Objects) -> Fact {
         );
     };
     let Some(words) = namespace_ending(found) else { return fact(true, "it exists") };
-    let open =
-        observed.operation.as_ref().is_some_and(|it| matches!(it.status.as_str(), "queued" | "running" | "waiting"));
+    let open = observed.operation.as_ref().is_some_and(|it| it.status.is_open());
     let then = if open {
         "What is under way goes on by itself when it is gone."
     } else {
@@ -137,7 +137,9 @@ fn deployment_fact(observed: &Observed, deployment: &Deployment, pods: &[Pod], o
             fact.advising(Cause::Workload, format!("The cluster refuses to make pods: {}. {}.", why.short, why.advice))
         }
         // A canary that failed is taken down to none: why it failed says more.
-        _ if seen.wanted == 0 && observed.deployment.as_ref().is_none_or(|newest| newest.status != "failed") => {
+        _ if seen.wanted == 0
+            && observed.deployment.as_ref().is_none_or(|newest| newest.status != DeploymentStatus::Failed) =>
+        {
             fact.advising(Cause::Workload, "No pods are wanted. Start or scale the application.")
         }
         _ => fact,

@@ -2,6 +2,7 @@
 
 use super::words::{self, sentence};
 use super::{Cause, Fact, Observed};
+use crate::domain::{ApplicationStatus, DeploymentStatus, Direction, OperationStatus, StepStatus};
 
 pub(super) fn facts(observed: &Observed) -> Vec<Fact> {
     let mut facts = vec![application(observed)];
@@ -14,52 +15,56 @@ pub(super) fn facts(observed: &Observed) -> Vec<Fact> {
 fn application(observed: &Observed) -> Fact {
     let row = &observed.application;
     let fact = |ok, words: &str| Fact::new("Application", &row.name, ok, words, row.updated_at);
-    let (name, words) = (&row.name, words::application(&row.status));
-    let newest_runs = observed.deployment.as_ref().is_some_and(|newest| newest.status == "running");
-    match row.status.as_str() {
-        "running" => fact(true, &words),
-        "created" if observed.deployment.is_none() => {
-            fact(false, &words).advising(Cause::Wish, format!("{name} was never deployed. Deploy it."))
+    let (name, words) = (&row.name, words::application(row.status));
+    let newest_runs = observed.deployment.as_ref().is_some_and(|newest| newest.status == DeploymentStatus::Running);
+    match row.status {
+        ApplicationStatus::Running => fact(true, words),
+        ApplicationStatus::Created if observed.deployment.is_none() => {
+            fact(false, words).advising(Cause::Wish, format!("{name} was never deployed. Deploy it."))
         }
-        "created" => fact(false, "no revision of it serves yet"),
-        "stopped" => fact(false, &words).advising(Cause::Wish, format!("{name} was stopped on request. Start it.")),
-        "deleting" => fact(false, &words).advising(Cause::Wish, format!("{name} is being deleted.")),
-        "degraded" if newest_runs => fact(false, "it is degraded: fewer of its pods serve than are to")
-            .advising(Cause::Effect, format!("Fewer pods of {name} serve than are to.")),
-        "degraded" => fact(false, "it is degraded: an earlier revision serves").advising(
+        ApplicationStatus::Created => fact(false, "no revision of it serves yet"),
+        ApplicationStatus::Stopped => {
+            fact(false, words).advising(Cause::Wish, format!("{name} was stopped on request. Start it."))
+        }
+        ApplicationStatus::Deleting => fact(false, words).advising(Cause::Wish, format!("{name} is being deleted.")),
+        ApplicationStatus::Degraded if newest_runs => {
+            fact(false, "it is degraded: fewer of its pods serve than are to")
+                .advising(Cause::Effect, format!("Fewer pods of {name} serve than are to."))
+        }
+        ApplicationStatus::Degraded => fact(false, "it is degraded: an earlier revision serves").advising(
             Cause::Effect,
             format!("{name} is served by an earlier revision, because the newest one failed. Deploy a repaired one."),
         ),
-        _ => fact(false, &words),
+        ApplicationStatus::Deploying | ApplicationStatus::Failed | ApplicationStatus::Deleted => fact(false, words),
     }
 }
 
 fn deployment(observed: &Observed) -> Option<Fact> {
     let row = observed.deployment.as_ref()?;
     let image = row.image.as_deref().map(|image| format!(" of {image}")).unwrap_or_default();
-    let passed_over = serves_another(observed, &row.status);
+    let passed_over = serves_another(observed, row.status);
     let other = if passed_over { "; an earlier revision serves" } else { "" };
-    let evidence = format!("revision {}{image} {}{other}", row.revision, words::revision(&row.status));
-    let ok = row.status == "running" || passed_over;
+    let evidence = format!("revision {}{image} {}{other}", row.revision, words::revision(row.status));
+    let ok = row.status == DeploymentStatus::Running || passed_over;
     let fact = Fact::new("Revision", row.revision.to_string(), ok, evidence, row.updated_at)
         .quoting(row.error.as_deref().map(|error| without_revision(error, row.revision)));
     let name = &observed.application.name;
-    Some(match row.status.as_str() {
-        "paused" => {
+    Some(match row.status {
+        DeploymentStatus::Paused => {
             let ways = ways_on(name);
             fact.advising(
                 Cause::Wish,
                 format!("Revision {} waits for a person. Promote it or abort it: {ways}.", row.revision),
             )
         }
-        "failed" => {
+        DeploymentStatus::Failed => {
             let why = row.error.as_deref().unwrap_or("no reason was given");
             let why = without_revision(why, row.revision);
             let ways = format!("Deploy a repaired one, or give this one up (`northstack abort {name}`)");
             fact.advising(Cause::Operation, format!("Revision {} failed: {why}. {ways}.", row.revision))
         }
-        "cancelled" | "rolled_back" | "superseded" if !passed_over => {
-            let words = words::revision(&row.status);
+        DeploymentStatus::Cancelled | DeploymentStatus::RolledBack | DeploymentStatus::Superseded if !passed_over => {
+            let words = words::revision(row.status);
             fact.advising(Cause::Effect, format!("Revision {} {words}. Deploy again.", row.revision))
         }
         _ => fact,
@@ -75,17 +80,18 @@ fn ways_on(application: &str) -> String {
     format!("`northstack promote {application}`, or `northstack abort {application}`")
 }
 
-/// Whether what has this status was given up, and the application runs nevertheless.
-fn serves_another(observed: &Observed, status: &str) -> bool {
-    observed.application.status == "running" && matches!(status, "cancelled" | "rolled_back" | "superseded")
+/// Whether a revision of this status was given up, and the application runs nevertheless.
+fn serves_another(observed: &Observed, status: DeploymentStatus) -> bool {
+    use DeploymentStatus::{Cancelled, RolledBack, Superseded};
+    observed.application.status == ApplicationStatus::Running && matches!(status, Cancelled | RolledBack | Superseded)
 }
 
 fn operation(observed: &Observed) -> Option<Fact> {
     let row = observed.operation.as_ref()?;
-    let undoing = row.direction == "undo";
+    let undoing = row.direction == Direction::Undo;
     let kind = words::kind(&row.kind);
-    let mut evidence = format!("{kind} {}", words::operation(&row.status, undoing));
-    let waits = row.status == "queued" && row.lane_blocked;
+    let mut evidence = format!("{kind} {}", words::operation(row.status, row.direction));
+    let waits = row.status == OperationStatus::Queued && row.lane_blocked;
     let whom = row.waits_for.as_deref().unwrap_or("another operation on the application");
     if waits {
         evidence.push_str(&format!("; it waits for {whom}"));
@@ -93,16 +99,20 @@ fn operation(observed: &Observed) -> Option<Fact> {
     // How it went is told by the revision; once is enough.
     let told = [&row.error_message, &row.stuck_reason].into_iter().flatten().map(String::as_str).collect::<Vec<_>>();
     let told = (!told.is_empty()).then(|| told.join(": "));
-    let ok = row.status == "succeeded" || serves_another(observed, &row.status);
+    let given_up = row.status == OperationStatus::Cancelled;
+    let ok = row.status == OperationStatus::Succeeded
+        || given_up && observed.application.status == ApplicationStatus::Running;
     let fact = Fact::new("Operation", row.id.to_string(), ok, evidence, row.updated_at).quoting(told.as_deref());
     let why = row.error_message.as_deref().unwrap_or("no reason was given");
-    Some(match row.status.as_str() {
-        "queued" if waits => fact.advising(Cause::Operation, format!("{} waits for {whom}.", sentence(kind))),
-        "queued" => fact.advising(
+    Some(match row.status {
+        OperationStatus::Queued if waits => {
+            fact.advising(Cause::Operation, format!("{} waits for {whom}.", sentence(kind)))
+        }
+        OperationStatus::Queued => fact.advising(
             Cause::Operation,
             format!("{} waits for a worker. If it stays so, see whether a worker runs.", sentence(kind)),
         ),
-        "failed" if undoing => {
+        OperationStatus::Failed if undoing => {
             let why = row.stuck_reason.as_deref().unwrap_or(why);
             let again = format!("`northstack operations retry {}`", row.id);
             fact.advising(
@@ -110,7 +120,7 @@ fn operation(observed: &Observed) -> Option<Fact> {
                 format!("What was begun could not be taken back: {why}. Try again: {again}."),
             )
         }
-        "failed" => {
+        OperationStatus::Failed => {
             let (again, end) = (
                 format!("`northstack operations retry {}`", row.id),
                 format!("`northstack operations cancel {}`", row.id),
@@ -126,17 +136,20 @@ fn operation(observed: &Observed) -> Option<Fact> {
 /// failed of it is past.
 fn step(observed: &Observed) -> Option<Fact> {
     let operation = observed.operation.as_ref()?;
-    let row = observed.step.as_ref().filter(|_| !matches!(operation.status.as_str(), "cancelled" | "succeeded"))?;
+    if matches!(operation.status, OperationStatus::Cancelled | OperationStatus::Succeeded) {
+        return None;
+    }
+    let row = observed.step.as_ref()?;
     let title = if row.title.is_empty() { &row.name } else { &row.title };
     let detail = row.detail.as_deref().filter(|detail| !detail.is_empty());
     let times = if row.attempt > 1 { format!(" (attempt {})", row.attempt) } else { String::new() };
-    let words = words::step(&row.status);
+    let words = words::step(row.status);
     let fact = Fact::new("Step", title, false, format!("{words}{times}"), row.updated_at).quoting(detail);
     let detail = detail.map(|detail| format!(": {detail}")).unwrap_or_default();
-    let begin = match row.status.as_str() {
-        "failed" => format!("The step \"{title}\" failed"),
-        "undoing" => format!("The step \"{title}\" is being taken back"),
-        "undo_failed" => format!("The step \"{title}\" could not be taken back"),
+    let begin = match row.status {
+        StepStatus::Failed => format!("The step \"{title}\" failed"),
+        StepStatus::Undoing => format!("The step \"{title}\" is being taken back"),
+        StepStatus::UndoFailed => format!("The step \"{title}\" could not be taken back"),
         _ => format!("It is at \"{title}\""),
     };
     Some(fact.advising(Cause::Effect, format!("{begin}{detail}.")))

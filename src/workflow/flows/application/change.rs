@@ -106,9 +106,9 @@ pub(super) async fn look(needs: Arc<Needs>, context: StepContext) -> Result<Prog
     let application = applications::lock(&mut tx, target.application).await?;
     let application = application.ok_or_else(|| Error::not_found(SUBJECT))?;
     let url = application.url;
-    let status = if application.status == ApplicationStatus::Deploying.as_str() {
+    let status = if application.status == ApplicationStatus::Deploying {
         // This step had moved it on before it was interrupted.
-        if standing.replicas == 0 { ApplicationStatus::Stopped } else { ApplicationStatus::Running }.as_str().to_owned()
+        if standing.replicas == 0 { ApplicationStatus::Stopped } else { ApplicationStatus::Running }
     } else {
         application.status
     };

@@ -131,7 +131,7 @@ async fn copies(needs: Arc<Needs>, context: StepContext) -> Result<Progress> {
     if left.is_empty() {
         return Ok(Progress::done());
     }
-    if let Some(failed) = left.iter().find(|it| it.status == PreviewStatus::Failed.as_str()) {
+    if let Some(failed) = left.iter().find(|it| it.status == PreviewStatus::Failed) {
         let why = failed.error.as_deref().unwrap_or("no reason was given");
         let message =
             format!("the preview environment {} cannot be removed: {why}; a retry tries that again too", failed.name);

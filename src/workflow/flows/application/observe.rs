@@ -121,13 +121,9 @@ async fn restore(db: &mut PgConnection, application: uuid::Uuid, workload: &Work
 /// The application is as it was before an operation that was taken back; nothing changes for one that never began.
 async fn back_to(db: &mut PgConnection, operation: &Operation, before: Option<&Before>) -> Result<()> {
     let Some(before) = before else { return Ok(()) };
-    let status: ApplicationStatus = before
-        .status
-        .parse()
-        .map_err(|source: strum::ParseError| Error::internal("read an application's status", source))?;
     // What was rolling out then has ended since: one operation of an application runs at a time. What failed before was
     // given up with this: the last revision that served has all its pods again, or whoever looks after them says so.
-    let status = match status {
+    let status = match before.status {
         ApplicationStatus::Deploying | ApplicationStatus::Degraded if before.revision.is_some() => {
             ApplicationStatus::Running
         }
@@ -151,10 +147,8 @@ async fn changed(db: &mut PgConnection, operation: &Operation, transition: Trans
             } else {
                 match found(db, operation).await?.map(|before| before.status) {
                     // The newest revision has still failed.
-                    Some(status) if status == ApplicationStatus::Degraded.as_str() => ApplicationStatus::Degraded,
-                    Some(status) if status == ApplicationStatus::Stopped.as_str() && nobody(operation)? => {
-                        ApplicationStatus::Stopped
-                    }
+                    Some(ApplicationStatus::Degraded) => ApplicationStatus::Degraded,
+                    Some(ApplicationStatus::Stopped) if nobody(operation)? => ApplicationStatus::Stopped,
                     _ => ApplicationStatus::Running,
                 }
             };

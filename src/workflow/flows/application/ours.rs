@@ -136,8 +136,8 @@ where
             let mut tx = context.transaction().await?;
             let row = applications::find_any(&mut *tx, context.operation().subject_id).await?;
             tx.commit().await?;
-            let leaving = [ApplicationStatus::Deleting.as_str(), ApplicationStatus::Deleted.as_str()];
-            if row.is_none_or(|row| row.deleted || leaving.contains(&row.status.as_str())) {
+            let leaving = [ApplicationStatus::Deleting, ApplicationStatus::Deleted];
+            if row.is_none_or(|row| row.deleted || leaving.contains(&row.status)) {
                 return Ok(Progress::done());
             }
             work(needs, context).await

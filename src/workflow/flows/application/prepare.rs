@@ -16,7 +16,7 @@ use crate::domain::workload::Autoscaling;
 use crate::domain::{ApplicationStatus, DeploymentStatus, Error, Result};
 
 /// What was there before a deployment began: where a deployment that is taken back leads.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Before {
     /// The colour that served.
@@ -30,7 +30,7 @@ pub(super) struct Before {
     /// Between how many pods it scaled itself.
     pub autoscaling: Option<Autoscaling>,
     /// The application's status.
-    pub status: String,
+    pub status: ApplicationStatus,
     /// Its address.
     pub url: Option<String>,
 }

@@ -10,7 +10,7 @@ use super::super::super::flow::{Observer, Transition};
 use super::{ADMIN_PATH, Input, SUBJECT};
 use crate::db::operations::{self, Operation};
 use crate::db::stores::{self, Severity};
-use crate::domain::{Code, Error, Result, StoreStatus};
+use crate::domain::{Code, Direction, Error, Result, StoreStatus};
 
 /// Observes `store.create`.
 pub(super) fn creation() -> Observer {
@@ -52,7 +52,11 @@ async fn created(db: &mut PgConnection, operation: &Operation, transition: Trans
         Transition::Resumed { undo } => {
             resumed(db, store, if undo { StoreStatus::Deleting } else { StoreStatus::Provisioning }).await?;
             // One that failed on its way forward and is taken back was cancelled.
-            if undo && operation.direction == "forward" { stopping(db, store).await } else { retried(db, store).await }
+            if undo && operation.direction == Direction::Forward {
+                stopping(db, store).await
+            } else {
+                retried(db, store).await
+            }
         }
         // Stores have no lanes.
         Transition::Superseded { .. } => Ok(()),

@@ -55,6 +55,8 @@ try {
   await pane.getByText(/Signed in, and renewed/).waitFor()
   say(`signed in as ${email}`)
 
+  // Until its editor is there, the explorer has nothing to send.
+  await page.locator(".graphiql-query-editor .view-lines").filter({ hasText: "query Stores" }).waitFor()
   await run.click()
   await shows(`"email": "${email}"`)
   say("the query was answered")

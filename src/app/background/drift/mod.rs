@@ -7,13 +7,16 @@ mod queue;
 mod seen;
 mod watch;
 
+use std::time::Duration;
+
+use backon::{ExponentialBuilder, Retryable as _};
 use futures::future::join_all;
 use uuid::Uuid;
 
 use super::findings::{Changes, Finding, Kind, reconcile, reconcile_among};
 use crate::app::{App, Provisioning};
 use crate::db::{Audit, settled};
-use crate::domain::Result;
+use crate::domain::{Error, Result};
 use crate::workflow::flows::application::{SUBJECT, desired, secrets as values};
 use look::{NEVER_DEPLOYED, Seat};
 
@@ -63,7 +66,7 @@ pub async fn check(app: &App) -> Result<Drift> {
     let (mut drift, findings) = settle(app, provisioning, seats).await;
     #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
     metrics::gauge!("northstack_applications_drifted").set(drift.drifted.len() as f64);
-    drift.alerts = reconcile(app, &DRIFTED, &findings).await?;
+    drift.alerts = told(|| reconcile(app, &DRIFTED, &findings)).await?;
     Ok(drift)
 }
 
@@ -80,8 +83,15 @@ pub async fn check_some(app: &App, applications: &[Uuid]) -> Result<Drift> {
     let seats = look::one_by_one(provisioning, rows).await?;
     let looked_at: Vec<Uuid> = seats.iter().map(|seat| seat.id).collect();
     let (mut drift, findings) = settle(app, provisioning, seats).await;
-    drift.alerts = reconcile_among(app, &DRIFTED, &looked_at, &findings).await?;
+    drift.alerts = told(|| reconcile_among(app, &DRIFTED, &looked_at, &findings)).await?;
     Ok(drift)
+}
+
+/// Tells of what a look found, again for a while where the database does not answer: what was put right meanwhile would be
+/// found well by the next look, and nobody would hear of the change.
+async fn told<F: Future<Output = Result<Changes>>>(tell: impl FnMut() -> F) -> Result<Changes> {
+    let pauses = ExponentialBuilder::default().with_max_delay(Duration::from_secs(10)).with_max_times(10).with_jitter();
+    tell.retry(pauses).when(Error::retryable).await
 }
 
 /// Puts right what may be, and says what is to be reported.

@@ -65,6 +65,26 @@ async fn whoever_is_added_is_a_member_once_they_have_accepted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn invitations_keep_nobody_from_teams_of_their_own() {
+    let world = World::new().await;
+    let (alice, carol) = (world.a.owner, world.person("carol").await);
+    let flood = "with made as (
+                   insert into teams (name, slug) select 'Flood', 'flood-' || n from generate_series(1, 100) n returning id)
+                 insert into team_members (team_id, user_id, role, accepted_at) select id, $1, 'viewer', null from made";
+    sqlx::query(flood).bind(carol).execute(&world.pool).await.unwrap();
+    let one_more = invite(&world, alice, world.a.id, carol, "viewer").await;
+    assert!(one_more.to_string().contains("this person has 100 invitations that wait for an answer"), "{one_more}");
+    let own = json!({ "name": "own", "slug": "own", "members": { "data": [{ "user_id": carol, "role": "owner" }] } });
+    let made = world.insert(carol, "teams", own).await;
+    assert!(!refused(&made), "{made}");
+    // Those of teams that are no more cannot be declined, and do not count.
+    let ended = "update teams set deleted_at = now() where name = 'Flood'";
+    sqlx::query(ended).execute(&world.pool).await.unwrap();
+    let invited = invite(&world, alice, world.a.id, carol, "viewer").await;
+    assert!(!refused(&invited), "{invited}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_team_is_made_with_its_maker_as_its_owner_and_is_nobody_elses_to_take() {
     let world = World::new().await;
     let team =

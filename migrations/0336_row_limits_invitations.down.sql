@@ -1,0 +1,1 @@
+delete from row_limits where name = 'user.invitations';

@@ -10,12 +10,14 @@ use sqlx::postgres::PgPoolOptions;
 use super::{document, list, tables, text};
 use crate::support;
 
-/// Tables that no client sees at all.
+/// Tables and views that no client sees at all.
 const UNTRACKED: &[&str] = &[
     "audit_chains",
     "handled_events",
     "idempotency_keys",
     "leases",
+    // A view of what the queries of the service mean by an open operation.
+    "open_operations",
     "operation_lanes",
     "operation_signals",
     "row_limits",

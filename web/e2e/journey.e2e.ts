@@ -193,3 +193,29 @@ test("the whole journey can be done by keyboard alone", async ({ page, api, sign
   api.db.complete(store)
   await expect(page.getByRole("heading", { name: "No stores yet" })).toBeVisible()
 })
+
+test("a person in two teams chooses the one that is to own the store", async ({ page, api, signIn }) => {
+  const second = api.db.addTeam(
+    "A team with a name that is much longer than the field has room for",
+    api.db.users[0],
+  )
+  await signIn()
+  const create = page.getByRole("button", { name: "Create Store", exact: true })
+  const dialog = page.getByRole("dialog", { name: "Create New Store" })
+  await create.first().click()
+  await dialog.getByLabel("Store Name").fill("My Shop")
+  await dialog.getByRole("button", { name: "Create Store" }).click()
+  await expect(dialog.getByText("Choose the team that is to own the store.")).toBeVisible()
+  await expect(dialog.getByLabel("Team")).toBeFocused()
+  await expectAccessible(page, "[role=dialog]")
+  await expectNoSidewaysScroll(page)
+
+  await dialog.getByLabel("Team").selectOption({ label: second.name })
+  await dialog.getByRole("button", { name: "Create Store" }).click()
+  await expect(page.getByRole("article", { name: "My Shop" })).toBeVisible()
+  expect(api.db.stores.map((store) => store.team_id)).toEqual([second.id])
+
+  await page.reload()
+  await create.first().click()
+  await expect(dialog.getByLabel("Team")).toHaveValue(second.id)
+})

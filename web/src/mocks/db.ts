@@ -7,6 +7,13 @@ export interface UserRow {
   password: string
 }
 
+export interface TeamRow {
+  id: string
+  name: string
+  /** Ids of the users who may create in it. */
+  members: string[]
+}
+
 export interface StepRow {
   id: string
   operation_id: string
@@ -73,6 +80,7 @@ const alphabet = "abcdefghijklmnopqrstuvwxyz0123456789"
 /** The API's state in memory: what the mock resolvers read and change. */
 export class MockDb {
   users: UserRow[] = []
+  teams: TeamRow[] = []
   stores: StoreRow[] = []
   /** Refresh tokens that are still good, with their user. */
   sessions = new Map<string, string>()
@@ -94,6 +102,21 @@ export class MockDb {
     this.reset()
   }
 
+  /** A new user, in a team of their own. */
+  addUser(email: string, name: string, password: string): UserRow {
+    const user = { id: this.id(), email, name, password }
+    this.users.push(user)
+    this.addTeam(`${name}'s team`, user)
+    return user
+  }
+
+  /** A new team with one member. */
+  addTeam(name: string, member: UserRow | undefined): TeamRow {
+    const team = { id: this.id(), name, members: member ? [member.id] : [] }
+    this.teams.push(team)
+    return team
+  }
+
   /** Back to one user without stores. */
   reset(): void {
     for (const timer of this.timers) clearTimeout(timer)
@@ -106,9 +129,9 @@ export class MockDb {
     this.tokenLifetime = 900
     this.key = 1
     this.pace = null
-    this.users = [
-      { id: this.id(), email: "ada@example.com", name: "Ada Lovelace", password: "correct horse" },
-    ]
+    this.users = []
+    this.teams = []
+    this.addUser("ada@example.com", "Ada Lovelace", "correct horse")
     this.changed()
   }
 
@@ -139,8 +162,15 @@ export class MockDb {
     for (const listener of this.listeners) listener()
   }
 
-  /** A store that is being created, with all its steps pending. */
-  createStore(owner: string, name: string): StoreRow | Fault {
+  /** A store that is being created, with all its steps pending; in the owner's only team unless one is named. */
+  createStore(owner: string, name: string, teamId?: string | null): StoreRow | Fault {
+    const teams = this.teams.filter(({ members }) => members.includes(owner))
+    const [team, another] = teamId ? teams.filter(({ id }) => id === teamId) : teams
+    if (team === undefined) return { code: "not-found", message: "no such team" }
+    if (another !== undefined) {
+      const message = "teamId: you may create in several teams; name one of them"
+      return { code: "invalid-input", message, field: "teamId" }
+    }
     const active = this.stores.filter((store) => store.owner === owner)
     if (active.length >= storeLimit) {
       return {
@@ -156,7 +186,7 @@ export class MockDb {
     const store: StoreRow = {
       id: this.id(),
       store_id: storeId,
-      team_id: "00000000-0000-4000-8000-00000000team",
+      team_id: team.id,
       owner,
       name,
       type: "woocommerce",

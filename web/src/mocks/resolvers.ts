@@ -96,6 +96,13 @@ const read = {
     const { id, email, name } = userOf(context)
     return { id, email, name, role: "user" }
   },
+  teams(args: SelectArgs, context: MockContext) {
+    const user = userOf(context)
+    return select(
+      context.db.teams.filter((row) => row.members.includes(user.id)),
+      args,
+    )
+  },
   stores(args: SelectArgs, context: MockContext) {
     const user = userOf(context)
     return select(
@@ -116,9 +123,7 @@ const write = {
         field: "email",
       })
     }
-    const user = { id: context.db.id(), email, name: args.name, password: args.password }
-    context.db.users.push(user)
-    return session(context, user)
+    return session(context, context.db.addUser(email, args.name, args.password))
   },
   login(args: { email: string; password: string }, context: MockContext) {
     mayFail(context.db, "login")
@@ -141,13 +146,16 @@ const write = {
     context.setCookie(null)
     return { success: true }
   },
-  createStore(args: { name: string; idempotencyKey?: string | null }, context: MockContext) {
+  createStore(
+    args: { name: string; teamId?: string | null; idempotencyKey?: string | null },
+    context: MockContext,
+  ) {
     const user = userOf(context)
     mayFail(context.db, "createStore")
     const before = context.db.byKey(args.idempotencyKey)
     const known = context.db.stores.find((row) => row.id === before?.subject_id)
     if (before && known) return started(known, before)
-    const row = context.db.createStore(user.id, args.name.trim())
+    const row = context.db.createStore(user.id, args.name.trim(), args.teamId)
     if ("code" in row) throw refuse(row)
     const [op] = row.operations
     if (!op) throw new Error("a created store has an operation")

@@ -11,7 +11,9 @@ import { DialogFooter } from "@/components/ui/dialog"
 import { Field } from "@/components/ui/field"
 import { Input } from "@/components/ui/input"
 import { RadioCard, RadioCardGroup } from "@/components/ui/radio-card"
+import { Select } from "@/components/ui/select"
 import { CreateStoreDocument } from "@/features/stores/stores.generated"
+import { lastTeam, rememberTeam, useCreatableTeams } from "@/features/stores/use-creatable-teams"
 import { describeError } from "@/lib/errors"
 import { idempotencyKeys } from "@/lib/idempotency"
 
@@ -22,6 +24,8 @@ const schema = z.object({
     z.maxLength(100, "At most 100 characters."),
     z.refine((name) => !name.startsWith("-"), "The name cannot begin with a hyphen."),
   ),
+  /** Asked only of somebody who has several to choose from. */
+  team: z.optional(z.string().check(z.minLength(1, "Choose the team that is to own the store."))),
 })
 
 interface CreateStoreFormProps {
@@ -30,23 +34,26 @@ interface CreateStoreFormProps {
   onCancel: () => void
 }
 
-/** Name and type of a new store. Sent twice for the same name, it still creates one. */
+/** Name, type and, where there are several, team of a new store. Sent twice for the same name, it still creates one. */
 export function CreateStoreForm({ onSending, onCreated, onCancel }: CreateStoreFormProps) {
   const typeLabel = useId()
   const [keyFor] = useState(idempotencyKeys)
   const [create, { loading }] = useMutation(CreateStoreDocument)
   const [problem, setProblem] = useState<string | null>(null)
+  const teams = useCreatableTeams()
   const { register, handleSubmit, setError, formState } = useForm({
     resolver: zodResolver(schema),
     mode: "onTouched",
     defaultValues: { name: "" },
   })
 
-  const submit = handleSubmit(async ({ name }) => {
+  const submit = handleSubmit(async ({ name, team }) => {
     setProblem(null)
     onSending(true)
     try {
-      await create({ variables: { name, type: "woocommerce", idempotencyKey: keyFor(name) } })
+      const idempotencyKey = keyFor(`${team ?? ""} ${name}`)
+      await create({ variables: { name, type: "woocommerce", teamId: team ?? null, idempotencyKey } })
+      if (team !== undefined) rememberTeam(team)
       onCreated()
     } catch (error) {
       const { code, field, message } = describeError(error)
@@ -54,6 +61,8 @@ export function CreateStoreForm({ onSending, onCreated, onCancel }: CreateStoreF
         setProblem(`${message} Delete a store that you no longer need, then try again.`)
       } else if (field === "name" || code === "already-exists") {
         setError("name", { message }, { shouldFocus: true })
+      } else if (field === "teamId" && team !== undefined) {
+        setError("team", { message }, { shouldFocus: true })
       } else setProblem(message)
     } finally {
       onSending(false)
@@ -76,6 +85,23 @@ export function CreateStoreForm({ onSending, onCreated, onCancel }: CreateStoreF
           />
         )}
       </Field>
+
+      {teams.length > 1 ? (
+        <Field label="Team" error={formState.errors.team?.message}>
+          {(control) => (
+            <Select defaultValue={lastTeam(teams)} {...control} {...register("team")}>
+              <option value="" disabled>
+                Choose a team
+              </option>
+              {teams.map((team) => (
+                <option key={team.id} value={team.id}>
+                  {team.name}
+                </option>
+              ))}
+            </Select>
+          )}
+        </Field>
+      ) : null}
 
       <div className="grid gap-1.5">
         <span id={typeLabel} className="text-sm font-medium">

@@ -121,6 +121,34 @@ describe("creating", () => {
     expect(screen.queryByRole("dialog")).not.toBeInTheDocument()
   })
 
+  test("asks for no team where there is only one", async () => {
+    const { user } = renderApp("/stores")
+    const dialog = await openCreate(user)
+    expect(dialog.queryByLabelText("Team")).not.toBeInTheDocument()
+  })
+
+  test("asks for the team where there are several, and remembers the choice", async () => {
+    const second = db.addTeam("Second", db.users[0])
+    const { user } = renderApp("/stores")
+    let dialog = await openCreate(user)
+    const team = await dialog.findByLabelText("Team")
+    expect(team).toHaveDisplayValue("Choose a team")
+    await user.type(dialog.getByLabelText("Store Name"), "My Shop")
+    await user.click(dialog.getByRole("button", { name: "Create Store" }))
+    await waitFor(() => expect(team).toBeInvalid())
+    expect(team).toHaveAccessibleDescription("Choose the team that is to own the store.")
+    expect(db.stores).toHaveLength(0)
+
+    await user.selectOptions(team, "Second")
+    await user.click(dialog.getByRole("button", { name: "Create Store" }))
+    await findCard("My Shop")
+    expect(db.stores[0]?.team_id).toBe(second.id)
+    await waitFor(() => expect(screen.queryByRole("dialog")).not.toBeInTheDocument())
+
+    dialog = await openCreate(user)
+    expect(await dialog.findByLabelText("Team")).toHaveDisplayValue("Second")
+  })
+
   test("a full team reads what to do, in the dialog", async () => {
     for (let index = 0; index < 10; index += 1) db.complete(addStore(`Shop ${index}`))
     const { user } = renderApp("/stores")

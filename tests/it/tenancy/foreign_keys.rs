@@ -12,26 +12,26 @@ use super::world::Team;
 use super::{World, refused};
 
 /// Foreign keys to people, by table: these lead to no team.
-const TO_PEOPLE: &str = "users";
+pub(super) const TO_PEOPLE: &str = "users";
 
 /// A foreign key of a table.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Key {
-    table: String,
-    column: String,
-    parent: String,
+pub(super) struct Key {
+    pub table: String,
+    pub column: String,
+    pub parent: String,
 }
 
 /// What a user may write in a table.
 #[derive(Debug, Default)]
-struct Writable {
-    insert: BTreeSet<String>,
-    update: BTreeSet<String>,
+pub(super) struct Writable {
+    pub insert: BTreeSet<String>,
+    pub update: BTreeSet<String>,
     /// Array relationships: (name, table, column).
     children: Vec<(String, String, String)>,
 }
 
-async fn keys(world: &World) -> Vec<Key> {
+pub(super) async fn keys(world: &World) -> Vec<Key> {
     let query = "select c.conrelid::regclass::text, a.attname::text, c.confrelid::regclass::text
                  from pg_constraint c join pg_attribute a on a.attrelid = c.conrelid and a.attnum = any(c.conkey)
                  where c.contype = 'f' and c.connamespace = 'public'::regnamespace order by 1, 2";
@@ -39,7 +39,7 @@ async fn keys(world: &World) -> Vec<Key> {
     rows.iter().map(|row| Key { table: row.get(0), column: row.get(1), parent: row.get(2) }).collect()
 }
 
-fn writable() -> BTreeMap<String, Writable> {
+pub(super) fn writable() -> BTreeMap<String, Writable> {
     let directory = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("hasura/metadata");
     let document = Metadata::from_directory(&directory).unwrap().to_document();
     let texts = |value: &Value| -> BTreeSet<String> {
@@ -66,7 +66,7 @@ fn writable() -> BTreeMap<String, Writable> {
 }
 
 /// The row of a team that a key of a table may name.
-fn parent(team: &Team, table: &str) -> Uuid {
+pub(super) fn parent(team: &Team, table: &str) -> Uuid {
     match table {
         "teams" => team.id,
         "projects" => team.project,
@@ -78,7 +78,7 @@ fn parent(team: &Team, table: &str) -> Uuid {
 }
 
 /// A new row of a table, without its foreign keys.
-fn new(table: &str) -> Value {
+pub(super) fn new(table: &str) -> Value {
     let name = format!("n{}", Uuid::new_v4().simple());
     match table {
         "projects" | "applications" => json!({ "name": name }),
@@ -90,7 +90,7 @@ fn new(table: &str) -> Value {
 }
 
 /// A new row with the keys of a team.
-fn whole(keys: &[&Key], team: &Team, table: &str, member: Uuid) -> Value {
+pub(super) fn whole(keys: &[&Key], team: &Team, table: &str, member: Uuid) -> Value {
     let mut row = new(table);
     for key in keys {
         row[&key.column] = if key.parent == TO_PEOPLE { json!(member) } else { json!(parent(team, &key.parent)) };

@@ -4,6 +4,7 @@ mod foreign_keys;
 mod memberships;
 mod rules;
 mod secrets;
+mod strangers;
 mod world;
 
 pub use world::{World, refused};

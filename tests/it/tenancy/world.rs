@@ -93,6 +93,11 @@ impl World {
         person(&self.pool, name).await
     }
 
+    /// Another team with one row of each kind.
+    pub async fn team(&self, name: &str) -> Team {
+        team(&self.pool, name).await
+    }
+
     /// How many rows a query counts.
     pub async fn count(&self, query: &'static str) -> i64 {
         sqlx::query_scalar(query).fetch_one(&self.pool).await.unwrap()

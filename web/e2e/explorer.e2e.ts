@@ -73,6 +73,10 @@ test("a subscription goes on in its pane while other tabs run", async ({ page, a
   const [store] = api.db.stores
   if (!store) throw new Error("there is a store")
   await expect(live).toContainText("My Shop")
+  await expect(page.locator(".graphiql-query-editor")).toContainText("mutation Create")
+  await page.getByRole("button", { name: /Execute query/ }).click()
+  await expect(page.locator(".graphiql-response"), "the name is free").toContainText('"store_id"')
+  await expect(live).toContainText(/Shop [0-9a-f]{6}/)
   api.db.complete(store)
   await expect(live).toContainText('"status": "ready"')
   await live.getByRole("button", { name: "Stop" }).click()

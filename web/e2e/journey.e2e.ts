@@ -219,3 +219,18 @@ test("a person in two teams chooses the one that is to own the store", async ({ 
   await create.first().click()
   await expect(dialog.getByLabel("Team")).toHaveValue(second.id)
 })
+
+test("what is said of a failure follows the retry to its end", async ({ page, api, signIn, addStore }) => {
+  await signIn()
+  const store = addStore("My Shop")
+  await expect(page.getByRole("article", { name: "My Shop" })).toBeVisible()
+  api.db.fail(store, "the download timed out")
+  await expect(page.getByText("My Shop failed")).toBeVisible()
+  await page.getByRole("button", { name: "Retry My Shop" }).click()
+  await expect(page.getByText("My Shop is being set up again")).toBeVisible()
+  await expect(page.getByText("My Shop failed")).toBeHidden()
+  await expectAccessible(page)
+  api.db.complete(store)
+  await expect(page.getByText("My Shop is ready")).toBeVisible()
+  await expect(page.getByText("My Shop is being set up again")).toBeHidden()
+})

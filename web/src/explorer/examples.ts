@@ -1,3 +1,5 @@
+import { randomId } from "@/lib/utils"
+
 /** What can be seen to change while mutations run. */
 export const liveExample = `subscription Live {
   stores(order_by: { created_at: desc }) {
@@ -13,6 +15,11 @@ export const liveExample = `subscription Live {
   }
 }
 `
+
+/** A name that nobody has used, such as `Shop 7f3c21`: a team has one store of a name. */
+function freshName(): string {
+  return `Shop ${randomId().slice(0, 6)}`
+}
 
 /** The first tabs of somebody who comes for the first time. */
 export const examples = [
@@ -52,6 +59,6 @@ ${liveExample}`,
   }
 }
 `,
-    variables: `{ "name": "My Shop" }`,
+    variables: `{ "name": "${freshName()}" }`,
   },
 ]

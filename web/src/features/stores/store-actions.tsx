@@ -4,7 +4,7 @@ import { toast } from "sonner"
 import { Button } from "@/components/ui/button"
 import { AdminCredentials } from "@/features/stores/admin-credentials"
 import { AdminTooltip } from "@/features/stores/admin-tooltip"
-import type { Store } from "@/features/stores/store-model"
+import { toastOf, type Store } from "@/features/stores/store-model"
 import { RetryStoreDocument } from "@/features/stores/stores.generated"
 import { describeError } from "@/lib/errors"
 
@@ -59,6 +59,7 @@ function RetryButton({ store }: { store: Store }) {
       await retry({ variables: { id: store.id } })
     } catch (error) {
       toast.error(`${store.name} could not be retried`, {
+        id: toastOf(store),
         description: describeError(error).message,
         duration: 15_000,
       })

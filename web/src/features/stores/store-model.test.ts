@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest"
 import {
   countStores,
+  outdated,
   progressOf,
   stepElapsed,
   stepTitle,
@@ -59,6 +60,17 @@ describe("transitionsBetween", () => {
   test("says nothing of what stays or is new, nor of what leaves without being deleted", () => {
     const before = [store("a", "ready"), store("gone", "ready")]
     expect(transitionsBetween(before, [store("a", "ready"), store("new", "ready")])).toEqual([])
+  })
+
+  test("news is outdated once it holds no more, unless there is other news", () => {
+    const before = [
+      store("a", "ready"),
+      store("b", "failed"),
+      store("c", "provisioning"),
+      store("d", "ready"),
+    ]
+    const after = [store("a", "deleting"), store("b", "deleting"), store("c", "failed"), store("d", "ready")]
+    expect(outdated(before, after).map(({ id }) => id)).toEqual(["a", "b"])
   })
 })
 

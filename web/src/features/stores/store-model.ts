@@ -54,23 +54,39 @@ export function stepElapsed(
   return Math.max(0, end - Date.parse(step.started_at))
 }
 
-/** A change between two states of the list that a person should hear of. */
+/** The id of the one toast about a store: what is said of it now takes the place of what was said before. */
+export const toastOf = ({ id }: Pick<Store, "id">): string => `store-${id}`
+
+/** A change between two states of the list that a person should hear of; `retried` goes on after a failure. */
 export interface Transition {
-  kind: "ready" | "failed" | "deleted"
+  kind: "ready" | "failed" | "retried" | "deleted"
   store: Store
+}
+
+function kindOf(former: Store, store: Store | undefined): Transition["kind"] | null {
+  if (store === undefined) return former.status === "deleting" ? "deleted" : null
+  if (store.status === former.status) return null
+  if (store.status === "ready" || store.status === "failed") return store.status
+  const [operation] = store.operations
+  const same = operation !== undefined && operation.id === former.operations[0]?.id
+  return former.status === "failed" && same ? "retried" : null
 }
 
 /** Compares two states of the list. A store that leaves while being deleted is deleted. */
 export function transitionsBetween(before: readonly Store[], after: readonly Store[]): Transition[] {
   const now = new Map(after.map((store) => [store.id, store]))
-  const transitions: Transition[] = []
-  for (const former of before) {
+  return before.flatMap((former) => {
     const store = now.get(former.id)
-    if (store === undefined) {
-      if (former.status === "deleting") transitions.push({ kind: "deleted", store: former })
-    } else if (store.status !== former.status && (store.status === "ready" || store.status === "failed")) {
-      transitions.push({ kind: store.status, store })
-    }
-  }
-  return transitions
+    const kind = kindOf(former, store)
+    return kind === null ? [] : [{ kind, store: store ?? former }]
+  })
+}
+
+/** The stores whose last news holds no more, and of which there is nothing new to tell. */
+export function outdated(before: readonly Store[], after: readonly Store[]): Store[] {
+  const now = new Map(after.map((store) => [store.id, store]))
+  return before.filter((former) => {
+    const store = now.get(former.id)
+    return store?.status !== former.status && kindOf(former, store) === null
+  })
 }

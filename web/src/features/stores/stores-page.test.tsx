@@ -70,6 +70,31 @@ describe("the list", () => {
     expect(store.status).toBe("provisioning")
   })
 
+  test("what is said of a failure follows the retry to its end", async () => {
+    const store = addStore("My Shop")
+    const { user } = renderApp("/stores")
+    const card = within(await findCard("My Shop"))
+    act(() => db.fail(store, "the download timed out"))
+    expect(await screen.findByText("My Shop failed")).toBeInTheDocument()
+    await user.click(card.getByRole("button", { name: "Retry My Shop" }))
+    expect(await screen.findByText("My Shop is being set up again")).toBeInTheDocument()
+    expect(screen.queryByText("My Shop failed")).not.toBeInTheDocument()
+    expect(screen.queryByText("The download timed out.")).not.toBeInTheDocument()
+    act(() => db.complete(store))
+    expect(await screen.findByText("My Shop is ready")).toBeInTheDocument()
+    expect(screen.queryByText("My Shop is being set up again")).not.toBeInTheDocument()
+  })
+
+  test("what is said of a failure goes when the store is deleted instead", async () => {
+    const store = addStore("My Shop")
+    renderApp("/stores")
+    await findCard("My Shop")
+    act(() => db.fail(store, "the download timed out"))
+    expect(await screen.findByText("My Shop failed")).toBeInTheDocument()
+    act(() => void db.begin(store, "store.delete"))
+    await waitFor(() => expect(screen.queryByText("My Shop failed")).not.toBeInTheDocument())
+  })
+
   test("says why a retry was refused", async () => {
     db.fail(addStore("My Shop"), "the download timed out")
     db.faults.set("retryStore", { code: "unavailable", message: "the cluster does not answer" })

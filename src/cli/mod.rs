@@ -11,6 +11,7 @@ mod credentials;
 mod dev;
 mod events;
 mod exit;
+mod fields;
 mod graphql;
 pub mod graphql_engine;
 mod help;
@@ -281,7 +282,8 @@ impl Command {
 ///
 /// The process-wide pieces are set up here and nowhere else: TLS provider, log subscriber, runtime.
 pub fn main() -> ExitCode {
-    let arguments = help::command().get_matches();
+    let line = help::command();
+    let arguments = line.clone().get_matches();
     let Cli { context, command } = Cli::from_arg_matches(&arguments).unwrap_or_else(|error| error.exit());
     let operates = command.operates();
     // The only other provider that could be installed is this one.
@@ -293,6 +295,7 @@ pub fn main() -> ExitCode {
     match outcome {
         Ok(exit) => exit.into(),
         Err(error) => {
+            let error = fields::as_typed(error, &line, &arguments);
             context.output.error(&error);
             if operates && matches!(error.code(), Code::Unavailable | Code::InvalidInput) {
                 context.hint();

@@ -75,9 +75,13 @@ async fn list(api: &Api, limit: u32, context: &Context) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// The project with that name or primary key; without one, the only one.
-pub(super) async fn find(api: &Api, text: Option<&str>) -> Result<uuid::Uuid> {
-    let found: Vec<Project> = match text {
+/// The project with that name or primary key; without one, the only one. `team` is the team that it is to be of.
+pub(super) async fn find(api: &Api, text: Option<&str>, team: Option<&str>) -> Result<uuid::Uuid> {
+    let of = match team {
+        Some(team) => Some(teams::find(api, Some(team)).await?),
+        None => None,
+    };
+    let found = match text {
         Some(text) => {
             if let Ok(id) = text.parse() {
                 return Ok(id);
@@ -85,34 +89,41 @@ pub(super) async fn find(api: &Api, text: Option<&str>) -> Result<uuid::Uuid> {
             let variables = projects_named::Variables { name: text.to_owned() };
             api.run::<graphql::ProjectsNamed>(variables).await?.projects.into_iter().map(Project::from).collect()
         }
-        None => {
-            let answer = api.run::<graphql::Projects>(projects::Variables { limit: 10 }).await?;
-            answer.projects.into_iter().map(Project::from).collect()
-        }
+        None => all(api).await?,
     };
+    let found: Vec<Project> = found.into_iter().filter(|one| of.is_none_or(|team| one.team_id == team)).collect();
     match (found.as_slice(), text) {
         ([one], _) => Ok(one.id),
         ([], Some(text)) => {
-            let known = api.run::<graphql::Projects>(projects::Variables { limit: 200 }).await?.projects;
+            let known = all(api).await?;
             let meant = suggest::meant(text, known.iter().map(|one| one.name.as_str()));
-            Err(Error::new(
-                Code::NotFound,
-                format!(
-                    "no project is called {text:?};{meant} `northstack projects list` shows yours, and `northstack projects create {text:?}` makes it"
-                ),
-            ))
-        }
-        ([], None) => {
-            let message = "you have no project yet; make one: northstack projects create website";
+            let of = team.map(|team| format!(" of {team:?}")).unwrap_or_default();
+            let option = team.map(|team| format!(" --team {team:?}")).unwrap_or_default();
+            let message = format!(
+                "no project{of} is called {text:?};{meant} `northstack projects list` shows yours, and \
+                 `northstack projects create {text:?}{option}` makes it"
+            );
             Err(Error::new(Code::NotFound, message))
         }
-        (several, Some(_)) => {
-            let ids: Vec<String> = several.iter().map(|one| format!("{} ({})", one.id, one.team)).collect();
-            Err(Error::invalid("--project", format!("several of your teams have it; give its id: {}", ids.join(", "))))
+        ([], None) => {
+            let option = team.map(|team| format!(" --team {team:?}")).unwrap_or_default();
+            let message = format!("you have no project yet; make one: northstack projects create website{option}");
+            Err(Error::new(Code::NotFound, message))
+        }
+        (several, Some(text)) => {
+            let teams: Vec<&str> = several.iter().map(|one| one.team.as_str()).collect();
+            let message =
+                format!("several projects are called {text:?}: give --team, which is one of {}", teams.join(", "));
+            Err(Error::invalid("--team", message))
         }
         (several, None) => {
-            let names: Vec<&str> = several.iter().map(|one| one.name.as_str()).collect();
+            let names: Vec<&str> = several.iter().take(10).map(|one| one.name.as_str()).collect();
             Err(Error::invalid("--project", format!("you see several projects; name one: {}", names.join(", "))))
         }
     }
+}
+
+async fn all(api: &Api) -> Result<Vec<Project>> {
+    let answer = api.run::<graphql::Projects>(projects::Variables { limit: 200 }).await?;
+    Ok(answer.projects.into_iter().map(Project::from).collect())
 }

@@ -59,6 +59,9 @@ pub enum SecretsCommand {
         /// The application whose own it is
         #[arg(long)]
         app: Option<String>,
+        /// The team whose own it is, by name or id; needed when several of yours have one of that name
+        #[arg(long, conflicts_with = "app")]
+        team: Option<String>,
     },
     /// Delete a secret that no variable uses
     Delete {
@@ -67,6 +70,9 @@ pub enum SecretsCommand {
         /// The application whose own it is
         #[arg(long)]
         app: Option<String>,
+        /// The team whose own it is, by name or id; needed when several of yours have one of that name
+        #[arg(long, conflicts_with = "app")]
+        team: Option<String>,
         /// Do not ask
         #[arg(long, short)]
         yes: bool,
@@ -90,25 +96,22 @@ impl Secrets {
             SecretsCommand::List { app, limit } => list(&api, app.as_deref(), limit.into(), context).await?,
             SecretsCommand::Set { name, app, team, exact, idempotency_key } => {
                 let application = application(&api, app.as_deref()).await?;
-                let team = match &team {
-                    Some(team) => Some(teams::find(&api, Some(team)).await?),
-                    None => None,
-                };
+                let team = team_of(&api, team.as_deref()).await?;
                 let value = read_value(exact)?.expose().clone();
                 let variables = set_secret::Variables { team, application, name: name.clone(), value, idempotency_key };
                 let set = api.run::<graphql::SetSecret>(variables).await?.set_secret.ok_or_else(nothing)?;
                 context.output.print(&set, |set| format!("{name} has version {}.", set.version))?;
             }
-            SecretsCommand::Reveal { secret, app } => {
-                let id = find(&api, &secret, app.as_deref()).await?.id;
+            SecretsCommand::Reveal { secret, app, team } => {
+                let id = find(&api, &secret, app.as_deref(), team.as_deref()).await?.id;
                 let answer = api.run::<graphql::RevealSecret>(reveal_secret::Variables { id }).await?;
                 let found = answer.reveal_secret.ok_or_else(nothing)?;
                 let reveal_secret::RevealSecretRevealSecret { secret_id, name, version, value } = found;
                 let revealed = Revealed { id: secret_id, name, version, value };
                 context.output.print(&revealed, |revealed| revealed.value.clone())?;
             }
-            SecretsCommand::Delete { secret, app, yes } => {
-                let secret = find(&api, &secret, app.as_deref()).await?;
+            SecretsCommand::Delete { secret, app, team, yes } => {
+                let secret = find(&api, &secret, app.as_deref(), team.as_deref()).await?;
                 ask::confirm(yes, &secret.name, &format!("This deletes {} with its value.", secret.name))?;
                 let variables = delete_secret::Variables { id: secret.id };
                 api.run::<graphql::DeleteSecret>(variables).await?.delete_secret.ok_or_else(nothing)?;
@@ -122,6 +125,13 @@ impl Secrets {
 async fn application(api: &Api, app: Option<&str>) -> Result<Option<Uuid>> {
     match app {
         Some(app) => Ok(Some(apps::find(api, app).await?.id)),
+        None => Ok(None),
+    }
+}
+
+async fn team_of(api: &Api, team: Option<&str>) -> Result<Option<Uuid>> {
+    match team {
+        Some(team) => Ok(Some(teams::find(api, Some(team)).await?)),
         None => Ok(None),
     }
 }
@@ -148,15 +158,17 @@ async fn list(api: &Api, app: Option<&str>, limit: i64, context: &Context) -> Re
 }
 
 /// The secret with that primary key; or with that name, of an application or else of a team.
-async fn find(api: &Api, text: &str, app: Option<&str>) -> Result<Secret> {
+async fn find(api: &Api, text: &str, app: Option<&str>, team: Option<&str>) -> Result<Secret> {
     if let Ok(id) = text.parse::<Uuid>() {
         let found = api.run::<graphql::SecretById>(secret_by_id::Variables { id }).await?.secrets_by_pk;
         return found.map(Secret::from).ok_or_else(|| Error::not_found("secret"));
     }
-    let application = application(api, app).await?;
+    let (application, team) = (application(api, app).await?, team_of(api, team).await?);
     let found = api.run::<graphql::SecretsNamed>(secrets_named::Variables { name: text.to_owned() }).await?.secrets;
     let found = found.into_iter().map(Secret::from);
-    let mut found: Vec<Secret> = found.filter(|secret| secret.application_id == application).collect();
+    let mut found: Vec<Secret> = found
+        .filter(|secret| secret.application_id == application && team.is_none_or(|team| secret.team_id == team))
+        .collect();
     match (found.pop(), found.is_empty()) {
         (Some(secret), true) => Ok(secret),
         (None, _) if application.is_none() => {
@@ -165,7 +177,7 @@ async fn find(api: &Api, text: &str, app: Option<&str>) -> Result<Secret> {
         }
         (None, _) => Err(Error::not_found("secret")),
         (Some(_), false) => {
-            Err(Error::invalid("secret", "several of your teams have a secret of that name; give its id"))
+            Err(Error::invalid("--team", format!("several of your teams have a secret {text:?}: give --team")))
         }
     }
 }

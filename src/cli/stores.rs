@@ -236,8 +236,9 @@ pub(super) async fn find(api: &Api, text: &str) -> Result<Store> {
             let message = format!("no store is called {text:?};{meant} `northstack stores list` shows yours");
             Err(Error::new(Code::NotFound, message))
         }
-        (Some(_), false) => {
-            Err(Error::invalid("store", "several of your teams have a store of that name; give its id"))
+        (Some(last), false) => {
+            let ids: Vec<&str> = found.iter().chain([&last]).map(|one| one.store_id.as_str()).collect();
+            Err(Error::invalid("store", format!("several stores are called {text:?}: give an id: {}", ids.join(", "))))
         }
     }
 }

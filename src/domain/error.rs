@@ -146,6 +146,16 @@ impl Error {
             .during_outage()
     }
 
+    /// The same error with its field by another name, also where the sentence begins with it.
+    pub fn at(mut self, name: &str) -> Self {
+        if let Some(field) = self.field.replace(name.to_owned())
+            && let Some(rest) = self.message.strip_prefix(&format!("{field}:"))
+        {
+            self.message = format!("{name}:{rest}");
+        }
+        self
+    }
+
     /// The same error, of a system that is needed and is away as a whole: see [`Error::outage`].
     pub fn during_outage(mut self) -> Self {
         self.outage = true;

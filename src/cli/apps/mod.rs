@@ -67,6 +67,9 @@ pub struct Create {
     /// The project, by name or id; needed when you see several
     #[arg(long)]
     pub project: Option<String>,
+    /// The project's team, by name or id; needed when several of your teams have a project of that name
+    #[arg(long)]
+    pub team: Option<String>,
     /// Its environment
     #[arg(long, default_value = "production")]
     pub environment: String,
@@ -195,7 +198,7 @@ async fn create(api: &Api, new: Create, context: &Context) -> Result<Exit> {
     names::label("environment", &new.environment)?;
     check_replicas("replicas", new.replicas.into(), 0)?;
     let variables = create_application::Variables {
-        project: projects::find(api, new.project.as_deref()).await?,
+        project: projects::find(api, new.project.as_deref(), new.team.as_deref()).await?,
         name: new.name,
         environment: new.environment,
         image: new.image,

@@ -132,6 +132,14 @@ async fn a_newcomer_goes_from_nothing_to_an_app_that_runs() {
     assert_eq!(teams.as_array().unwrap().len(), 2, "{teams:#}");
     assert_eq!(shell.run(&["projects", "create", "x"], "").await.code, 2, "which team?");
     shell.ok(&["projects", "create", "x", "--team", "Blue Sky"]).await;
+    shell.ok(&["teams", "create", "Red Sky"]).await;
+    let which = shell.run(&["stores", "create", "A Shop"], "").await;
+    assert!(which.code == 2 && which.err.starts_with("northstack: --team: "), "{} {}", which.code, which.err);
+    assert!(which.err.contains("Blue Sky") && !which.err.contains("teamId"), "{}", which.err);
+    let which = shell.run(&["apps", "create", "api", "--project", "default"], "").await;
+    assert!(which.code == 2 && which.err.contains("give --team"), "{} {}", which.code, which.err);
+    let made = shell.ok(&["apps", "create", "api", "--project", "default", "--team", "Blue Sky"]).await;
+    assert!(made.starts_with("api was created in default"), "{made}");
 
     shell.ok(&["logout"]).await;
     assert_eq!(shell.run(&["whoami"], "").await.code, 3);

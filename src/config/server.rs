@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
+use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -36,8 +37,9 @@ pub struct Server {
     /// Origins of browsers that may call the API, such as `https://portal.example.com`, or `http://localhost:*` for every port; `*` for all.
     #[schemars(extend("x-live" = true))]
     pub cors_origins: Vec<String>,
-    /// Whether a proxy in front sets `X-Forwarded-For`; otherwise the header is ignored.
-    pub trust_forwarded_for: bool,
+    /// Addresses and networks of the reverse proxies in front, such as `10.0.0.0/8`. From them alone `X-Forwarded-For` is
+    /// believed: the client is its right-most entry that is no proxy. Empty: the header is ignored.
+    pub trusted_proxies: Vec<String>,
     /// Names under which clients may ask for the service, beside `localhost`, IP addresses and the host of `public_url`;
     /// others are refused (DNS rebinding). Empty: only those on a loopback address, and every name on another one.
     #[schemars(extend("x-live" = true))]
@@ -61,7 +63,7 @@ impl Default for Server {
             shutdown_timeout: Duration::from_secs(30),
             body_limit: 1024 * 1024,
             cors_origins: Vec::new(),
-            trust_forwarded_for: false,
+            trusted_proxies: Vec::new(),
             hosts: Vec::new(),
             metrics_port: 0,
             streams_per_user: 20,
@@ -111,6 +113,12 @@ impl Server {
                 );
             }
         }
+        for proxy in self.trusted_proxies.iter().filter(|proxy| network(proxy).is_none()) {
+            problems.add(
+                "server.trusted_proxies",
+                format!("{proxy:?} must be an address or a network such as `10.0.0.0/8`"),
+            );
+        }
         for origin in &self.cors_origins {
             let one = origin.strip_suffix(ANY_PORT).unwrap_or(origin);
             let origin_only = url::Url::parse(one).is_ok_and(|url| url.origin().ascii_serialization() == one);
@@ -121,6 +129,11 @@ impl Server {
                 );
             }
         }
+    }
+
+    /// The networks of `trusted_proxies`.
+    pub fn proxy_networks(&self) -> Vec<IpNet> {
+        self.trusted_proxies.iter().filter_map(|proxy| network(proxy)).collect()
     }
 
     /// Whether the service answers under `host`, the name in a request's `Host` header without its port.
@@ -141,9 +154,27 @@ impl Server {
     }
 }
 
+/// A network, or an address as the network of itself alone.
+fn network(text: &str) -> Option<IpNet> {
+    text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn proxies_are_addresses_or_networks() {
+        let named = |list: &[&str]| {
+            let trusted_proxies = list.iter().map(|&proxy| proxy.to_owned()).collect();
+            let server = Server { trusted_proxies, ..Server::default() };
+            let mut problems = Problems::default();
+            server.check(&mut problems);
+            (server.proxy_networks().len(), problems.0.len())
+        };
+        assert_eq!(named(&["10.0.0.0/8", "192.0.2.7", "fd00::/8", "::1"]), (4, 0));
+        assert_eq!(named(&["10.0.0.0/33", "proxy.example", "", "true"]), (0, 4));
+    }
 
     #[test]
     fn a_loopback_listener_answers_to_local_and_listed_names_alone() {

@@ -4,6 +4,7 @@ mod actor;
 mod constraints;
 mod email;
 mod error;
+mod network;
 mod placement;
 mod redacted;
 pub mod sealing;
@@ -16,6 +17,7 @@ pub use actor::{Actor, TeamRole};
 pub use constraints::Broken;
 pub use email::Email;
 pub use error::{Code, Error, Result};
+pub use network::client_network;
 pub use placement::Placement;
 pub use redacted::Redacted;
 pub use status::{

@@ -1,5 +1,7 @@
 //! Is it alive, is it ready, and the metrics of it.
 
+use std::sync::atomic::Ordering;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -10,6 +12,10 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::AppState;
+
+/// What `/health/ready` says once a proxy's header was ignored.
+const PROXY_IGNORED: &str = "a request carried X-Forwarded-For or Forwarded, which is ignored: name your proxies in \
+                             server.trusted_proxies, or all of their clients share one limit of attempts to sign in";
 
 /// `GET /health`: the process answers.
 pub async fn health() -> Json<Value> {
@@ -22,12 +28,13 @@ pub async fn live() -> Json<Value> {
     Json(json!({ "status": "ok" }))
 }
 
-/// `GET /health/ready`: every system that requests need answers; 503 with the ones that do not.
+/// `GET /health/ready`: every system that requests need answers; 503 with the ones that do not. `warnings` tell what
+/// an operator should set.
 pub async fn ready(State(state): State<AppState>) -> Response {
     let checks = state.app.readiness().await;
     let ready = checks.iter().all(|check| check.healthy);
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let body = json!({
+    let mut body = json!({
         "status": if ready { "ok" } else { "unavailable" },
         "checks": checks.iter().map(|check| json!({
             "name": check.name,
@@ -35,6 +42,9 @@ pub async fn ready(State(state): State<AppState>) -> Response {
             "milliseconds": check.milliseconds,
         })).collect::<Vec<_>>(),
     });
+    if state.proxy_ignored.load(Ordering::Relaxed) {
+        body["warnings"] = json!([PROXY_IGNORED]);
+    }
     (status, Json(body)).into_response()
 }
 

@@ -1,5 +1,7 @@
 //! What the HTTP faces need to know from configuration.
 
+use ipnet::IpNet;
+
 use crate::config::{Config, Live};
 use crate::domain::Redacted;
 
@@ -14,8 +16,8 @@ pub struct Settings {
     pub body_limit: usize,
     /// Whether the service is reached over HTTPS: cookies are then `Secure` and HSTS is sent.
     pub secure: bool,
-    /// How many reverse proxies of ours stand before the service: that many entries of `X-Forwarded-For` are believed.
-    pub trusted_proxies: usize,
+    /// The reverse proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
     /// Whether the API explorer is served.
     pub explorer: bool,
     /// What may change while the service runs: origins of other sites, time-out, rate limits.
@@ -29,7 +31,7 @@ impl Default for Settings {
             admin_secrets: Vec::new(),
             body_limit: 10 * 1024 * 1024,
             secure: false,
-            trusted_proxies: 0,
+            trusted_proxies: Vec::new(),
             explorer: false,
             live: Live::fixed(Config::default()),
         }
@@ -52,7 +54,7 @@ impl From<&Live> for Settings {
                 .collect(),
             body_limit: config.server.body_limit,
             secure: config.auth.cookie_secure,
-            trusted_proxies: usize::from(config.server.trust_forwarded_for),
+            trusted_proxies: config.server.proxy_networks(),
             explorer: config.server.explorer,
             live: live.clone(),
         }

@@ -1,6 +1,7 @@
 //! What every handler can reach.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio_util::sync::CancellationToken;
@@ -28,6 +29,8 @@ pub struct AppState {
     /// Where GraphQL requests go.
     pub backend: Backend,
     pub(super) schema: remote_schema::Schema,
+    /// Whether a request carried the header of a proxy while none is trusted.
+    pub(super) proxy_ignored: Arc<AtomicBool>,
     pub(super) metrics: Option<PrometheusHandle>,
     pub(super) face: Face,
     pub(super) streams: Streams,
@@ -44,6 +47,7 @@ impl AppState {
             schema,
             settings: Arc::new(settings),
             backend,
+            proxy_ignored: Arc::default(),
             metrics: None,
             face: Face::Api,
             streams: Streams::default(),

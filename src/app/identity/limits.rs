@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 use crate::app::Caller;
 use crate::cache::{Cache, RateLimiter};
 use crate::config::Live;
-use crate::domain::{Email, Error, Result};
+use crate::domain::{Email, Error, Result, client_network};
 
 /// One account may be tried from all addresses together, and all accounts from one address, this many times as often.
 const ALONE: u32 = 5;
@@ -26,7 +26,8 @@ impl LoginLimits {
     /// Counts an attempt; `rate-limited` when it is one too many.
     pub async fn check(&self, caller: &Caller, email: &Email) -> Result<()> {
         let account = hex::encode(Sha256::digest(email.as_str()));
-        let address = caller.address.map_or_else(|| "unknown".to_owned(), |address| address.to_string());
+        let address =
+            caller.address.map_or_else(|| "unknown".to_owned(), |address| client_network(address).to_string());
         let config = self.config.get();
         let (most, window) = (config.rate_limits.login, config.rate_limits.window);
         let alone = most.saturating_mul(ALONE);

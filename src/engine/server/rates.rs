@@ -1,6 +1,7 @@
 //! How many operations callers may ask for: `api_limits.rate_limit` by role, and the service's own limits.
 
 use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -63,7 +64,16 @@ impl Own {
 pub(super) fn caller(session: &Session, address: Option<&str>) -> String {
     match session.variable(USER) {
         Some(user) => user.to_owned(),
-        None => format!("{}\n{}", session.role(), address.unwrap_or_default()),
+        None => format!("{}\n{}", session.role(), address.map(network).unwrap_or_default()),
+    }
+}
+
+/// An IPv6 client has a /64 to itself, and counts as one.
+fn network(address: &str) -> String {
+    match address.parse().map(|address: IpAddr| address.to_canonical()) {
+        Ok(IpAddr::V6(address)) => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).to_string(),
+        Ok(IpAddr::V4(address)) => address.to_string(),
+        Err(_) => address.to_owned(),
     }
 }
 
@@ -271,6 +281,8 @@ mod tests {
             (3, 0, 3)
         );
         assert_eq!((count(None, "a", false), count(None, "a", false), count(None, "b", false)), (2, 0, 2));
+        let (one, other) = ("2001:db8::1", "2001:db8::ffff:2");
+        assert_eq!((count(None, one, false), count(None, other, false)), (2, 0), "one /64");
         assert_eq!(count(Some("1"), "a", true), 20, "who shows the admin secret");
         most.store(5, Ordering::Relaxed);
         assert_eq!(count(Some("1"), "a", false), 5);

@@ -1,12 +1,14 @@
 //! Where a request came from, seen past our own proxies and past the engine's calls back to us.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Once;
+use std::sync::atomic::Ordering;
 
 use axum::extract::{ConnectInfo, Request, State};
+use axum::http::header::FORWARDED;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
+use ipnet::IpNet;
 
 use crate::http::{AppState, router};
 
@@ -21,7 +23,7 @@ const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 pub struct ClientAddress(pub Option<IpAddr>);
 
 pub(super) async fn resolve(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
-    warn_of_a_proxy(&state, &request);
+    notice_a_proxy(&state, request.headers());
     let address = address(&state, &request);
     match address.map(|address| HeaderValue::from_str(&address.to_string())) {
         Some(Ok(value)) => request.headers_mut().insert(CLIENT_ADDRESS_HEADER, value),
@@ -31,12 +33,11 @@ pub(super) async fn resolve(State(state): State<AppState>, mut request: Request,
     next.run(request).await
 }
 
-/// Says once that all clients share their proxy's address, and so its limits: whoever fails to sign in often enough then
-/// locks everybody out.
-fn warn_of_a_proxy(state: &AppState, request: &Request) {
-    static ONCE: Once = Once::new();
-    if state.settings.trusted_proxies == 0 && request.headers().contains_key(FORWARDED_FOR) {
-        ONCE.call_once(|| tracing::warn!(setting = "server.trust_forwarded_for", "forwarded_for_ignored"));
+/// Says once that all clients seem to share a proxy's address, and so its limits; `/health/ready` says so from then on.
+fn notice_a_proxy(state: &AppState, headers: &HeaderMap) {
+    let forwarded = headers.contains_key(FORWARDED_FOR) || headers.contains_key(FORWARDED);
+    if forwarded && state.settings.trusted_proxies.is_empty() && !state.proxy_ignored.swap(true, Ordering::Relaxed) {
+        tracing::warn!(setting = "server.trusted_proxies", "forwarded_for_ignored");
     }
 }
 
@@ -44,37 +45,77 @@ fn address(state: &AppState, request: &Request) -> Option<IpAddr> {
     let headers = request.headers();
     let told = router::has_action_secret(state, headers)
         .then(|| headers.get(CLIENT_ADDRESS_HEADER)?.to_str().ok()?.parse().ok())
-        .flatten();
-    told.or_else(|| forwarded(headers, state.settings.trusted_proxies))
-        .or_else(|| Some(request.extensions().get::<ConnectInfo<SocketAddr>>()?.0.ip()))
-        .map(|address| address.to_canonical())
+        .flatten()
+        .map(|address: IpAddr| address.to_canonical());
+    told.or_else(|| {
+        let peer = request.extensions().get::<ConnectInfo<SocketAddr>>()?.0.ip();
+        Some(client(peer.to_canonical(), headers, &state.settings.trusted_proxies))
+    })
 }
 
-/// The entry of `X-Forwarded-For` that the outermost of `proxies` trusted proxies wrote: that many from the right.
-fn forwarded(headers: &HeaderMap, proxies: usize) -> Option<IpAddr> {
-    let chain: Vec<&str> = headers
-        .get_all(FORWARDED_FOR)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .map(str::trim)
-        .collect();
-    chain.get(chain.len().checked_sub(proxies.max(1))?).filter(|_| proxies > 0)?.parse().ok()
+/// The nearest address that is no proxy of ours: the peer, or the right-most such entry of `X-Forwarded-For`, where each
+/// proxy adds whom it was asked by. What stands left of that entry, its client may have written itself.
+fn client(peer: IpAddr, headers: &HeaderMap, proxies: &[IpNet]) -> IpAddr {
+    let trusted = |address: &IpAddr| proxies.iter().any(|network| network.contains(address));
+    let entries: Vec<&str> =
+        headers.get_all(FORWARDED_FOR).iter().flat_map(|value| value.to_str().unwrap_or_default().split(',')).collect();
+    let mut nearest = peer;
+    for entry in entries.iter().rev() {
+        if !trusted(&nearest) {
+            break;
+        }
+        // A proxy that does not tell whom it was asked by stands for all of its clients.
+        let Some(address) = entry_address(entry.trim()) else { break };
+        nearest = address;
+    }
+    nearest
+}
+
+/// An address, some proxies write it with its port.
+fn entry_address(entry: &str) -> Option<IpAddr> {
+    let address = entry.parse::<IpAddr>().or_else(|_| entry.parse::<SocketAddr>().map(|socket| socket.ip()));
+    let address = address.or_else(|_| entry.trim_start_matches('[').trim_end_matches(']').parse());
+    address.ok().map(|address| address.to_canonical())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn seen(peer: &str, forwarded: &[&'static str], proxies: &[&str]) -> String {
+        let headers = forwarded.iter().map(|value| (FORWARDED_FOR, HeaderValue::from_static(value))).collect();
+        let proxies: Vec<IpNet> = proxies.iter().map(|network| network.parse().unwrap()).collect();
+        client(peer.parse().unwrap(), &headers, &proxies).to_string()
+    }
+
     #[test]
-    fn only_as_many_proxies_are_believed_as_there_are() {
-        let mut headers = HeaderMap::new();
-        headers.append("x-forwarded-for", HeaderValue::from_static("6.6.6.6, 1.2.3.4"));
-        headers.append("x-forwarded-for", HeaderValue::from_static("10.0.0.1"));
-        let seen = |proxies| forwarded(&headers, proxies).map(|ip| ip.to_string());
-        assert_eq!(seen(0), None);
-        assert_eq!(seen(1).as_deref(), Some("10.0.0.1"));
-        assert_eq!(seen(2).as_deref(), Some("1.2.3.4"));
-        assert_eq!(seen(4), None);
+    fn the_right_most_address_that_is_no_proxy_is_the_client() {
+        let chain = &["6.6.6.6, 1.2.3.4", "10.0.0.1"];
+        assert_eq!(seen("10.0.0.2", chain, &["10.0.0.0/8"]), "1.2.3.4");
+        assert_eq!(seen("10.0.0.2", chain, &["10.0.0.2/32"]), "10.0.0.1");
+        assert_eq!(seen("10.0.0.2", chain, &["0.0.0.0/0"]), "6.6.6.6");
+    }
+
+    #[test]
+    fn who_is_no_proxy_is_not_believed() {
+        assert_eq!(seen("1.2.3.4", &["6.6.6.6"], &[]), "1.2.3.4");
+        assert_eq!(seen("1.2.3.4", &["6.6.6.6"], &["10.0.0.0/8", "fd00::/8"]), "1.2.3.4");
+        assert_eq!(seen("10.0.0.2", &[], &["10.0.0.0/8"]), "10.0.0.2");
+    }
+
+    #[test]
+    fn entries_are_read_in_the_forms_that_proxies_write() {
+        for (entry, address) in [
+            ("1.2.3.4:5678", "1.2.3.4"),
+            ("[2001:db8::7]:443", "2001:db8::7"),
+            ("[2001:db8::7]", "2001:db8::7"),
+            ("2001:db8::7", "2001:db8::7"),
+            ("::ffff:1.2.3.4", "1.2.3.4"),
+            ("6.6.6.6, unknown", "10.0.0.2"),
+            ("6.6.6.6, ", "10.0.0.2"),
+        ] {
+            assert_eq!(seen("10.0.0.2", &[entry], &["10.0.0.0/8"]), address, "{entry}");
+        }
+        assert_eq!(seen("10.0.0.2", &["6.6.6.6, ::ffff:10.0.0.3"], &["10.0.0.0/8"]), "6.6.6.6");
     }
 }

@@ -10,7 +10,7 @@ use axum::response::Response;
 
 use super::{ClientAddress, refusal};
 use crate::cache::RateDecision;
-use crate::domain::{Code, Error};
+use crate::domain::{Code, Error, client_network};
 use crate::http::{AppState, SignedIn};
 
 /// Marks a request that is not counted.
@@ -70,7 +70,8 @@ fn caller(request: &Request, per_user: u32, per_address: u32) -> (String, u32) {
         Some(user) => (format!("user:{user}"), per_user),
         None => {
             let address = extensions.get::<ClientAddress>().and_then(|address| address.0);
-            (format!("address:{}", address.map_or_else(|| "unknown".to_owned(), |one| one.to_string())), per_address)
+            let network = address.map_or_else(|| "unknown".to_owned(), |one| client_network(one).to_string());
+            (format!("address:{network}"), per_address)
         }
     }
 }

@@ -72,7 +72,8 @@ fn with_body(mut route: Value, fields: Value, required: &[&str]) -> Value {
 fn health() -> Vec<(String, Value)> {
     let status = || json!({ "type": "string", "enum": ["ok", "unavailable"] });
     let check = object(&[("name", text()), ("status", status()), ("milliseconds", json!({ "type": "number" }))]);
-    let ready = object(&[("status", status()), ("checks", list(&check))]);
+    let mut ready = object(&[("status", status()), ("checks", list(&check))]);
+    ready["properties"]["warnings"] = list(&text());
     let mut readiness = open("Ready", "Whether every part that it needs answers", json_response("They do", &ready));
     readiness["responses"]["503"] = json_response("One does not", &ready);
     let health = object(&[("status", status()), ("timestamp", time())]);

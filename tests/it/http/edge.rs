@@ -26,7 +26,11 @@ async fn with_echo() -> Service {
         }
     });
     let engine = Router::new().route("/v1/metadata", panic).fallback(echo);
-    Service::with_backend(|config| config.server.trust_forwarded_for = true, |_| Backend::Embedded(engine)).await
+    Service::with_backend(
+        |config| config.server.trusted_proxies = vec!["127.0.0.0/8".into()],
+        |_| Backend::Embedded(engine),
+    )
+    .await
 }
 
 #[tokio::test]
@@ -201,4 +205,41 @@ async fn health_tells_which_system_is_down() {
     let checks = ready.json()["checks"].as_array().unwrap().clone();
     assert!(checks.iter().any(|check| check["name"] == "database" && check["status"] == "unavailable"), "{checks:?}");
     assert_eq!(service.get("/health/live", &[]).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_proxy_that_is_not_listed_is_named_by_readiness() {
+    let listed = Service::with(|config| config.server.trusted_proxies = vec!["127.0.0.1".into()]).await;
+    for header in [("x-forwarded-for", "203.0.113.9"), ("forwarded", "for=203.0.113.9")] {
+        let service = Service::start().await;
+        assert_eq!(service.get("/health/ready", &[]).await.json().get("warnings"), None);
+        service.get("/health/live", &[header]).await;
+        let ready = service.get("/health/ready", &[]).await;
+        assert_eq!(ready.status, StatusCode::OK);
+        let warnings = ready.json()["warnings"].to_string();
+        assert!(warnings.contains("server.trusted_proxies"), "{warnings}");
+        listed.get("/health/live", &[header]).await;
+    }
+    assert_eq!(listed.get("/health/ready", &[]).await.json().get("warnings"), None);
+}
+
+#[tokio::test]
+async fn addresses_of_one_network_share_a_limit() {
+    let service = Service::with(|config| {
+        config.server.trusted_proxies = vec!["127.0.0.1".into()];
+        config.rate_limits.per_address = 2;
+    })
+    .await;
+    let me = async |address: &str| service.get("/api/v1/auth/me", &[("x-forwarded-for", address)]).await.status;
+    for (address, status) in [
+        ("2001:db8:0:1::1", StatusCode::UNAUTHORIZED),
+        ("2001:db8:0:1:ffff::2", StatusCode::UNAUTHORIZED),
+        ("2001:db8:0:1::3", StatusCode::TOO_MANY_REQUESTS),
+        ("2001:db8:0:2::1", StatusCode::UNAUTHORIZED),
+        ("::ffff:203.0.113.1", StatusCode::UNAUTHORIZED),
+        ("203.0.113.1", StatusCode::UNAUTHORIZED),
+        ("203.0.113.1", StatusCode::TOO_MANY_REQUESTS),
+    ] {
+        assert_eq!(me(address).await, status, "{address}");
+    }
 }

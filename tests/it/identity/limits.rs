@@ -13,7 +13,7 @@ async fn login(service: &Service, address: &str, email: &str) -> Answer {
 #[tokio::test]
 async fn attempts_are_counted_by_address_and_account_together() {
     let service = Service::with(|config| {
-        config.server.trust_forwarded_for = true;
+        config.server.trusted_proxies = vec!["127.0.0.0/8".into()];
         config.rate_limits.login = 3;
     })
     .await;
@@ -30,7 +30,7 @@ async fn attempts_are_counted_by_address_and_account_together() {
 #[tokio::test]
 async fn one_account_cannot_be_tried_from_everywhere() {
     let service = Service::with(|config| {
-        config.server.trust_forwarded_for = true;
+        config.server.trusted_proxies = vec!["127.0.0.0/8".into()];
         config.rate_limits.login = 1;
     })
     .await;

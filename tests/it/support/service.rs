@@ -1,10 +1,12 @@
 //! The service over HTTP, on real servers, asked without a socket.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
+use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use northstack::app::{App, Provisioning};
 use northstack::auth::SigningKey;
@@ -121,7 +123,9 @@ impl Service {
         Self::answer(self.router(), request).await
     }
 
-    pub async fn answer(router: Router, request: Request<Body>) -> Answer {
+    /// As if a proxy on this machine had asked.
+    pub async fn answer(router: Router, mut request: Request<Body>) -> Answer {
+        request.extensions_mut().insert(ConnectInfo(SocketAddr::from(([127, 0, 0, 1], 40_000))));
         let response = router.oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap();

@@ -31,7 +31,7 @@ pub use dead_letters::DeadLetter;
 pub use health::Check;
 pub use provisioning::Provisioning;
 
-use crate::auth::{Passwords, RefreshTokens, Tokens};
+use crate::auth::{Devices, Passwords, RefreshTokens, Tokens};
 use crate::bus::Bus;
 use crate::cache::Cache;
 use crate::config::Live;
@@ -52,6 +52,8 @@ pub struct App {
     pub passwords: Passwords,
     /// Keeps refresh tokens.
     pub refresh_tokens: RefreshTokens,
+    /// Makes and reads device cookies.
+    pub devices: Devices,
     /// Counts attempts to sign in.
     pub login_limits: identity::LoginLimits,
     /// Counts creations of stores.
@@ -73,6 +75,7 @@ impl App {
             tokens: Tokens::new(&config.auth)?,
             passwords: Passwords::new()?,
             refresh_tokens: RefreshTokens::new(cache.clone(), live.clone()),
+            devices: Devices::new(&config.auth)?,
             login_limits: identity::LoginLimits::new(&cache, live.clone()),
             creation_limits: CreationLimits::new(&cache, live.clone()),
             newest_event: feed::Newest::default(),

@@ -9,6 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
 use ed25519_dalek::pkcs8::{DecodePrivateKey, DecodePublicKey, EncodePrivateKey, EncodePublicKey};
 use jsonwebtoken::{DecodingKey, EncodingKey};
+use ring::{hkdf, hmac};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -108,6 +109,13 @@ impl SigningKey {
     /// The public key as a JSON Web Key (RFC 8037).
     pub fn jwk(&self) -> Value {
         self.public.jwk()
+    }
+
+    /// A key for another purpose than signing tokens (HKDF, RFC 5869), which tells nothing of this one.
+    pub(super) fn derived(&self, purpose: &[u8]) -> Result<hmac::Key> {
+        let extracted = hkdf::Salt::new(hkdf::HKDF_SHA256, b"northstack").extract(self.key.as_bytes());
+        let derived = extracted.expand(&[purpose], hmac::HMAC_SHA256).map(hmac::Key::from);
+        derived.map_err(|_| Error::internal("deriving a key", "the key's length"))
     }
 
     pub(super) fn encoding_key(&self) -> Result<EncodingKey> {

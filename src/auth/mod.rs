@@ -1,11 +1,13 @@
-//! Who is calling: access tokens and JWKS, passwords, refresh tokens, shared secrets → [`crate::domain::Actor`].
+//! Who is calling: access tokens and JWKS, passwords, refresh tokens, device cookies, shared secrets → [`crate::domain::Actor`].
 
+mod device;
 mod keys;
 mod password;
 mod refresh;
 mod secret;
 mod token;
 
+pub use device::{Device, Devices};
 pub use keys::{SigningKey, VerifyingKey};
 pub use password::{Passwords, check_password};
 pub use refresh::{RefreshTokens, Shown};

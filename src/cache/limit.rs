@@ -39,6 +39,10 @@ pub struct RateLimiter {
     prefix: String,
 }
 
+/// One counted request.
+#[derive(Debug)]
+pub struct Ticket(String);
+
 /// Whether a request may pass, and what to tell its sender (`X-RateLimit-Limit`, `-Remaining`, `-Reset`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateDecision {
@@ -66,21 +70,42 @@ impl RateLimiter {
     /// # Errors
     /// Any [`super::Error`]; the caller decides whether requests then pass (reads) or not (sign-in).
     pub async fn check(&self, caller: &str, limit: u32, window: Duration) -> Result<RateDecision> {
+        Ok(self.take(caller, limit, window).await?.0)
+    }
+
+    /// As [`RateLimiter::check`], with what [`RateLimiter::give_back`] takes.
+    ///
+    /// # Errors
+    /// As [`RateLimiter::check`].
+    pub async fn take(&self, caller: &str, limit: u32, window: Duration) -> Result<(RateDecision, Ticket)> {
+        let ticket = Ticket(Uuid::new_v4().simple().to_string());
         let mut call = ADMIT.prepare_invoke();
-        call.key(self.cache.key(&format!("{}:{caller}", self.prefix)))
-            .arg(limit)
-            .arg(u64::try_from(window.as_micros()).unwrap_or(u64::MAX))
-            .arg(Uuid::new_v4().simple().to_string());
+        call.key(self.key(caller)).arg(limit).arg(u64::try_from(window.as_micros()).unwrap_or(u64::MAX)).arg(&ticket.0);
         let (admitted, remaining, reset): (bool, i64, i64) =
             self.cache.bounded("limit", async |mut connection| call.invoke_async(&mut connection).await).await?;
         let outcome = if admitted { "admitted" } else { "refused" };
         metrics::counter!("northstack_rate_limit_total", "limit" => self.prefix.clone(), "outcome" => outcome)
             .increment(1);
-        Ok(RateDecision {
+        let decision = RateDecision {
             allowed: admitted,
             limit,
             remaining: u32::try_from(remaining).unwrap_or(0),
             reset_after: Duration::from_micros(u64::try_from(reset).unwrap_or(0)),
-        })
+        };
+        Ok((decision, ticket))
+    }
+
+    /// Takes a counted request out of the count again.
+    ///
+    /// # Errors
+    /// Any [`super::Error`]; the request stays counted then.
+    pub async fn give_back(&self, caller: &str, ticket: &Ticket) -> Result<()> {
+        let mut command = redis::cmd("ZREM");
+        command.arg(self.key(caller)).arg(&ticket.0);
+        self.cache.run(&command).await
+    }
+
+    fn key(&self, caller: &str) -> String {
+        self.cache.key(&format!("{}:{caller}", self.prefix))
     }
 }

@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config;
 
 pub use error::{Error, Result};
-pub use limit::{RateDecision, RateLimiter};
+pub use limit::{RateDecision, RateLimiter, Ticket};
 pub use lock::{Lock, LockGuard};
 pub use pubsub::Message;
 

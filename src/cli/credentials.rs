@@ -112,7 +112,8 @@ impl Store {
             _ => error,
         })?;
         let session = answer.refresh_token.ok_or_else(nobody)?;
-        let login = Login::new(session.access_token, session.refresh_token, session.expires_in);
+        let next = session.refresh_token.ok_or_else(nobody)?;
+        let login = Login::new(session.access_token, next, session.expires_in);
         let token = Redacted::new(login.access_token.clone());
         logins.insert(key(endpoint), login);
         self.write(&mut file, &logins)?;

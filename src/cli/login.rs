@@ -40,10 +40,12 @@ impl Login {
         };
         let variables = login::Variables { email: email.clone(), password };
         let answer = Api::anonymous(&endpoint)?.run::<Mutation>(variables).await?;
-        let session = answer.login.ok_or_else(|| Error::new(Code::InvalidCredentials, "the server gave no session"))?;
+        let none = || Error::new(Code::InvalidCredentials, "the server gave no session");
+        let session = answer.login.ok_or_else(none)?;
+        let refresh_token = session.refresh_token.ok_or_else(none)?;
         let store = Store::open()?;
         let user = session.user_id;
-        let kept = credentials::Login::new(session.access_token, session.refresh_token, session.expires_in);
+        let kept = credentials::Login::new(session.access_token, refresh_token, session.expires_in);
         store.keep(&endpoint, kept)?;
         let result = json!({"endpoint": endpoint, "userId": user, "file": store.path()});
         context.output.print(&result, |_| format!("Signed in at {endpoint} as {email}."))?;

@@ -26,9 +26,14 @@ pub struct RateLimits {
     /// operations.
     #[schemars(extend("x-live" = true))]
     pub per_address: u32,
-    /// Attempts to sign in, per address and per account, within the window.
+    /// Failed attempts to sign in to one account from one address, or from one client that has signed in to it before,
+    /// within the window. Strangers may fail five times as often on one account from all addresses, and from one address
+    /// on all accounts.
     #[schemars(extend("x-live" = true))]
     pub login: u32,
+    /// Attempts to register from one address within the window.
+    #[schemars(extend("x-live" = true))]
+    pub registrations: u32,
     /// Stores that one user may ask for within a minute.
     #[schemars(extend("x-live" = true))]
     pub store_creations: u32,
@@ -42,6 +47,7 @@ impl Default for RateLimits {
             per_user: 1_000,
             per_address: 300,
             login: 10,
+            registrations: 20,
             store_creations: 30,
         }
     }
@@ -56,6 +62,7 @@ impl RateLimits {
             ("rate_limits.per_user", self.per_user),
             ("rate_limits.per_address", self.per_address),
             ("rate_limits.login", self.login),
+            ("rate_limits.registrations", self.registrations),
             ("rate_limits.store_creations", self.store_creations),
         ] {
             problems.range(field, value, 1..=10_000_000);

@@ -34,7 +34,8 @@ impl App {
         let name = check_name(&new.name)?;
         let local = email.as_str().split('@').next().unwrap_or_default();
         check_password(&new.password, &[email.as_str(), local, name])?;
-        self.login_limits.check(caller, &email).await?;
+        self.login_limits.register(caller).await?;
+        // Also for an address that is registered already: only the transaction finds that out.
         let hash = self.passwords.hash(new.password).await?;
 
         let id = Uuid::new_v4();

@@ -4,7 +4,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::app::{App, Caller};
-use crate::auth::{Claims, RefreshTokens, Shown, TeamClaim};
+use crate::auth::{Claims, Device, RefreshTokens, Shown, TeamClaim};
 use crate::db::users::{self, User};
 use crate::db::{self, Audit, teams};
 use crate::domain::{Actor, Code, Email, Error, Redacted, Result};
@@ -16,6 +16,8 @@ pub struct Login {
     pub email: String,
     /// Password.
     pub password: Redacted,
+    /// The device cookie that the client showed.
+    pub device: Option<Redacted>,
 }
 
 /// A session's tokens.
@@ -29,6 +31,8 @@ pub struct Session {
     pub expires_in: u64,
     /// Whose session it is.
     pub user_id: Uuid,
+    /// The device cookie for the client, of a session that begins.
+    pub device: Option<Redacted>,
 }
 
 /// Memberships that a token shows, the oldest first: whatever carries it in a header has limits, of 8 kB some. What a
@@ -40,7 +44,8 @@ impl App {
     pub async fn login(&self, caller: &Caller, login: Login) -> Result<Session> {
         let wrong = || Error::new(Code::InvalidCredentials, "e-mail address or password is wrong");
         let email = Email::parse(&login.email)?;
-        self.login_limits.check(caller, &email).await?;
+        let device = self.known_device(&email, login.device.as_ref()).await?;
+        let attempt = self.login_limits.begin(caller, &email, device).await?;
         let found = users::find_for_login(self.db.pool(), &email).await?;
         let (user, hash) = found.map_or((None, None), |(user, hash)| (Some(user), hash));
         let known = user.as_ref().map(|user| user.id);
@@ -52,10 +57,18 @@ impl App {
             self.note_refused(caller, known).await?;
             return Err(wrong());
         };
+        attempt.uncount().await;
         let audit = audit(caller, user.id);
         self.db.transaction(&audit, async |mut tx| users::touch_login(&mut tx, user.id).await).await?;
         metrics::counter!("northstack_logins_total", "result" => "accepted").increment(1);
         self.begin_session(user.id).await
+    }
+
+    /// The device of a cookie, if the cookie was given to a client that signed in to the very account.
+    async fn known_device(&self, email: &Email, cookie: Option<&Redacted>) -> Result<Option<Device>> {
+        let Some(device) = cookie.and_then(|cookie| self.devices.read(cookie)) else { return Ok(None) };
+        let user = users::find(self.db.pool(), device.user).await?;
+        Ok(user.filter(|user| user.email == email.as_str()).map(|_| device))
     }
 
     /// Gives new tokens for a refresh token, which is used up by it. A token that was used before ends its session,
@@ -78,7 +91,7 @@ impl App {
         // The token is used up last: a failure before leaves the session as it was.
         let (access_token, expires_in) = self.access_token(&user, RefreshTokens::session(token)).await?;
         let refresh_token = self.refresh_tokens.rotate(token).await?.ok_or_else(ended)?;
-        Ok(Session { access_token, refresh_token, expires_in, user_id: user.id })
+        Ok(Session { access_token, refresh_token, expires_in, user_id: user.id, device: None })
     }
 
     /// Ends the session of the token. To end one that has ended already is no error.
@@ -94,7 +107,8 @@ impl App {
         let user = found.ok_or_else(|| Error::not_found("user"))?;
         let (refresh_token, session) = self.refresh_tokens.begin(user.id).await?;
         let (access_token, expires_in) = self.access_token(&user, Some(session)).await?;
-        Ok(Session { access_token, refresh_token, expires_in, user_id: user.id })
+        let device = Some(self.devices.issue(user.id));
+        Ok(Session { access_token, refresh_token, expires_in, user_id: user.id, device })
     }
 
     /// Whether the session that an access token is of has not ended by signing out. Without the cache there is no saying,

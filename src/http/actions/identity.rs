@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -34,9 +35,9 @@ pub struct LoginInput {
     password: Redacted,
 }
 
-impl From<LoginInput> for Login {
-    fn from(input: LoginInput) -> Self {
-        Self { email: input.email, password: input.password }
+impl LoginInput {
+    pub(in crate::http) fn with(self, device: Option<Redacted>) -> Login {
+        Login { email: self.email, password: self.password, device }
     }
 }
 
@@ -44,7 +45,21 @@ impl From<LoginInput> for Login {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RefreshInput {
-    pub(in crate::http) refresh_token: Option<Redacted>,
+    refresh_token: Option<Redacted>,
+}
+
+/// A refresh token, and where the request had it.
+pub(in crate::http) struct Shown {
+    pub(in crate::http) token: Redacted,
+    pub(in crate::http) by_cookie: bool,
+}
+
+impl RefreshInput {
+    /// The argument, else the cookie.
+    pub(in crate::http) fn shown(self, state: &AppState, headers: &HeaderMap) -> Option<Shown> {
+        let given = self.refresh_token.map(|token| Shown { token, by_cookie: false });
+        given.or_else(|| Some(Shown { token: cookie::refresh_token(state, headers)?, by_cookie: true }))
+    }
 }
 
 /// The GraphQL type `Session`.
@@ -52,16 +67,17 @@ pub struct RefreshInput {
 #[serde(rename_all = "camelCase")]
 pub struct SessionOutput {
     access_token: String,
-    refresh_token: String,
+    refresh_token: Option<String>,
     expires_in: u64,
     user_id: Uuid,
 }
 
-impl From<&Session> for SessionOutput {
-    fn from(session: &Session) -> Self {
+impl SessionOutput {
+    /// Without the refresh token for a client that keeps it in a cookie.
+    pub(in crate::http) fn new(session: &Session, by_cookie: bool) -> Self {
         Self {
             access_token: session.access_token.expose().clone(),
-            refresh_token: session.refresh_token.expose().clone(),
+            refresh_token: (!by_cookie).then(|| session.refresh_token.expose().clone()),
             expires_in: session.expires_in,
             user_id: session.user_id,
         }
@@ -97,27 +113,27 @@ pub(in crate::http) fn no_token() -> Error {
 /// Makes a user with a team of their own and signs them in.
 pub async fn register(State(state): State<AppState>, call: Action<RegisterInput>) -> Result<Response, ActionError> {
     let session = state.app.register(&call.caller, call.input.into()).await?;
-    Ok(answer(&state, &session))
+    Ok(answer(&state, &session, cookie::by_a_page(&call.headers)))
 }
 
 /// Signs somebody in.
 pub async fn login(State(state): State<AppState>, call: Action<LoginInput>) -> Result<Response, ActionError> {
-    let session = state.app.login(&call.caller, call.input.into()).await?;
-    Ok(answer(&state, &session))
+    let login = call.input.with(cookie::device(&state, &call.headers));
+    let session = state.app.login(&call.caller, login).await?;
+    Ok(answer(&state, &session, cookie::by_a_page(&call.headers)))
 }
 
 /// Gives new tokens for a refresh token.
 pub async fn refresh_token(State(state): State<AppState>, call: Action<RefreshInput>) -> Result<Response, ActionError> {
-    let token =
-        call.input.refresh_token.or_else(|| cookie::refresh_token(&state, &call.headers)).ok_or_else(no_token)?;
+    let Shown { token, by_cookie } = call.input.shown(&state, &call.headers).ok_or_else(no_token)?;
     let session = state.app.refresh(&call.caller, &token).await?;
-    Ok(answer(&state, &session))
+    Ok(answer(&state, &session, by_cookie))
 }
 
 /// Ends a session.
 pub async fn logout(State(state): State<AppState>, call: Action<RefreshInput>) -> Result<Response, ActionError> {
-    if let Some(token) = call.input.refresh_token.or_else(|| cookie::refresh_token(&state, &call.headers)) {
-        state.app.logout(&call.caller, &token).await?;
+    if let Some(shown) = call.input.shown(&state, &call.headers) {
+        state.app.logout(&call.caller, &shown.token).await?;
     }
     Ok((cookie::remove(&state), Json(LogoutOutput { success: true })).into_response())
 }
@@ -127,6 +143,6 @@ pub async fn me(State(state): State<AppState>, call: Action<NoInput>) -> ActionR
     Ok(Json(state.app.me(&call.caller).await?.into()))
 }
 
-fn answer(state: &AppState, session: &Session) -> Response {
-    (cookie::keep(state, &session.refresh_token), Json(SessionOutput::from(session))).into_response()
+fn answer(state: &AppState, session: &Session, by_cookie: bool) -> Response {
+    (cookie::keep(state, session), Json(SessionOutput::new(session, by_cookie))).into_response()
 }

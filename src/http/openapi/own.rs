@@ -95,8 +95,12 @@ fn health() -> Vec<(String, Value)> {
 }
 
 fn identity() -> Vec<(String, Value)> {
-    let session =
-        object(&[("accessToken", text()), ("refreshToken", text()), ("expiresIn", count()), ("userId", uuid())]);
+    let mut session = object(&[("accessToken", text()), ("expiresIn", count()), ("userId", uuid())]);
+    session["properties"]["refreshToken"] = json!({
+        "type": "string",
+        "nullable": true,
+        "description": "For clients without cookies: null for a browser's page, and where the cookie was renewed",
+    });
     let session = |status: u16| (status, json_response("A session", &envelope(&session, false)));
     let me = object(&[("id", uuid()), ("email", text()), ("name", text()), ("role", text())]);
     let gone = object(&[("success", json!({ "type": "boolean" }))]);

@@ -241,6 +241,54 @@ async fn the_cookie_stands_in_for_the_token() {
 }
 
 #[tokio::test]
+async fn a_page_gets_no_refresh_token_to_read() {
+    let service = Service::start().await;
+    let person = json!({ "email": "ada@example.com", "password": "correct horse battery", "name": "Ada Lovelace" });
+    let login = json!({ "email": "ada@example.com", "password": "correct horse battery" });
+    let page = [("origin", "http://localhost:3001"), ("host", "localhost:3001")];
+    let forwarded = [("x-forwarded-origin", "http://localhost:3001")];
+    let mut answers = vec![
+        service.post("/api/v1/auth/register", &page, &person).await,
+        service.post("/api/v1/auth/login", &page, &login).await,
+        service.action_with("login", login.clone(), anonymous(), &forwarded).await,
+    ];
+    let mut cookie = format!("northstack_refresh={}", answers[0].cookie("northstack_refresh").unwrap());
+    answers.push(service.action_with("refreshToken", json!({}), anonymous(), &[("cookie", &cookie)]).await);
+    cookie = format!("northstack_refresh={}", answers[3].cookie("northstack_refresh").unwrap());
+    let renew = axum::http::Method::POST;
+    let request = crate::support::request(renew, "/api/v1/auth/refresh", &[("cookie", &cookie)], String::new());
+    answers.push(service.send(request).await);
+    for answer in &answers {
+        assert!(answer.status.is_success(), "{}", answer.text);
+        let body = answer.json();
+        let session = body.get("data").unwrap_or(&body);
+        assert!(session["accessToken"].is_string() && session["refreshToken"].is_null(), "{}", answer.text);
+        assert!(!answer.text.contains("nsr_") && answer.cookie("northstack_refresh").unwrap().starts_with("nsr_"));
+    }
+    // Whoever shows the token in the body keeps it there.
+    let shown = service.post("/api/v1/auth/login", &[], &login).await.json()["data"]["refreshToken"].clone();
+    let next = service.post("/api/v1/auth/refresh", &page, &json!({ "refreshToken": shown })).await;
+    assert!(next.json()["data"]["refreshToken"].is_string(), "{}", next.text);
+}
+
+#[tokio::test]
+async fn the_cookie_of_a_device_is_out_of_reach_and_stays_when_the_session_ends() {
+    let service = Service::with(|config| config.auth.cookie_secure = true).await;
+    let session = service.register("ada@example.com").await;
+    let login = json!({ "email": "ada@example.com", "password": "correct horse battery" });
+    let answer = service.post("/api/v1/auth/login", &[], &login).await;
+    let cookies: Vec<&str> = answer.headers.get_all("set-cookie").iter().map(|it| it.to_str().unwrap()).collect();
+    let device = cookies.iter().find(|cookie| cookie.starts_with("__Host-northstack_device=nsd_")).unwrap();
+    assert!(device.ends_with("; Path=/; Max-Age=31536000; HttpOnly; SameSite=Strict; Secure"), "{device}");
+    assert_eq!(cookies.len(), 2);
+    let body = json!({ "refreshToken": session["refreshToken"] });
+    for path in ["/api/v1/auth/refresh", "/api/v1/auth/logout"] {
+        let answer = service.post(path, &[], &body).await;
+        assert_eq!((answer.status, answer.cookie("__Host-northstack_device")), (StatusCode::OK, None), "{path}");
+    }
+}
+
+#[tokio::test]
 async fn over_https_no_other_host_of_the_domain_can_plant_the_cookie() {
     let service = Service::with(|config| config.auth.cookie_secure = true).await;
     let body = json!({ "email": "ada@example.com", "password": "correct horse battery", "name": "Ada Lovelace" });
@@ -289,7 +337,11 @@ async fn rest_tells_who_one_is() {
 async fn registration_can_be_closed() {
     let service = Service::with(|config| config.auth.registration = false).await;
     let input = json!({ "email": "ada@example.com", "password": "correct horse battery", "name": "Ada" });
-    assert_eq!(service.action("register", input, anonymous()).await.code(), "forbidden");
+    assert_eq!(service.action("register", input.clone(), anonymous()).await.code(), "forbidden");
+    let refused = service.post("/api/v1/auth/register", &[], &input).await;
+    assert_eq!((refused.status, refused.code().as_str()), (StatusCode::FORBIDDEN, "forbidden"));
+    let message = "registration is closed; ask an administrator for an account";
+    assert_eq!(refused.json()["error"]["message"], message);
 }
 
 #[tokio::test]

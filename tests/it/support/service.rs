@@ -46,6 +46,13 @@ impl Answer {
         serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("not JSON: {}", self.text))
     }
 
+    /// The value of a cookie that the answer sets.
+    pub fn cookie(&self, name: &str) -> Option<String> {
+        let set = self.headers.get_all(header::SET_COOKIE).iter().map(|value| value.to_str().unwrap());
+        let mut found = set.filter_map(|cookie| cookie.strip_prefix(name)?.strip_prefix('=')?.split(';').next());
+        found.next().map(str::to_owned)
+    }
+
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
@@ -92,6 +99,7 @@ impl Service {
         config.nats.token = Some(servers().nats.token().clone());
         config.auth.signing_key = Some(SigningKey::generate().pem().unwrap());
         config.auth.cookie_secure = false;
+        config.rate_limits.registrations = 10_000;
         config.actions.secret = Some(ACTION_SECRET.into());
         change(&mut config);
         let (sender, live) = Live::changing(config.clone());

@@ -75,12 +75,13 @@ function ownStore(context: MockContext, id: string): StoreRow {
 
 function session(context: MockContext, user: UserRow) {
   const { db } = context
-  const refreshToken = `refresh.${db.id()}`
-  db.sessions.set(refreshToken, user.id)
-  context.setCookie(refreshToken)
+  const cookie = `refresh.${db.id()}`
+  db.sessions.set(cookie, user.id)
+  context.setCookie(cookie)
   return {
     accessToken: `access.${user.id}.${Date.now() + db.tokenLifetime * 1000}.${db.key}`,
-    refreshToken,
+    // The cookie alone has it for a page.
+    refreshToken: null,
     expiresIn: db.tokenLifetime,
     userId: user.id,
   }

@@ -302,8 +302,10 @@ pub(super) fn require_keys(provisioning: &Provisioning, workload: &Workload) -> 
 /// Refuses an image that would be pulled from inside of the cluster's network, unless that is allowed.
 pub(super) fn require_registry(provisioning: &Provisioning, workload: &Workload) -> Result<()> {
     if workload.image.is_local() && !provisioning.applications.local_registries {
-        let message =
-            format!("image: the registry of {} is an address or a local name; use a public one", workload.image);
+        let message = format!(
+            "image: the registry of {} is an address, a local name or one that leads to a local address; use a public one",
+            workload.image
+        );
         return Err(Error::invalid("image", message));
     }
     Ok(())

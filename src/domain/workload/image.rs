@@ -39,15 +39,14 @@ impl Image {
 }
 
 impl Image {
-    /// Whether its registry is asked for at an address of the node itself, or at any other address that is no name of the
-    /// internet: whoever pulls it stands inside of the cluster's network.
+    /// Whether its registry is asked for at an address of the node itself, or at any other that is no name of the internet
+    /// or spells a private address: whoever pulls it stands inside of the cluster's network.
     pub fn is_local(&self) -> bool {
         let registry = match self.0.split_once('/') {
             Some((first, _)) if first == "localhost" || first.contains(['.', ':']) => first,
             _ => return false,
         };
-        let host = registry.split(':').next().unwrap_or_default();
-        !host.contains('.') || !super::settings::is_public(host)
+        super::registry::is_local(registry.split(':').next().unwrap_or_default())
     }
 }
 

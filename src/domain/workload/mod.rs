@@ -5,6 +5,7 @@ mod compare;
 mod image;
 pub mod names;
 mod quantity;
+mod registry;
 mod resources;
 mod settings;
 

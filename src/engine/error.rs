@@ -1,6 +1,7 @@
 //! Hasura's error: a code from its list, a path into the request, a message; and the shapes in which it leaves.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
@@ -110,6 +111,24 @@ pub struct GraphqlError {
     pub status: Option<u16>,
     /// Errors of a remote schema that answer the request as they are, in place of this one.
     pub answered: Option<Vec<Value>>,
+    /// Which rate limit refused, and for how long.
+    pub refusal: Option<Refusal>,
+}
+
+/// A rate limit that is used up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refusal {
+    /// Operations allowed within the window.
+    pub limit: u32,
+    /// Time until one more may pass.
+    pub reset_after: Duration,
+}
+
+impl Refusal {
+    /// The time in whole seconds, rounded up.
+    pub fn seconds(&self) -> u64 {
+        self.reset_after.as_secs() + u64::from(self.reset_after.subsec_nanos() > 0)
+    }
 }
 
 /// A result whose error is [`GraphqlError`].
@@ -126,6 +145,7 @@ impl GraphqlError {
             extensions: None,
             status: None,
             answered: None,
+            refusal: None,
         }
     }
 
@@ -142,6 +162,12 @@ impl GraphqlError {
     /// A fault of the engine's own.
     pub fn unexpected(message: impl Into<String>) -> Self {
         Self::new(ErrorCode::Unexpected, message)
+    }
+
+    /// The same error, by a rate limit.
+    pub fn refused_until(mut self, refusal: Refusal) -> Self {
+        self.refusal = Some(refusal);
+        self
     }
 
     /// The same error with details for admins.
@@ -186,6 +212,10 @@ impl GraphqlError {
                 let mut fields = Map::new();
                 fields.insert("path".to_owned(), self.path.as_str().into());
                 fields.insert("code".to_owned(), self.code.as_str().into());
+                // A socket has no headers that could tell it.
+                if let Some(refusal) = &self.refusal {
+                    fields.insert("retryAfter".to_owned(), refusal.seconds().into());
+                }
                 if let (true, Some(internal)) = (include_internal, &self.internal) {
                     fields.insert("internal".to_owned(), internal.clone());
                 }

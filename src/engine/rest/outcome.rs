@@ -1,5 +1,6 @@
 //! What an error of a webhook or remote schema is where an endpoint answers by status.
 
+use axum::http::header::RETRY_AFTER;
 use axum::response::Response;
 use serde_json::Value;
 
@@ -42,5 +43,10 @@ pub(super) fn answer(mut error: GraphqlError, internal: bool) -> Response {
             fields.insert("field".to_owned(), field.clone());
         }
     }
-    respond::json(status, json::write(&body))
+    let mut response = respond::json(status, json::write(&body));
+    let wait = error.extensions.as_ref().and_then(|extensions| extensions.get("retryAfter")?.as_u64());
+    if let Some(seconds) = wait {
+        response.headers_mut().insert(RETRY_AFTER, seconds.into());
+    }
+    response
 }

@@ -136,5 +136,5 @@ pub(crate) fn error_body(surface: &Surface, session: Option<&Session>, error: &G
 fn failure(surface: &Surface, session: Option<&Session>, error: &GraphqlError, statuses: bool) -> Response {
     // Who asks too often is told so by the status as well, which clients and gateways look at.
     let status = if statuses || error.code == ErrorCode::ExceededRateLimit { error.http_status() } else { 200 };
-    respond::json(status, error_body(surface, session, error))
+    respond::with_refusal(respond::json(status, error_body(surface, session, error)), error)
 }

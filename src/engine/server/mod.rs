@@ -19,6 +19,7 @@ mod socket;
 mod start;
 mod surface;
 mod turns;
+mod windows;
 
 pub use admission::{Admission, Wording};
 pub use backend::{Accept, Answer, Backend, Current, Outcome, SubscriptionPlan};

@@ -2,19 +2,19 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
-use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use axum::http::{HeaderMap, HeaderName};
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 
 use crate::engine::auth::Identity;
-use crate::engine::error::{ErrorCode, GraphqlError, Result};
+use crate::engine::error::{ErrorCode, GraphqlError, Refusal, Result};
 use crate::engine::metadata::{ApiLimits, RateLimit, UniqueParams};
 use crate::engine::session::Session;
+
+use super::windows::Windows;
 
 /// After so many checks, callers who have not come for a minute are forgotten.
 const FORGET_AFTER: usize = 10_000;
@@ -46,17 +46,14 @@ pub type RateSource = Arc<dyn Fn() -> Option<OperationRates> + Send + Sync>;
 /// What callers have used of the service's own limits.
 struct Own {
     rates: OperationRates,
-    users: Option<DefaultKeyedRateLimiter<String>>,
-    addresses: Option<DefaultKeyedRateLimiter<String>>,
+    users: Windows,
+    addresses: Windows,
 }
 
 impl Own {
-    fn new(rates: OperationRates) -> Self {
-        let keyed = |most: u32| {
-            let most = NonZeroU32::new(most)?;
-            Some(RateLimiter::keyed(Quota::with_period(rates.window / most.get())?.allow_burst(most)))
-        };
-        Self { rates, users: keyed(rates.per_user), addresses: keyed(rates.per_address) }
+    fn new(rates: OperationRates, now: Instant) -> Self {
+        let windows = |most: u32| Windows::new(most, rates.window, now);
+        Self { rates, users: windows(rates.per_user), addresses: windows(rates.per_address) }
     }
 }
 
@@ -87,15 +84,17 @@ struct Limits {
 
 struct Limiter {
     limit: RateLimit,
-    /// None when nothing at all is allowed.
-    keyed: Option<DefaultKeyedRateLimiter<String>>,
+    most: u32,
+    used: Windows,
 }
+
+/// The window of the metadata's limits.
+const MINUTE: Duration = Duration::from_secs(60);
 
 impl Limiter {
     fn new(limit: &RateLimit) -> Self {
         let most = u32::try_from(limit.max_reqs_per_min).unwrap_or(u32::MAX);
-        let keyed = NonZeroU32::new(most).map(|most| RateLimiter::keyed(Quota::per_minute(most)));
-        Self { limit: limit.clone(), keyed }
+        Self { limit: limit.clone(), most, used: Windows::new(most, MINUTE, Instant::now()) }
     }
 }
 
@@ -111,6 +110,10 @@ impl Rates {
     /// # Errors
     /// [`ErrorCode::ExceededRateLimit`].
     pub fn admit(&self, identity: &Identity, headers: &HeaderMap) -> Result<()> {
+        self.admit_at(identity, headers, Instant::now())
+    }
+
+    fn admit_at(&self, identity: &Identity, headers: &HeaderMap, now: Instant) -> Result<()> {
         let session = &identity.session;
         self.check(session, headers)?;
         let rates =
@@ -119,25 +122,21 @@ impl Rates {
         let counted = match self.counted.load_full() {
             Some(counted) if counted.rates == rates => counted,
             _ => {
-                let new = Arc::new(Own::new(rates));
+                let new = Arc::new(Own::new(rates, now));
                 self.counted.store(Some(new.clone()));
                 new
             }
         };
-        let (keyed, most) = match session.variable(USER) {
+        let (used, limit) = match session.variable(USER) {
             Some(_) => (&counted.users, rates.per_user),
             None => (&counted.addresses, rates.per_address),
         };
-        if let Some(keyed) = keyed {
-            if self.checks.fetch_add(1, Ordering::Relaxed) % FORGET_AFTER == FORGET_AFTER - 1 {
-                keyed.retain_recent();
-            }
-            if keyed.check_key(&caller(session, self.address(headers))).is_ok() {
-                return Ok(());
-            }
-        }
-        let message = format!("rate limit exceeded: at most {most} operations in {} s", rates.window.as_secs_f64());
-        Err(GraphqlError::new(ErrorCode::ExceededRateLimit, message))
+        let taken = self.take(used, &caller(session, self.address(headers)), now);
+        taken.map_err(|reset_after| {
+            let window = rates.window.as_secs_f64();
+            let message = format!("rate limit exceeded: at most {limit} operations in {window} s");
+            GraphqlError::new(ErrorCode::ExceededRateLimit, message).refused_until(Refusal { limit, reset_after })
+        })
     }
 
     /// Holds callers to these limits from now on. What was used of a limit that stays the same counts on.
@@ -171,16 +170,20 @@ impl Rates {
         if session.is_admin() {
             return Ok(());
         }
-        if let Some(keyed) = &limiter.keyed {
-            if self.checks.fetch_add(1, Ordering::Relaxed) % FORGET_AFTER == FORGET_AFTER - 1 {
-                keyed.retain_recent();
-            }
-            if keyed.check_key(&self.key(&limiter.limit, session, headers)).is_ok() {
-                return Ok(());
-            }
+        let taken = self.take(&limiter.used, &self.key(&limiter.limit, session, headers), Instant::now());
+        taken.map_err(|reset_after| {
+            let limit = limiter.most;
+            let message = format!("rate limit exceeded: at most {limit} requests a minute");
+            GraphqlError::new(ErrorCode::ExceededRateLimit, message).refused_until(Refusal { limit, reset_after })
+        })
+    }
+
+    /// Counts one of a caller's; forgets now and then who stays away.
+    fn take(&self, used: &Windows, caller: &str, now: Instant) -> Result<(), Duration> {
+        if self.checks.fetch_add(1, Ordering::Relaxed) % FORGET_AFTER == FORGET_AFTER - 1 {
+            used.forget(now);
         }
-        let message = format!("rate limit exceeded: at most {} requests a minute", limiter.limit.max_reqs_per_min);
-        Err(GraphqlError::new(ErrorCode::ExceededRateLimit, message))
+        used.take(caller, now)
     }
 
     /// What tells callers apart: the role, and what the limit names.
@@ -288,6 +291,25 @@ mod tests {
         assert_eq!(count(Some("1"), "a", false), 5);
         most.store(0, Ordering::Relaxed);
         assert_eq!(count(Some("1"), "a", false), 20, "no limits");
+    }
+
+    #[test]
+    fn of_a_steady_stream_no_more_than_the_limit_passes_within_the_window() {
+        let source: RateSource =
+            Arc::new(|| Some(OperationRates { window: Duration::from_secs(60), per_user: 1_000, per_address: 2 }));
+        let (rates, begun) = (Rates::new(None, Some(source)), Instant::now());
+        let session = Session::new("user", [("x-hasura-user-id", "1")]);
+        let identity = Identity { session, expires_at: None, by_admin_secret: false };
+        let ask = |milliseconds: u64| {
+            rates.admit_at(&identity, &HeaderMap::new(), begun + Duration::from_millis(milliseconds))
+        };
+        assert_eq!((0..2_000).filter(|step| ask(step * 29).is_ok()).count(), 1_000);
+        let refused = ask(58_000).unwrap_err();
+        let refusal = refused.refusal.unwrap();
+        // The first slot of 937.5 ms has left the window 60.9375 s after the beginning.
+        assert_eq!((refusal.limit, refusal.reset_after), (1_000, Duration::from_nanos(2_937_500_000)));
+        assert_eq!(refused.to_graphql(false)["extensions"]["retryAfter"], 3);
+        assert!(ask(60_937).is_err() && ask(60_938).is_ok());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! HTTP responses in Hasura's shapes.
 
 use axum::body::Body;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use serde_json::Value;
 
@@ -20,7 +20,24 @@ pub(crate) fn json(status: u16, body: impl Into<Body>) -> Response {
 
 /// An error of the metadata, query and REST endpoints.
 pub(crate) fn api_error(error: &GraphqlError, internal: bool) -> Response {
-    json(error.http_status(), crate::engine::json::write(&error.to_api_body(internal)))
+    let body = crate::engine::json::write(&error.to_api_body(internal));
+    with_refusal(json(error.http_status(), body), error)
+}
+
+/// Adds what tells a client that asks too often how long to wait, by the limit that refused it.
+pub(crate) fn with_refusal(mut response: Response, error: &GraphqlError) -> Response {
+    if let Some(refusal) = &error.refusal {
+        let headers = response.headers_mut();
+        for (name, value) in [
+            ("retry-after", refusal.seconds()),
+            ("x-ratelimit-limit", u64::from(refusal.limit)),
+            ("x-ratelimit-remaining", 0),
+            ("x-ratelimit-reset", refusal.seconds()),
+        ] {
+            headers.insert(HeaderName::from_static(name), HeaderValue::from(value));
+        }
+    }
+    response
 }
 
 /// A value with status 200.

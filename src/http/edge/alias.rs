@@ -8,7 +8,7 @@ use axum::extract::{Request, State};
 use axum::http::header::{ACCEPT_ENCODING, ALLOW, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, RETRY_AFTER};
 use axum::http::response::Parts;
 use axum::http::uri::PathAndQuery;
-use axum::http::{HeaderValue, Method, StatusCode, Uri};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -16,6 +16,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use strum::IntoEnumIterator;
 
+use super::limits::RATE_LIMIT_HEADERS;
 use crate::domain::{Code, Error};
 use crate::http::{AppState, RestError, RestResult, extract, parse_json};
 
@@ -176,7 +177,8 @@ fn refused(parts: Parts, body: Bytes, anonymous: bool) -> Response {
         None => RestError::from(error),
     }
     .into_response();
-    for name in [RETRY_AFTER, ALLOW] {
+    let kept = [RETRY_AFTER, ALLOW].into_iter().chain(RATE_LIMIT_HEADERS.map(HeaderName::from_static));
+    for name in kept {
         if let Some(value) = parts.headers.get(&name) {
             response.headers_mut().insert(name, value.clone());
         }

@@ -13,6 +13,13 @@ use crate::cache::RateDecision;
 use crate::domain::{Code, Error, client_network};
 use crate::http::{AppState, SignedIn};
 
+const LIMIT: &str = "x-ratelimit-limit";
+const REMAINING: &str = "x-ratelimit-remaining";
+const RESET: &str = "x-ratelimit-reset";
+
+/// The headers that tell of a limit.
+pub(super) const RATE_LIMIT_HEADERS: [&str; 3] = [LIMIT, REMAINING, RESET];
+
 /// Marks a request that is not counted.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::http) struct Unlimited;
@@ -25,7 +32,18 @@ pub(in crate::http) async fn limit(State(state): State<AppState>, request: Reque
         return refuse(&decision, request.uri().path());
     }
     let mut response = next.run(request).await;
-    tell(&decision, response.headers_mut());
+    let refused = response.status() == StatusCode::TOO_MANY_REQUESTS;
+    let headers = response.headers_mut();
+    match refused {
+        false => tell(&decision, headers),
+        // Another limit refuses, and says what it allows where it can: here nothing is left of it.
+        true => {
+            headers.insert(HeaderName::from_static(REMAINING), HeaderValue::from(0));
+            if let Some(wait) = headers.get(header::RETRY_AFTER).cloned() {
+                headers.entry(HeaderName::from_static(RESET)).or_insert(wait);
+            }
+        }
+    }
     response
 }
 
@@ -86,11 +104,9 @@ fn refuse(decision: &RateDecision, path: &str) -> Response {
 }
 
 fn tell(decision: &RateDecision, headers: &mut HeaderMap) {
-    for (name, value) in [
-        ("x-ratelimit-limit", u64::from(decision.limit)),
-        ("x-ratelimit-remaining", u64::from(decision.remaining)),
-        ("x-ratelimit-reset", seconds(decision)),
-    ] {
+    for (name, value) in
+        [(LIMIT, u64::from(decision.limit)), (REMAINING, u64::from(decision.remaining)), (RESET, seconds(decision))]
+    {
         headers.insert(HeaderName::from_static(name), HeaderValue::from(value));
     }
 }

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use northstack::engine::server::TurnLimits;
+use northstack::engine::server::{OperationRates, TurnLimits};
 use serde_json::{Value, json};
 use sqlx::postgres::PgPoolOptions;
 
@@ -251,4 +251,43 @@ async fn a_plan_that_nobody_waits_for_ends_and_holds_up_nobody() {
     let answer = rig.ask(USER, &query("{ teams { id slug name settings } }")).await;
     assert!(answer["data"].is_object(), "{answer}");
     assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_tells_of_the_limit_that_refused_over_http_and_on_a_socket() {
+    let key = json!({"type": "HS256", "key": super::sockets::KEY});
+    let rig = Rig::start(Setup {
+        metadata: Some(empty_metadata()),
+        jwt_secret: Some(key),
+        adjust: Some(|options| {
+            let rates = OperationRates { window: Duration::from_secs(600), per_user: 2, per_address: 1 };
+            options.operation_rates = Some(std::sync::Arc::new(move || Some(rates)));
+        }),
+        ..Setup::default()
+    })
+    .await;
+    let bearer = format!("Bearer {}", super::sockets::token("eve"));
+    let body = query("{ __typename }").to_string();
+    let ask = || rig.http.post(rig.url("/v1/graphql")).header("authorization", &bearer).body(body.clone()).send();
+    for _ in 0..2 {
+        assert_eq!(ask().await.unwrap().status(), 200);
+    }
+    let refused = ask().await.unwrap();
+    assert_eq!(refused.status(), 429);
+    let header = |name: &str| refused.headers()[name].to_str().unwrap().to_owned();
+    assert_eq!((header("x-ratelimit-limit"), header("x-ratelimit-remaining")), ("2".into(), "0".into()));
+    let wait: u64 = header("retry-after").parse().unwrap();
+    // The window and one slot of it at most.
+    assert!((1..=610).contains(&wait) && header("x-ratelimit-reset") == header("retry-after"), "{wait}");
+    let answer: Value = refused.json().await.unwrap();
+    assert_eq!(answer["errors"][0]["extensions"]["retryAfter"], wait, "{answer}");
+
+    let mut socket = Client::connect(&rig, Some("graphql-transport-ws"), &[]).await;
+    socket.say(json!({"type": "connection_init", "payload": {"headers": {"authorization": bearer}}})).await;
+    assert_eq!(socket.hear().await, Heard::Frame(json!({"type": "connection_ack"})));
+    socket.say(json!({"type": "subscribe", "id": "1", "payload": query("{ __typename }")})).await;
+    let Heard::Frame(frame) = socket.hear().await else { panic!("an error answers it") };
+    let extensions = &frame["payload"][0]["extensions"];
+    assert_eq!((&frame["type"], &extensions["code"]), (&json!("error"), &json!("rate-limit-exceeded")), "{frame}");
+    assert!((1..=wait).contains(&extensions["retryAfter"].as_u64().unwrap()), "{frame}");
 }

@@ -162,3 +162,27 @@ async fn what_the_edge_refuses_has_the_form_of_what_stands_behind_it() {
         assert_eq!(answer.status, StatusCode::GATEWAY_TIMEOUT, "{path}: {}", answer.text);
     }
 }
+
+#[tokio::test]
+async fn a_refusal_from_behind_the_edge_tells_of_the_limit_that_refused() {
+    use axum::response::IntoResponse;
+    let refused = |headers: [(&'static str, &'static str); 2]| {
+        let error = json!({ "error": "too many", "path": "$", "code": "rate-limit-exceeded" });
+        (StatusCode::TOO_MANY_REQUESTS, headers, axum::Json(error)).into_response()
+    };
+    let engine = axum::Router::new()
+        .route(
+            "/v1/graphql",
+            axum::routing::any(move || async move { refused([("retry-after", "7"), ("x-ratelimit-limit", "3")]) }),
+        )
+        .fallback(move || async move { refused([("retry-after", "9"), ("x-ratelimit-reset", "9")]) });
+    let service = Service::with_backend(|_| {}, |_| northstack::http::Backend::Embedded(engine)).await;
+    for (path, limit, wait) in
+        [("/v1/graphql", "3", "7"), ("/api/rest/v1/projects", "", "9"), ("/api/v1/projects", "", "9")]
+    {
+        let answer = service.post(path, &[], &json!({ "query": "{ me { id } }" })).await;
+        assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS, "{path}: {}", answer.text);
+        let told = ["x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset", "retry-after"];
+        assert_eq!(told.map(|name| answer.header(name)), [limit, "0", wait, wait], "{path}");
+    }
+}

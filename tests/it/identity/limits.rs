@@ -83,6 +83,8 @@ async fn known_device(service: &Service, email: &str) -> String {
 fn refused_with_a_time(answer: &Answer) {
     assert_eq!((answer.status, answer.code().as_str()), (StatusCode::TOO_MANY_REQUESTS, "rate-limited"));
     assert!((1..=60).contains(&answer.header("retry-after").parse::<u64>().unwrap()), "{:?}", answer.headers);
+    assert_eq!(answer.header("x-ratelimit-remaining"), "0");
+    assert_eq!(answer.header("x-ratelimit-reset"), answer.header("retry-after"));
 }
 
 #[tokio::test]

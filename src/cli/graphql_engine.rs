@@ -11,7 +11,7 @@ use crate::engine::metadata::{LoadError, Metadata};
 use crate::engine::server::{OperationRates, Server, ServerError, TurnLimits};
 use crate::engine::subscriptions::HubOptions;
 use crate::engine::{EngineError, EngineOptions, Limits, MetadataSource};
-use crate::http::edge::{CLIENT_ADDRESS_HEADER, error_in_words};
+use crate::http::edge::{CLIENT_ADDRESS_HEADER, CLIENT_DEVICE_HEADER, error_in_words};
 use crate::http::{Backend, Sessions};
 
 /// What answers GraphQL.
@@ -70,6 +70,7 @@ fn options(config: &Config, app: &Arc<App>, queries: &Db) -> Result<EngineOption
     options.query_pool = Some(queries.pool().clone());
     options.keep_metadata = true;
     options.client_address_header = Some(CLIENT_ADDRESS_HEADER);
+    options.client_device_header = Some(CLIENT_DEVICE_HEADER);
     let secret = config.actions.secret.clone().unwrap_or_default();
     options.env = HashMap::from([
         ("NORTHSTACK_SERVICE_URL".to_owned(), config.hasura.service_url.as_str().trim_end_matches('/').to_owned()),

@@ -54,6 +54,9 @@ pub struct EngineOptions {
     /// The header in which what stands before the engine tells the client's address; without one `X-Real-IP` and
     /// `X-Forwarded-For` are believed, as Hasura does.
     pub client_address_header: Option<HeaderName>,
+    /// The header in which it tells of a client that it knows although nobody is signed in; such a client is counted by
+    /// what the header says, and not by its address.
+    pub client_device_header: Option<HeaderName>,
     /// How many operations a caller may ask for beside `api_limits`; asked again and again, for it may change. Whoever
     /// shows the admin secret has no such limit.
     pub operation_rates: Option<RateSource>,
@@ -93,6 +96,7 @@ impl EngineOptions {
             allow_list: false,
             limits: Limits::default(),
             client_address_header: None,
+            client_device_header: None,
             operation_rates: None,
             turns: None,
             admission: None,

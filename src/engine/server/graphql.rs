@@ -99,7 +99,7 @@ pub(crate) async fn run(
     request: &Request,
 ) -> Result<Outcome> {
     super::allow_list::check(surface, &identity.session, request)?;
-    let _turn = surface.turns.take(identity, surface.rates.address(&headers)).await?;
+    let _turn = surface.turns.take(identity, surface.rates.origin(&headers)).await?;
     let context = surface.context(identity, headers, request);
     let running = surface.backend.run(&context, request);
     let Some(limit) = time_limit(surface, &identity.session) else { return running.await };

@@ -25,6 +25,8 @@ pub struct Rates {
     checks: AtomicUsize,
     /// The header in which what stands before the engine tells the client's address.
     address_header: Option<HeaderName>,
+    /// The header in which it tells of a client that it knows.
+    device_header: Option<HeaderName>,
     own: Option<RateSource>,
     counted: ArcSwapOption<Own>,
 }
@@ -102,7 +104,12 @@ impl Rates {
     /// No limits yet.
     pub fn new(address_header: Option<HeaderName>, own: Option<RateSource>) -> Self {
         let (limits, checks, counted) = (ArcSwap::default(), AtomicUsize::new(0), ArcSwapOption::empty());
-        Self { limits, checks, address_header, own, counted }
+        Self { limits, checks, address_header, device_header: None, own, counted }
+    }
+
+    /// The same, where what stands before the engine knows clients.
+    pub fn knowing_devices_by(self, device_header: Option<HeaderName>) -> Self {
+        Self { device_header, ..self }
     }
 
     /// Counts an operation of who asks against all limits.
@@ -131,7 +138,7 @@ impl Rates {
             Some(_) => (&counted.users, rates.per_user),
             None => (&counted.addresses, rates.per_address),
         };
-        let taken = self.take(used, &caller(session, self.address(headers)), now);
+        let taken = self.take(used, &caller(session, self.origin(headers)), now);
         taken.map_err(|reset_after| {
             let window = rates.window.as_secs_f64();
             let message = format!("rate limit exceeded: at most {limit} operations in {window} s");
@@ -199,6 +206,12 @@ impl Rates {
             Some(UniqueParams::Variables(names)) => names.iter().for_each(|name| add(session.variable(name))),
         }
         key
+    }
+
+    /// What tells one client without a user from another: that it is known, else its address.
+    pub fn origin<'h>(&self, headers: &'h HeaderMap) -> Option<&'h str> {
+        let device = self.device_header.as_ref().and_then(|name| headers.get(name)?.to_str().ok());
+        device.or_else(|| self.address(headers))
     }
 
     /// The client's address: as the service tells it, else as Hasura finds it.
@@ -310,6 +323,28 @@ mod tests {
         assert_eq!((refusal.limit, refusal.reset_after), (1_000, Duration::from_nanos(2_937_500_000)));
         assert_eq!(refused.to_graphql(false)["extensions"]["retryAfter"], 3);
         assert!(ask(60_937).is_err() && ask(60_938).is_ok());
+    }
+
+    #[test]
+    fn a_client_that_is_known_is_not_counted_with_its_address() {
+        let window = Duration::from_secs(60);
+        let source: RateSource = Arc::new(move || Some(OperationRates { window, per_user: 9, per_address: 2 }));
+        let device = HeaderName::from_static("x-device");
+        let rates = Rates::new(None, Some(source)).knowing_devices_by(Some(device.clone()));
+        let count = |known: Option<&'static str>| {
+            let identity = Identity {
+                session: Session::new("anonymous", None::<(&str, &str)>),
+                expires_at: None,
+                by_admin_secret: false,
+            };
+            let mut headers = HeaderMap::new();
+            headers.insert("x-real-ip", HeaderValue::from_static("10.0.0.1"));
+            if let Some(known) = known {
+                headers.insert(device.clone(), HeaderValue::from_static(known));
+            }
+            (0..5).filter(|_| rates.admit(&identity, &headers).is_ok()).count()
+        };
+        assert_eq!((count(None), count(Some("ada")), count(Some("ada")), count(Some("bob"))), (2, 2, 0, 2));
     }
 
     #[test]

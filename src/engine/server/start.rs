@@ -72,7 +72,8 @@ impl Surface {
             schedules,
             changes: tokio::sync::Mutex::new(()),
             faults: ArcSwap::from_pointee(Vec::new()),
-            rates: Rates::new(options.client_address_header.clone(), options.operation_rates.clone()),
+            rates: Rates::new(options.client_address_header.clone(), options.operation_rates.clone())
+                .knowing_devices_by(options.client_device_header.clone()),
             turns: Turns::new(options.turns),
             admission: options.admission.clone(),
             wording: options.wording.clone(),

@@ -9,18 +9,26 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
 use ipnet::IpNet;
+use uuid::Uuid;
 
-use crate::http::{AppState, router};
+use crate::http::{AppState, cookie, router};
 
 /// Set by the edge for what lies behind it; a client's own is replaced. An action that forwards client headers brings
 /// it back, and with the action secret beside it, it is believed.
 pub const CLIENT_ADDRESS_HEADER: HeaderName = HeaderName::from_static("x-northstack-client-ip");
+
+/// Set by the edge for the engine, with the user from whose known device a request comes; a client's own is taken away.
+pub const CLIENT_DEVICE_HEADER: HeaderName = HeaderName::from_static("x-northstack-client-device");
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// The client's address, if known.
 #[derive(Debug, Clone, Copy)]
 pub struct ClientAddress(pub Option<IpAddr>);
+
+/// Whose account has been signed in to from the client before. It is nobody's credential.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct KnownDevice(pub Uuid);
 
 pub(super) async fn resolve(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
     notice_a_proxy(&state, request.headers());
@@ -30,6 +38,14 @@ pub(super) async fn resolve(State(state): State<AppState>, mut request: Request,
         _ => request.headers_mut().remove(CLIENT_ADDRESS_HEADER),
     };
     request.extensions_mut().insert(ClientAddress(address));
+    request.headers_mut().remove(CLIENT_DEVICE_HEADER);
+    let device = cookie::device(&state, request.headers()).and_then(|cookie| state.app.devices.read(&cookie));
+    if let Some(device) = device {
+        if let Ok(user) = HeaderValue::from_str(&device.user.to_string()) {
+            request.headers_mut().insert(CLIENT_DEVICE_HEADER, user);
+        }
+        request.extensions_mut().insert(KnownDevice(device.user));
+    }
     next.run(request).await
 }
 

@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
 
+use super::address::KnownDevice;
 use super::{ClientAddress, refusal};
 use crate::cache::RateDecision;
 use crate::domain::{Code, Error, client_network};
@@ -84,14 +85,16 @@ fn decide(state: &AppState, request: &Request) -> impl Future<Output = Option<Ra
 
 fn caller(request: &Request, per_user: u32, per_address: u32) -> (String, u32) {
     let extensions = request.extensions();
-    match extensions.get::<SignedIn>().and_then(|signed_in| signed_in.actor.user_id()) {
-        Some(user) => (format!("user:{user}"), per_user),
-        None => {
-            let address = extensions.get::<ClientAddress>().and_then(|address| address.0);
-            let network = address.map_or_else(|| "unknown".to_owned(), |one| client_network(one).to_string());
-            (format!("address:{network}"), per_address)
-        }
+    if let Some(user) = extensions.get::<SignedIn>().and_then(|signed_in| signed_in.actor.user_id()) {
+        return (format!("user:{user}"), per_user);
     }
+    // By the account and not by the cookie: whoever has one account gets as many cookies as they like.
+    if let Some(KnownDevice(user)) = extensions.get() {
+        return (format!("device:{user}"), per_address);
+    }
+    let address = extensions.get::<ClientAddress>().and_then(|address| address.0);
+    let network = address.map_or_else(|| "unknown".to_owned(), |one| client_network(one).to_string());
+    (format!("address:{network}"), per_address)
 }
 
 fn refuse(decision: &RateDecision, path: &str) -> Response {

@@ -23,7 +23,7 @@ use tower_http::compression::{CompressionLayer, CompressionLevel};
 
 use super::AppState;
 
-pub use address::{CLIENT_ADDRESS_HEADER, ClientAddress};
+pub use address::{CLIENT_ADDRESS_HEADER, CLIENT_DEVICE_HEADER, ClientAddress};
 pub use backend::Backend;
 pub use correlation::{CorrelationId, REQUEST_ID_HEADER};
 pub use violations::error_in_words;

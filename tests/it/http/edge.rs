@@ -17,6 +17,7 @@ async fn with_echo() -> Service {
             "requestId": header("x-request-id"),
             "secret": header("x-northstack-action-secret"),
             "client": header("x-northstack-client-ip"),
+            "device": header("x-northstack-client-device"),
             "authorization": header("authorization"),
         }))
     });
@@ -55,12 +56,13 @@ async fn graphql_reaches_the_backend_without_our_secrets_and_with_the_clients_ad
     let headers = [
         ("x-northstack-action-secret", "guess"),
         ("x-northstack-client-ip", "6.6.6.6"),
+        ("x-northstack-client-device", "10000000-0000-4000-8000-000000000001"),
         ("x-forwarded-for", "6.6.6.6, 203.0.113.9"),
         ("authorization", "Bearer abc"),
     ];
     let seen = service.post("/v1/graphql", &headers, &json!({})).await.json();
     assert_eq!(seen["secret"], json!(null));
-    assert_eq!(seen["client"], "203.0.113.9");
+    assert_eq!((&seen["client"], &seen["device"]), (&json!("203.0.113.9"), &json!(null)));
     assert_eq!(seen["authorization"], "Bearer abc");
     let seen = service.get("/api/v1/projects/7?limit=2", &[]).await.json();
     assert_eq!(seen["data"]["uri"], "/api/rest/v1/projects/7?limit=2");

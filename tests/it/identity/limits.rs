@@ -208,3 +208,21 @@ async fn registration_is_limited_by_network_whatever_it_answers() {
     refused_with_a_time(&register("2001:db8:0:1::3", "bob@example.com").await);
     assert_eq!(register("2001:db8:0:2::1", "bob@example.com").await.status, StatusCode::CREATED);
 }
+
+#[tokio::test]
+async fn a_known_device_is_not_counted_with_the_requests_of_its_address() {
+    let service = proxied(10).await;
+    let device = known_device(&service, "ada@example.com").await;
+    service.configure(|config| config.rate_limits.per_address = 3);
+    for _ in 0..3 {
+        assert_eq!(login(&service, "203.0.113.1", "bob@example.com").await.code(), "invalid-credentials");
+    }
+    refused_with_a_time(&sign_in(&service, "203.0.113.1", "ada@example.com", PASSWORD, None).await);
+    for left in ["2", "1", "0"] {
+        let known = sign_in(&service, "203.0.113.1", "ada@example.com", PASSWORD, Some(&device)).await;
+        assert_eq!((known.status, known.header("x-ratelimit-remaining")), (StatusCode::OK, left), "{}", known.text);
+    }
+    // All cookies of one account have one limit.
+    let next = sign_in(&service, "203.0.113.2", "ada@example.com", PASSWORD, None).await.cookie("northstack_device");
+    refused_with_a_time(&sign_in(&service, "203.0.113.1", "ada@example.com", PASSWORD, next.as_deref()).await);
+}

@@ -68,6 +68,10 @@ pub struct Database {
     #[serde(with = "humantime_serde")]
     #[schemars(with = "String")]
     pub statement_timeout: Duration,
+    /// Longest time for which a transaction may be open without a statement at work; the database ends the connection then.
+    #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
+    pub idle_in_transaction_timeout: Duration,
     /// Prepared statements kept per connection.
     pub statement_cache: usize,
     /// Whether new connections are spread over all servers; otherwise the first that answers is used.
@@ -107,6 +111,7 @@ impl Default for Database {
             acquire_timeout: Duration::from_secs(5),
             connect_timeout: Duration::from_secs(30),
             statement_timeout: Duration::from_secs(30),
+            idle_in_transaction_timeout: Duration::from_secs(30),
             statement_cache: 256,
             load_balance: true,
             topology_keys: Vec::new(),
@@ -146,6 +151,7 @@ impl Database {
             ("database.acquire_timeout", self.acquire_timeout),
             ("database.connect_timeout", self.connect_timeout),
             ("database.statement_timeout", self.statement_timeout),
+            ("database.idle_in_transaction_timeout", self.idle_in_transaction_timeout),
             ("database.topology_refresh", self.topology_refresh),
         ] {
             problems.positive(field, value);

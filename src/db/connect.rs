@@ -174,7 +174,11 @@ fn options(config: &config::Database) -> PgConnectOptions {
         .application_name("northstack")
         .ssl_mode(ssl_mode(config.ssl_mode))
         .statement_cache_capacity(config.statement_cache)
-        .options([("statement_timeout", config.statement_timeout.as_millis().to_string())])
+        .options([
+            ("statement_timeout", config.statement_timeout.as_millis().to_string()),
+            // Whoever holds rows and does nothing else with the database keeps everybody else from them.
+            ("idle_in_transaction_session_timeout", config.idle_in_transaction_timeout.as_millis().to_string()),
+        ])
         // Compiling a statement costs far more than these statements take: 650 ms against 10 for one of the catalogue.
         .options([("jit", "off")])
         .log_slow_statements(tracing::log::LevelFilter::Warn, Duration::from_secs(1));

@@ -85,6 +85,8 @@ fn words(error: &dyn DatabaseError) -> (Code, Option<String>, String) {
             (Code::Conflict, None, "the object was changed by another request at the same time; try again".to_owned())
         }
         "42501" => (Code::Forbidden, None, "the database does not allow this".to_owned()),
+        // The database has ended a transaction that was idle for too long, and its connection.
+        "25P03" => (Code::Unavailable, None, String::new()),
         "57014" => (Code::Timeout, None, "the database took too long; try again in a moment".to_owned()),
         _ if state.starts_with("08") || state.starts_with("53") || state.starts_with("57") => {
             (Code::Unavailable, None, String::new())

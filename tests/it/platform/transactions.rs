@@ -1,6 +1,7 @@
 //! Transactions: the actor reaches the audit log, conflicts are done again, failures leave nothing.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use northstack::db::{Audit, Db};
 use northstack::domain::{Actor, Code, Error, Result};
@@ -146,4 +147,25 @@ async fn a_lost_connection_is_replaced() {
     assert_eq!((lost.code(), lost.retryable()), (Code::Unavailable, true));
     drop(connection);
     db.health().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_transaction_that_stands_idle_is_ended() {
+    let settings = northstack::config::Database {
+        idle_in_transaction_timeout: Duration::from_millis(300),
+        ..super::settings(&crate::support::database().await)
+    };
+    let db = Db::connect(&settings).await.unwrap();
+    let limit: String =
+        sqlx::query_scalar("show idle_in_transaction_session_timeout").fetch_one(db.pool()).await.unwrap();
+    assert_eq!(limit, "300ms");
+    let mut open = db.pool().begin().await.unwrap();
+    let server: i32 = sqlx::query_scalar("select pg_backend_pid()").fetch_one(&mut *open).await.unwrap();
+    super::eventually("the server has ended the connection", async || {
+        let there = sqlx::query_scalar::<_, i64>("select count(*) from pg_stat_activity where pid = $1").bind(server);
+        (there.fetch_one(db.pool()).await.unwrap() == 0).then_some(())
+    })
+    .await;
+    let failed = sqlx::query("select 1").execute(&mut *open).await.unwrap_err();
+    assert_eq!(Error::from(failed).code(), Code::Unavailable);
 }

@@ -20,6 +20,7 @@ use crate::domain::workload::{
     check_variables, compare, not_restored,
 };
 use crate::domain::{ApplicationStatus, Code, DeploymentStatus, Error, Result, TeamRole};
+use crate::workflow::flows::application::drift::heal::HEAL;
 use crate::workflow::flows::application::{self, Input, SUBJECT};
 
 /// What is asked for by `deployApplication`.
@@ -169,6 +170,10 @@ impl App {
 /// The flows that give an application a new revision: of those that wait, the newest alone is wanted.
 const DEPLOYING: [&str; 4] =
     [application::ROLLING, application::CANARY, application::BLUE_GREEN, application::ROLLBACK];
+
+/// What a deployment takes the place of where nobody has begun it: it puts right by itself what is not as it is to be.
+const SUPERSEDED: [&str; 5] =
+    [application::ROLLING, application::CANARY, application::BLUE_GREEN, application::ROLLBACK, HEAL];
 
 /// The flow of a strategy.
 fn kind_of(strategy: Strategy) -> &'static str {
@@ -366,7 +371,7 @@ async fn begin(
         subject_type: SUBJECT,
         subject: row.id,
         lane: Some(lane(row.id)),
-        supersedes: &DEPLOYING,
+        supersedes: &SUPERSEDED,
     };
     let operation = requests::start(tx, provisioning, caller, asked, &input, key).await?;
     deployments::set_operation(tx, deployment, operation).await?;

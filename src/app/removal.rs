@@ -14,10 +14,11 @@ use crate::db::applications::{self, Application};
 use crate::db::{PgTx, operations, previews};
 use crate::domain::{ApplicationStatus, Code, Result, TeamRole};
 use crate::workflow::flows::application::delete::{DELETE, Removal};
+use crate::workflow::flows::application::drift::heal::HEAL;
 use crate::workflow::flows::application::{self, SUBJECT, preview};
 
 /// All that may wait in an application's lane: once it is to go, nothing of that is wanted any more.
-const ALL: [&str; 8] = [
+const ALL: [&str; 9] = [
     application::ROLLING,
     application::CANARY,
     application::BLUE_GREEN,
@@ -26,6 +27,7 @@ const ALL: [&str; 8] = [
     application::RESTART,
     application::START,
     application::STOP,
+    HEAL,
 ];
 
 impl App {

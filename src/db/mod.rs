@@ -19,6 +19,7 @@ pub mod operations;
 pub mod operators;
 pub mod previews;
 pub mod projects;
+pub mod repairs;
 pub mod restored;
 pub mod runtime;
 pub mod secrets;

@@ -1,30 +1,36 @@
-//! What deleted applications have left in the cluster. It is removed, for whoever deleted them meant them to go. Only
-//! what carries our labels and the id of an application whose row says that it is deleted: objects of an application
-//! that no row knows are left alone, for another installation may share the cluster. Namespaces stay: others live there.
+//! What deleted applications have left in the cluster. It is removed, for whoever deleted them meant them to go: by an
+//! operation in the application's lane. Only what carries our labels and the id of an application whose row says that it
+//! is deleted: objects of an application that no row knows are left alone, for another installation may share the
+//! cluster. Namespaces stay: others live there.
 
 use std::collections::BTreeMap;
 
-use futures::future::{BoxFuture, FutureExt};
+use futures::future::try_join_all;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret, Service};
 use k8s_openapi::api::networking::v1::Ingress;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::ResourceExt;
+use serde::Deserialize;
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::findings::{Finding, Kind, reconcile};
-use crate::app::App;
+use super::repair::{self, Begun, Repair};
+use crate::app::{App, Provisioning};
 use crate::db::Audit;
 use crate::db::departed::{self, Departed};
 use crate::domain::Result;
-use crate::vendors;
 use crate::vendors::kubernetes::{Client, HttpRoute, Object, ending};
 use crate::workflow::flows::application::SUBJECT;
 use crate::workflow::flows::application::names::{APPLICATION, MANAGED_BY};
+use crate::workflow::flows::application::sweep::{SWEEP, Sweep, Swept};
 
 /// Objects that are told of one application.
 const MOST: usize = 4;
+/// Applications of which something is removed at once.
+const AT_ONCE: usize = 8;
 
 const STUCK: Kind = Kind {
     title: "What a deleted application has left cannot be removed",
@@ -33,8 +39,6 @@ const STUCK: Kind = Kind {
     logged: None,
 };
 
-type Delete = for<'a> fn(&'a Client, &'a str, &'a str) -> BoxFuture<'a, vendors::Result<()>>;
-
 /// An object in the cluster.
 struct Left {
     kind: String,
@@ -42,7 +46,17 @@ struct Left {
     name: String,
     /// How it is on its way out, if it is.
     ending: Option<String>,
-    delete: Delete,
+}
+
+/// What became of an attempt to remove what is left of an application.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Outcome {
+    /// Nothing was left, or somebody else is at it.
+    Nothing,
+    /// It was removed.
+    Removed,
+    /// It could not be.
+    Failed(String),
 }
 
 /// One pass; answers the applications of which something was removed. Where nothing is left, nothing is written.
@@ -53,7 +67,6 @@ pub async fn remove(app: &App) -> Result<Vec<Uuid>> {
     let Some(provisioning) = &app.provisioning else { return Ok(Vec::new()) };
     let kubernetes = &provisioning.kubernetes;
     let mut left = BTreeMap::new();
-    // The way from outside goes first, and what the pods read goes last.
     collect::<Ingress>(kubernetes, &mut left).await?;
     collect::<HttpRoute>(kubernetes, &mut left).await?;
     collect::<HorizontalPodAutoscaler>(kubernetes, &mut left).await?;
@@ -64,14 +77,20 @@ pub async fn remove(app: &App) -> Result<Vec<Uuid>> {
     collect::<Secret>(kubernetes, &mut left).await?;
     // Read after the cluster was: an application's row is there before its objects.
     let ids: Vec<Uuid> = left.keys().copied().collect();
+    let departed = departed::of(app.db.pool(), &ids).await?;
+    let of = |departed: &Departed| left.get(&departed.id).map(Vec::as_slice).unwrap_or_default();
+    let mut outcomes = Vec::with_capacity(departed.len());
+    for some in departed.chunks(AT_ONCE) {
+        let emptied = some.iter().map(|departed| empty(app, provisioning, departed, of(departed)));
+        outcomes.extend(try_join_all(emptied).await?);
+    }
     let (mut removed, mut stuck) = (Vec::new(), Vec::new());
-    for departed in departed::of(app.db.pool(), &ids).await? {
-        let objects = left.get(&departed.id).map(Vec::as_slice).unwrap_or_default();
-        stuck.extend(held(&departed, objects));
-        if empty(app, kubernetes, &departed, objects).await? {
+    for (departed, outcome) in departed.iter().zip(outcomes) {
+        if outcome == Outcome::Removed {
             tracing::info!(application = %departed.id, "application_removed");
             removed.push(departed.id);
         }
+        stuck.extend(held(departed, of(departed), outcome));
     }
     reconcile(app, &STUCK, &stuck).await?;
     Ok(removed)
@@ -83,43 +102,58 @@ async fn collect<K: Object + 'static>(kubernetes: &Client, left: &mut BTreeMap<U
         let Some(application) = object.labels().get(APPLICATION).and_then(|id| id.parse().ok()) else { return };
         let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
         let (kind, ending) = (K::kind(&()).into_owned(), ending(object.meta()));
-        left.entry(application).or_default().push(Left { kind, namespace, name, ending, delete: delete::<K> });
+        left.entry(application).or_default().push(Left { kind, namespace, name, ending });
     };
     Ok(kubernetes.pages(&labels, keep).await?)
 }
 
-fn delete<'a, K: Object + 'static>(
-    kubernetes: &'a Client,
-    namespace: &'a str,
-    name: &'a str,
-) -> BoxFuture<'a, vendors::Result<()>> {
-    kubernetes.delete::<K>(namespace, name).boxed()
-}
-
-/// Removes what is not on its way out, while nothing can be begun. False when there was nothing to remove.
-async fn empty(app: &App, kubernetes: &Client, departed: &Departed, objects: &[Left]) -> Result<bool> {
-    if objects.iter().all(|object| object.ending.is_some()) {
-        return Ok(false);
+/// Lets an operation remove what is not on its way out.
+async fn empty(app: &App, provisioning: &Provisioning, departed: &Departed, objects: &[Left]) -> Result<Outcome> {
+    let standing: Vec<&Left> = objects.iter().filter(|object| object.ending.is_none()).collect();
+    if standing.is_empty() {
+        return Ok(Outcome::Nothing);
     }
-    app.db
-        .transaction(&Audit::system(None), async |mut tx| {
+    let input = Sweep {
+        namespaces: standing.iter().map(|object| object.namespace.clone()).collect(),
+        objects: standing.iter().map(|it| format!("{} {} in {}", it.kind, it.name, it.namespace)).collect(),
+    };
+    let begun = app
+        .db
+        .transaction(&Audit::system(Some(SWEEP.to_owned())), async |mut tx| {
             if !departed::hold(&mut tx, departed.id).await? {
-                return Ok(false);
+                return Ok(None);
             }
-            for object in objects.iter().filter(|object| object.ending.is_none()) {
-                (object.delete)(kubernetes, &object.namespace, &object.name).await?;
-            }
-            Ok(true)
+            let repair = Repair { kind: SWEEP, team: departed.team_id, application: departed.id, input: &input };
+            repair::begin(&mut tx, provisioning, repair).await.map(Some)
         })
-        .await
+        .await?;
+    Ok(match begun {
+        None => Outcome::Nothing,
+        Some(Begun::Resting(words)) => Outcome::Failed(words),
+        Some(Begun::Operation(operation)) => {
+            provisioning.nudge.send(SWEEP);
+            match repair::ended(app, operation).await? {
+                Ok(ended) if ended.output.as_ref().is_some_and(removed) => Outcome::Removed,
+                Ok(_) => Outcome::Nothing,
+                Err(words) => Outcome::Failed(words),
+            }
+        }
+    })
 }
 
-/// What has been asked to go in an earlier pass and is still there.
-fn held(departed: &Departed, objects: &[Left]) -> Option<Finding> {
+fn removed(output: &Value) -> bool {
+    Swept::deserialize(output).is_ok_and(|Swept { remove }| remove.removed)
+}
+
+/// What has been asked to go in an earlier pass and is still there, and what could not be asked to go.
+fn held(departed: &Departed, objects: &[Left], outcome: Outcome) -> Option<Finding> {
     let told = objects.iter().filter_map(|object| {
-        let Left { kind, namespace, name, ending: Some(words), .. } = object else { return None };
+        let Left { kind, namespace, name, ending: Some(words) } = object else { return None };
         Some(format!("{kind} {name} in {namespace} {words}"))
     });
-    let told: Vec<String> = told.take(MOST).collect();
+    let mut told: Vec<String> = told.take(MOST).collect();
+    if let Outcome::Failed(words) = outcome {
+        told.push(words);
+    }
     (!told.is_empty()).then(|| Finding { team: departed.team_id, subject: departed.id, detail: told.join("; ") })
 }

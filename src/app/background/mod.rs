@@ -7,6 +7,7 @@ mod findings;
 mod leases;
 mod orphans;
 mod previews;
+mod repair;
 mod serving;
 mod stores;
 mod vacant;
@@ -32,7 +33,9 @@ pub use vacant::find as find_vacant;
 use super::App;
 use crate::config;
 use crate::db::leases::{Lease, acquire, holder};
+use crate::db::repairs;
 use crate::domain::Result;
+use crate::workflow::flows::application::OBJECTS;
 
 /// A holder that died is replaced after this many periods.
 const TAKEN_OVER_AFTER: u32 = 2;
@@ -47,8 +50,8 @@ pub enum Reconciler {
     Leases,
     /// Looks whether ready stores still answer.
     Stores,
-    /// Removes what deleted applications have left, and looks for namespaces of stores and applications that are not
-    /// there any more.
+    /// Removes what deleted applications have left, looks for namespaces of stores and applications that are not there any
+    /// more, and forgets repairs that ended long ago.
     Orphans,
     /// Removes preview environments whose time is over, or whose application is deleted.
     Previews,
@@ -92,7 +95,8 @@ async fn orphans(app: &App) -> Result<()> {
     let removed = remove_departed(app).await;
     let found = find_orphans(app).await;
     let vacant = find_vacant(app).await;
-    removed.and(found).and(vacant).map(drop)
+    let forgotten = repairs::forget(app.db.pool(), OBJECTS).await;
+    removed.and(found).and(vacant).and(forgotten).map(drop)
 }
 
 /// Runs every reconciler again and again until `stop`, and the watch for drift. Of several replicas, one at a time runs

@@ -4,10 +4,10 @@ use async_graphql::SimpleObject;
 use k8s_openapi::api::core::v1::Node;
 use time::OffsetDateTime;
 
-use super::usage::amount;
 use super::{at, name};
 use crate::app::App;
 use crate::domain::{Actor, Code, Error, Result};
+use crate::vendors::kubernetes::amount;
 
 /// The cluster as it is now.
 #[derive(SimpleObject, Debug, Clone)]

@@ -23,7 +23,6 @@ pub use logs::{LogLine, Logs};
 pub use pods::ApplicationRuntime;
 pub use tree::ResourceTree;
 pub use usage::ApplicationMetrics;
-pub(crate) use usage::amount;
 pub use why::{Fact, WhyNot};
 
 use super::App;

@@ -24,6 +24,8 @@ pub fn kind(kind: &str) -> &str {
         "application.start" => "start",
         "application.stop" => "stop",
         "application.delete" => "delete the app",
+        "application.heal" => "repair",
+        "application.sweep" => "clean up after the app",
         "preview.create" => "make a preview environment",
         "preview.delete" => "remove a preview environment",
         other => other,
@@ -44,6 +46,8 @@ fn act(operation: &Operation, name: &str) -> String {
         "application.restart" => format!("Restarting {name}"),
         "application.start" => format!("Starting {name}"),
         "application.stop" => format!("Stopping {name}"),
+        "application.heal" => format!("Repairing {name}"),
+        "application.sweep" => format!("Cleaning up after {name}"),
         "preview.create" => "Making the preview environment".to_owned(),
         "preview.delete" => "Removing the preview environment".to_owned(),
         kind => format!("The operation {kind}"),
@@ -54,7 +58,7 @@ fn act(operation: &Operation, name: &str) -> String {
 pub fn outcome(operation: &Operation, name: Option<&str>) -> String {
     let unnamed = match operation.subject_type.as_str() {
         "store" => "the store",
-        "application" => "the app",
+        "application" | "application_objects" => "the app",
         _ => "it",
     };
     let name = name.unwrap_or(unnamed);
@@ -134,6 +138,7 @@ pub fn queued(operation: &Operation, name: &str) -> Option<String> {
     let what = match (first.revision, first.strategy.as_deref()) {
         (Some(revision), Some("canary")) => format!("the canary of revision {revision}"),
         (Some(revision), _) => format!("the deployment of revision {revision}"),
+        (None, _) if first.kind == "application.heal" => "its repair".to_owned(),
         (None, _) => format!("the request to {} it", kind(&first.kind)),
     };
     let name = quoted(name);

@@ -1,6 +1,7 @@
 //! Kubernetes by its API: server-side apply, reads, exec, and requests through a service. Nothing here knows whether
 //! the server is real.
 
+mod amount;
 mod client;
 mod ended;
 mod ending;
@@ -16,6 +17,7 @@ mod strangers;
 mod trouble;
 mod watch;
 
+pub use amount::amount;
 pub use client::{Client, Source};
 pub use ending::{ending, namespace_ending};
 pub use error::translate;

@@ -3,17 +3,22 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{Pod, Service as KubernetesService};
+use k8s_openapi::api::networking::v1::Ingress;
 use northstack::app::applications::NewSize;
+use northstack::app::background::{check_drift_of, remove_departed};
 use northstack::app::deployments::{DeploymentOperation, NewDeployment, Rollback};
 use northstack::app::previews::NewPreview;
 use northstack::app::{Caller, Provisioning};
 use northstack::config::{Config, Live};
+use northstack::db::operations;
 use northstack::domain::Actor;
 use northstack::sim::kubernetes::{Simulator, SimulatorOptions, SimulatorTiming};
 use northstack::vendors::kubernetes::{Client, Source};
 use northstack::workflow::flows::application::delete::DELETE;
-use northstack::workflow::flows::application::{self, preview};
+use northstack::workflow::flows::application::drift::heal::HEAL;
+use northstack::workflow::flows::application::sweep::SWEEP;
+use northstack::workflow::flows::application::{self, OBJECTS, preview};
 use northstack::workflow::testing::{Bench, Worker, ended};
 use northstack::workflow::{Faults, Flow, Registry};
 use serde_json::{Value, json};
@@ -214,6 +219,50 @@ impl Town {
     }
 }
 
+impl Town {
+    /// Lets an application be put right whose way from outside somebody takes away.
+    pub async fn drifted(&self, application: Uuid) {
+        let heal = sqlx::query("update applications set heal_drift = true where id = $1").bind(application);
+        heal.execute(&self.pool()).await.unwrap();
+        let namespace = self.namespace(application).await;
+        self.kubernetes.delete::<KubernetesService>(&namespace, "api").await.unwrap();
+        self.kubernetes.delete::<Ingress>(&namespace, "api").await.unwrap();
+    }
+
+    /// What the reconcilers begin about an application, who wait for its end; gives the operation.
+    async fn repair(&self, application: Uuid) -> Uuid {
+        let (app, kind) = (Arc::clone(&self.service.app), self.kind);
+        tokio::spawn(async move {
+            match kind {
+                SWEEP => remove_departed(&app).await.map(drop),
+                _ => check_drift_of(&app, &[application]).await.map(drop),
+            }
+        });
+        self.begun(application).await
+    }
+
+    /// The operation that a reconciler has begun about an application, as soon as there is one.
+    pub async fn begun(&self, application: Uuid) -> Uuid {
+        let begun = Instant::now();
+        loop {
+            if let Some(operation) = operations::newest(&self.pool(), OBJECTS, application).await.unwrap() {
+                return operation;
+            }
+            assert!(begun.elapsed() < Duration::from_secs(30), "nothing is begun about {application}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Waits until an application has no pods.
+    async fn emptied(&self, application: Uuid) {
+        let begun = Instant::now();
+        while !self.pods(application).await.is_empty() {
+            assert!(begun.elapsed() < Duration::from_secs(30), "the pods of {application} go");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
 impl Bench for Town {
     fn flow(&self) -> Arc<Flow> {
         Arc::clone(self.registry().newest(self.kind).unwrap())
@@ -254,6 +303,15 @@ impl Bench for Town {
                 assert_eq!(self.finish(stop).await, "succeeded");
                 app.start_application(&self.caller, one, None).await.unwrap().operation
             }
+            HEAL => {
+                self.drifted(one).await;
+                self.repair(one).await
+            }
+            SWEEP => {
+                let forget = sqlx::query("update applications set deleted_at = now() where id = $1").bind(one);
+                forget.execute(&self.pool()).await.unwrap();
+                self.repair(one).await
+            }
             DELETE => app.delete_application(&self.caller, one, None).await.unwrap().operation,
             application::CANARY => by("canary").await,
             application::BLUE_GREEN => by("blue_green").await,
@@ -270,6 +328,9 @@ impl Bench for Town {
     }
 
     async fn dump(&self, operation: Uuid) -> Value {
+        if self.kind == SWEEP {
+            self.emptied(self.application_of(operation).await).await;
+        }
         let steps: Value = sqlx::query_scalar(
             "select jsonb_agg(jsonb_build_array(name, status, result) order by ordinal)
              from operation_steps where operation_id = $1",

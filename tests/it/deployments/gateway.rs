@@ -330,7 +330,9 @@ async fn what_the_gateway_says_is_told_and_a_changed_route_is_put_right() {
     let path = format!("{ROUTES}/namespaces/{}/httproutes/api", town.namespace(id).await);
     let rules = json!([{ "backendRefs": [{ "name": "api", "port": 80, "weight": 0 }] }]);
     ask(&town, Method::PATCH, &path, json!({ "spec": { "rules": rules } })).await;
+    let worker = Worker::start(&town, Faults::none());
     let drift = check_drift(app).await.unwrap();
+    worker.stop().await;
     assert_eq!(drift.healed, [id], "{drift:?}");
     assert_eq!(weights(&town, id).await, [("api".to_owned(), 100)]);
     assert!(check_drift(app).await.unwrap().drifted.is_empty());

@@ -6,6 +6,7 @@ pub mod bench;
 mod gapless;
 mod gateway;
 mod giving_way;
+mod healing;
 mod journey;
 mod matrix;
 mod previews;

@@ -3,6 +3,7 @@
 
 mod departed;
 mod drift;
+mod repairs;
 mod serving;
 mod vacant;
 mod watch;

@@ -11,9 +11,13 @@ use northstack::domain::workload::{Image, Resources, Settings, Strategy, Workloa
 use northstack::sim::kubernetes::{Simulator, SimulatorOptions, SimulatorTiming};
 use northstack::vendors::kubernetes::{Client, Source, rolled_out};
 use northstack::workflow::flows::application::desired::{self, Desired};
+use northstack::workflow::flows::application::drift::heal::HEAL;
+use northstack::workflow::flows::application::sweep::SWEEP;
 use northstack::workflow::flows::application::{Target, names::Colour};
+use northstack::workflow::{Flow, Options, Registry, Runner};
 use serde_json::{Value, json};
 use sqlx::PgPool;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;
 
 use crate::support::{ACTION_SECRET, Service, newest};
@@ -29,6 +33,8 @@ pub struct Town {
     pub ada: Vec<(&'static str, String)>,
     pub eve: Vec<(&'static str, String)>,
     project: Uuid,
+    /// The worker ends with the town.
+    _worker: DropGuard,
 }
 
 impl Town {
@@ -56,7 +62,8 @@ impl Town {
              returning id",
         );
         let project = project.bind(user).fetch_one(service.app.db.pool()).await.unwrap();
-        Self { simulator, kubernetes, service, ada, eve, project }
+        let worker = repairs(&service);
+        Self { simulator, kubernetes, service, ada, eve, project, _worker: worker }
     }
 
     pub fn pool(&self) -> &PgPool {
@@ -226,6 +233,24 @@ impl Standing {
     pub fn desired(&self, town: &Town) -> Desired {
         desired::desired(town.settings(), &self.target, &self.workload, Colour::Blue, None).unwrap()
     }
+}
+
+/// A worker that does what reconcilers ask for, and leaves all else as it is.
+fn repairs(service: &Service) -> DropGuard {
+    let provisioning = service.app.provisioning.as_ref().unwrap();
+    let flows = [HEAL, SWEEP].map(|kind| Flow::clone(provisioning.flows.newest(kind).unwrap()));
+    let (pool, nudge) = (service.app.db.pool().clone(), provisioning.nudge.clone());
+    let options = Options {
+        poll: Duration::from_millis(50),
+        backoff_first: Duration::from_millis(5),
+        backoff_most: Duration::from_millis(50),
+        ..Options::default()
+    };
+    let runner = Runner::new(pool, Registry::new(flows), nudge, options);
+    let stop = CancellationToken::new();
+    let token = stop.clone();
+    tokio::spawn(async move { runner.run(token).await });
+    stop.drop_guard()
 }
 
 async fn session(service: &Service, email: &str) -> Vec<(&'static str, String)> {

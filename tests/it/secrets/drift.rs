@@ -2,7 +2,8 @@
 
 use k8s_openapi::api::core::v1::Secret;
 use northstack::app::background::check_drift;
-use northstack::workflow::testing::Bench;
+use northstack::workflow::Faults;
+use northstack::workflow::testing::{Bench, Worker};
 use serde_json::json;
 
 use super::{in_cluster, point, seen_by_pods, set, town};
@@ -17,7 +18,12 @@ async fn a_secret_that_is_gone_is_told_and_comes_back_while_its_value_is_kept() 
     point(&town, app, json!({ "API_KEY": "api-key" })).await;
     let made = town.deploy(app, "nginx:1").await;
     assert_eq!(town.finish(made.operation).await, "succeeded");
-    let pass = async || check_drift(&town.service.app).await.unwrap();
+    let pass = async || {
+        let worker = Worker::start(&town, Faults::none());
+        let seen = check_drift(&town.service.app).await.unwrap();
+        worker.stop().await;
+        seen
+    };
     assert!(pass().await.drifted.is_empty(), "a Secret that stands as it was written is no drift");
 
     let namespace = town.namespace(app).await;

@@ -1,8 +1,7 @@
 //! Drift: what of running applications is not in the cluster as their revision says. It is found by a watch as it
-//! happens and by a pass over everything now and then, reported, and put right where the application says so.
+//! happens and by a pass over everything now and then, reported, and put right where the application says so: by an
+//! operation in the application's lane, whose end is waited for.
 
-mod compare;
-mod look;
 mod queue;
 mod seen;
 mod watch;
@@ -11,14 +10,18 @@ use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable as _};
 use futures::future::join_all;
+use serde::Deserialize;
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::findings::{Changes, Finding, Kind, reconcile, reconcile_among};
+use super::repair::{self, Begun, Repair};
 use crate::app::{App, Provisioning};
 use crate::db::{Audit, settled};
 use crate::domain::{Error, Result};
-use crate::workflow::flows::application::{SUBJECT, desired, secrets as values};
-use look::{NEVER_DEPLOYED, Seat};
+use crate::workflow::flows::application::SUBJECT;
+use crate::workflow::flows::application::drift::heal::{HEAL, Heal, Healed};
+use crate::workflow::flows::application::drift::{self as cluster, Seat};
 
 pub use watch::Watch;
 
@@ -62,7 +65,7 @@ pub async fn check(app: &App) -> Result<Drift> {
     for some in candidates.chunks(ROWS) {
         rows.extend(settled::of(app.db.pool(), some).await?);
     }
-    let seats = look::everywhere(provisioning, rows).await?;
+    let seats = cluster::everywhere(&provisioning.kubernetes, &provisioning.applications, rows).await?;
     let (mut drift, findings) = settle(app, provisioning, seats).await;
     #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
     metrics::gauge!("northstack_applications_drifted").set(drift.drifted.len() as f64);
@@ -80,7 +83,7 @@ pub async fn check_some(app: &App, applications: &[Uuid]) -> Result<Drift> {
     if rows.is_empty() {
         return Ok(Drift::default());
     }
-    let seats = look::one_by_one(provisioning, rows).await?;
+    let seats = cluster::one_by_one(&provisioning.kubernetes, &provisioning.applications, rows).await?;
     let looked_at: Vec<Uuid> = seats.iter().map(|seat| seat.id).collect();
     let (mut drift, findings) = settle(app, provisioning, seats).await;
     drift.alerts = told(|| reconcile_among(app, &DRIFTED, &looked_at, &findings)).await?;
@@ -126,52 +129,48 @@ enum Outcome {
 async fn treat(app: &App, provisioning: &Provisioning, seat: &Seat) -> (Outcome, Finding) {
     let mut told: Vec<&str> = seat.differences.iter().take(MOST).map(String::as_str).collect();
     let (outcome, end) = if seat.heal {
-        match heal(app, provisioning, seat).await {
-            Ok(true) => match left(provisioning, seat).await {
-                Ok(None) => (Outcome::Healed, "it was put right".to_owned()),
-                Ok(Some(left)) => (Outcome::Left, format!("it could not be put right: {left}")),
-                Err(error) => (Outcome::Left, format!("nobody knows whether it was put right: {}", error.message())),
-            },
-            Ok(false) => (Outcome::Left, "something is being done to it".to_owned()),
-            Err(error) => (Outcome::Left, format!("it could not be put right: {}", error.message())),
-        }
+        let healed = heal(app, provisioning, seat).await;
+        healed.unwrap_or_else(|error| (Outcome::Left, format!("it could not be put right: {}", error.message())))
     } else {
         (Outcome::Told, String::new())
     };
     told.extend((!end.is_empty()).then_some(end.as_str()));
     let detail = told.join("; ");
-    let healed = outcome == Outcome::Healed;
-    if healed {
-        metrics::counter!("northstack_drift_healed_total").increment(1);
-    }
-    tracing::warn!(application = %seat.id, healed, "application_drifted");
+    tracing::warn!(application = %seat.id, healed = outcome == Outcome::Healed, "application_drifted");
     (outcome, Finding { team: seat.team, subject: seat.id, detail })
 }
 
-/// What is still not as it is to be: whoever says that it was put right has looked.
-async fn left(provisioning: &Provisioning, seat: &Seat) -> Result<Option<String>> {
-    let mut still = look::again(provisioning, seat).await?;
-    // What stands beside the application's objects was told and is left alone: nobody has said that it may go.
-    still.retain(|told| !told.ends_with(NEVER_DEPLOYED));
-    still.truncate(MOST);
-    Ok((!still.is_empty()).then(|| still.join("; ")))
+/// Lets an operation put an application right, and says what came of it.
+async fn heal(app: &App, provisioning: &Provisioning, seat: &Seat) -> Result<(Outcome, String)> {
+    let busy = || (Outcome::Left, "something is being done to it".to_owned());
+    let input =
+        Heal { target: seat.target.clone(), revision: seat.workload.revision, differences: seat.differences.clone() };
+    let begun = app
+        .db
+        .transaction(&Audit::system(Some(HEAL.to_owned())), async |mut tx| {
+            if !settled::hold(&mut tx, seat.id, seat.workload.revision).await? {
+                return Ok(None);
+            }
+            let repair = Repair { kind: HEAL, team: seat.team, application: seat.id, input: &input };
+            repair::begin(&mut tx, provisioning, repair).await.map(Some)
+        })
+        .await?;
+    let ended = match begun {
+        None => return Ok(busy()),
+        Some(Begun::Resting(words)) => Err(words),
+        Some(Begun::Operation(operation)) => {
+            provisioning.nudge.send(HEAL);
+            repair::ended(app, operation).await?
+        }
+    };
+    Ok(match ended {
+        Ok(ended) if ended.output.as_ref().is_some_and(healed) => (Outcome::Healed, "it was put right".to_owned()),
+        // It was superseded, or left the application to somebody else.
+        Ok(_) => busy(),
+        Err(words) => (Outcome::Left, format!("it could not be put right: {words}")),
+    })
 }
 
-/// Applies what is to be there, while nothing else can be begun. False when something was begun before.
-async fn heal(app: &App, provisioning: &Provisioning, seat: &Seat) -> Result<bool> {
-    let (kubernetes, settings) = (&provisioning.kubernetes, &provisioning.applications);
-    app.db
-        .transaction(&Audit::system(None), async |mut tx| {
-            if !settled::hold(&mut tx, seat.id, seat.workload.revision).await? {
-                return Ok(false);
-            }
-            let desired = desired::beside(kubernetes, settings, &seat.target, &seat.workload).await?;
-            let rows = values::rows(&mut tx, &seat.target, &seat.workload).await?;
-            desired::settle(kubernetes, settings, &seat.target).await?;
-            let keys = &provisioning.config.get().secrets;
-            values::provide(kubernetes, keys, &rows, &seat.target, &seat.workload).await?;
-            desired::apply(kubernetes, &seat.target, &desired).await?;
-            Ok(true)
-        })
-        .await
+fn healed(output: &Value) -> bool {
+    Healed::deserialize(output).is_ok_and(|Healed { verify }| verify.healed)
 }

@@ -10,6 +10,7 @@ mod change;
 mod colours;
 pub mod delete;
 pub mod desired;
+pub mod drift;
 mod isolation;
 mod judge;
 mod live;
@@ -23,6 +24,7 @@ mod pods;
 mod prepare;
 pub mod preview;
 pub mod secrets;
+pub mod sweep;
 mod tidy;
 mod vacancy;
 
@@ -47,6 +49,10 @@ use ours::{back, patient};
 
 /// The subject type of operations on applications.
 pub const SUBJECT: &str = "application";
+/// The subject type of what the platform does by itself to an application's objects in the cluster. It is a subject of its
+/// own, though its id is the application's: the newest operation of an application says what a person wants of it, and
+/// whether that has come to its end.
+pub const OBJECTS: &str = "application_objects";
 /// The kind of a deployment pod by pod (strategies `rolling` and `recreate`).
 pub const ROLLING: &str = "deployment.rolling";
 /// The kind of a deployment by a canary.
@@ -221,5 +227,6 @@ pub fn flows(needs: &Arc<Needs>) -> Vec<Flow> {
     let mut flows = vec![rolling(needs), by_canary(needs), blue_green(needs), rollback(needs)];
     flows.extend(changes(needs));
     flows.extend([delete::flow(needs), preview::create(needs), preview::delete(needs)]);
+    flows.extend([drift::heal::flow(needs), sweep::flow(needs)]);
     flows
 }

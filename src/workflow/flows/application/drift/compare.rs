@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::app::runtime::amount;
+use crate::vendors::kubernetes::amount;
 
 /// Differences that are told of one object; more say nothing more.
 const MOST: usize = 4;

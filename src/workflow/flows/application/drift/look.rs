@@ -17,24 +17,23 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::super::names::{APPLICATION, Colour, Target};
+use super::super::{Change, desired, secrets};
 use super::compare::differences;
-use crate::app::Provisioning;
+use crate::config;
 use crate::db::settled::Settled;
 use crate::domain::workload::Workload;
 use crate::domain::{Error, Result};
 use crate::vendors::kubernetes::{Client, HttpRoute, strangers};
-use crate::workflow::flows::application::Change;
-use crate::workflow::flows::application::names::{APPLICATION, Colour, Target};
-use crate::workflow::flows::application::{desired, secrets};
 
 /// The end of what is told of an object that says that it is an application's, and is none of its.
-pub(super) const NEVER_DEPLOYED: &str = "is there and was never deployed";
+const NEVER_DEPLOYED: &str = "is there and was never deployed";
 /// Applications that are looked at at once, one by one.
 const AT_ONCE: usize = 8;
 
 /// An application with what of it is not as it is to be.
 #[derive(Debug)]
-pub(super) struct Seat {
+pub struct Seat {
     /// Its id.
     pub id: Uuid,
     /// Its team.
@@ -51,7 +50,11 @@ pub(super) struct Seat {
 }
 
 impl Seat {
-    fn new(row: Settled) -> Result<Self> {
+    /// An application that has not been looked at.
+    ///
+    /// # Errors
+    /// `internal` when its rows cannot be read.
+    pub fn new(row: Settled) -> Result<Self> {
         let mut workload = row.revision;
         if let Some(change) = row.change {
             let change: Change =
@@ -81,21 +84,19 @@ impl Seat {
 }
 
 /// Compares many applications with the cluster, by listing each kind once.
-pub(super) async fn everywhere(provisioning: &Provisioning, rows: Vec<Settled>) -> Result<Vec<Seat>> {
-    look(provisioning, seats(rows)?, Where::Everywhere).await
+///
+/// # Errors
+/// `unavailable` when the cluster is.
+pub async fn everywhere(kubernetes: &Client, settings: &config::Applications, rows: Vec<Settled>) -> Result<Vec<Seat>> {
+    look(kubernetes, settings, seats(rows)?, Where::Everywhere).await
 }
 
-/// Compares one application again. It asks the database for nothing: whoever puts many right at once has its connections.
-pub(super) async fn again(provisioning: &Provisioning, seat: &Seat) -> Result<Vec<String>> {
-    let seat = Seat {
-        target: seat.target.clone(),
-        workload: seat.workload.clone(),
-        differences: Vec::new(),
-        colour: Colour::default(),
-        ..*seat
-    };
-    let seats = look(provisioning, vec![seat], Where::Own).await?;
-    Ok(seats.into_iter().flat_map(|seat| seat.differences).collect())
+/// What of an application that was put right is still not as it is to be.
+pub(super) async fn left(kubernetes: &Client, settings: &config::Applications, seat: Seat) -> Result<Vec<String>> {
+    let seats = look(kubernetes, settings, vec![seat], Where::Own).await?;
+    let differences = seats.into_iter().flat_map(|seat| seat.differences);
+    // What stands beside the application's objects was told and is left alone: nobody has said that it may go.
+    Ok(differences.filter(|told| !told.ends_with(NEVER_DEPLOYED)).collect())
 }
 
 fn seats(rows: Vec<Settled>) -> Result<Vec<Seat>> {
@@ -103,8 +104,11 @@ fn seats(rows: Vec<Settled>) -> Result<Vec<Seat>> {
 }
 
 /// Compares a few applications with the cluster, each by its own objects.
-pub(super) async fn one_by_one(provisioning: &Provisioning, rows: Vec<Settled>) -> Result<Vec<Seat>> {
-    let looks = seats(rows)?.into_iter().map(|seat| look(provisioning, vec![seat], Where::Own));
+///
+/// # Errors
+/// `unavailable` when the cluster is.
+pub async fn one_by_one(kubernetes: &Client, settings: &config::Applications, rows: Vec<Settled>) -> Result<Vec<Seat>> {
+    let looks = seats(rows)?.into_iter().map(|seat| look(kubernetes, settings, vec![seat], Where::Own));
     stream::iter(looks).buffer_unordered(AT_ONCE).try_concat().await
 }
 
@@ -117,10 +121,9 @@ enum Where {
     Own,
 }
 
-async fn look(provisioning: &Provisioning, seats: Vec<Seat>, at: Where) -> Result<Vec<Seat>> {
-    let settings = &provisioning.applications;
+async fn look(kubernetes: &Client, settings: &config::Applications, seats: Vec<Seat>, at: Where) -> Result<Vec<Seat>> {
     let places = seats.iter().enumerate().map(|(place, seat)| (seat.id, place)).collect();
-    let mut survey = Survey { kubernetes: &provisioning.kubernetes, at, seats, places };
+    let mut survey = Survey { kubernetes, at, seats, places };
     // The Service comes first: it says which pods serve.
     survey
         .judge(&Rule::<Service> {

@@ -4,7 +4,7 @@ use async_nats::jetstream::context::{PublishAckFuture, PublishErrorKind};
 use async_nats::jetstream::message::PublishMessage;
 
 use super::{Bus, Event, Subject, streams};
-use crate::domain::{Code, Error, Result};
+use crate::domain::{Code, Error, Result, transaction};
 
 /// The header that carries the correlation id beside the envelope.
 pub(super) const CORRELATION: &str = "x-correlation-id";
@@ -72,6 +72,7 @@ impl Bus {
     }
 
     pub(super) async fn send(&self, subject: String, message: PublishMessage) -> Result<Unconfirmed> {
+        transaction::asks_outside("NATS");
         let sent = self.jetstream().send_publish(subject, message).await;
         sent.map(Unconfirmed).map_err(|source| failed("publishing an event", source))
     }

@@ -21,6 +21,7 @@ use redis::{Cmd, FromRedisValue, Pipeline};
 use tokio_util::sync::CancellationToken;
 
 use crate::config;
+use crate::domain::transaction;
 
 pub use error::{Error, Result};
 pub use limit::{RateDecision, RateLimiter, Ticket};
@@ -115,6 +116,7 @@ impl Cache {
         operation: &'static str,
         work: impl AsyncFnOnce(Connection) -> redis::RedisResult<T>,
     ) -> Result<T> {
+        transaction::asks_outside("the cache");
         if operation != PING && self.0.rest.now() {
             metrics::counter!("northstack_cache_operations_total", "operation" => operation, "outcome" => "rest")
                 .increment(1);

@@ -8,6 +8,7 @@ use rand::RngExt;
 use serde_json::json;
 
 use super::{Db, error};
+use crate::domain::transaction::{OpenTransaction, counted};
 use crate::domain::{Actor, Error, Result};
 
 /// Who does a transaction, for the audit log, and under which correlation id.
@@ -86,7 +87,8 @@ impl Drop for PgTx {
 impl Db {
     /// Runs `body` in a transaction and commits; rolls back when it fails. When the database reports a
     /// conflict with another transaction (SQLSTATE 40001, 40P01), the whole is done again after a random,
-    /// growing pause, at most `transaction_attempts` times: `body` must have no effect outside the database.
+    /// growing pause, at most `transaction_attempts` times: `body` must have no effect outside the database, nor ask
+    /// another system for anything, which would hold what the transaction has locked. The clients of vendors see to that.
     ///
     /// ```ignore
     /// db.transaction(&audit, async |mut tx| stores::insert(&mut tx, &store).await).await?
@@ -101,7 +103,12 @@ impl Db {
             let mut open = self.pool().begin().await.map_err(error::while_doing("beginning a transaction"))?;
             audit.apply(&mut open).await?;
             let back = Arc::new(Mutex::new(None));
-            let outcome = body(PgTx { open: Some(open), back: Arc::clone(&back) }).await;
+            let work = body(PgTx { open: Some(open), back: Arc::clone(&back) });
+            let outcome = counted(async {
+                let _open = OpenTransaction::begin();
+                work.await
+            })
+            .await;
             let open = back.lock().unwrap_or_else(PoisonError::into_inner).take();
             let result = match (outcome, open) {
                 (Ok(value), Some(open)) => match open.commit().await {

@@ -11,6 +11,7 @@ pub mod sealing;
 mod status;
 mod store_id;
 pub mod subject;
+pub mod transaction;
 pub mod workload;
 
 pub use actor::{Actor, TeamRole};

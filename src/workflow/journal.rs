@@ -14,6 +14,7 @@ use crate::db::error::{conflicts, while_doing};
 use crate::db::operations::{self, Ending, Lease, Operation};
 use crate::db::steps::{Tried, Waits};
 use crate::db::{Audit, signals, steps};
+use crate::domain::transaction::OpenTransaction;
 use crate::domain::{Actor, Code, Error, OperationStatus, Result, StepStatus};
 
 /// The journal of one claimed operation.
@@ -28,7 +29,7 @@ pub(super) struct Journal {
 }
 
 /// A transaction that has checked the lease and holds the operation's row until it ends.
-pub struct Fenced(Transaction<'static, Postgres>);
+pub struct Fenced(Transaction<'static, Postgres>, OpenTransaction);
 
 impl Fenced {
     /// Makes it all last.
@@ -82,10 +83,11 @@ impl Journal {
     /// Opens a transaction that holds only while the lease does.
     pub async fn open(&self) -> Result<Fenced> {
         let mut transaction = self.pool.begin().await.map_err(while_doing("begin a worker's transaction"))?;
+        let open = OpenTransaction::begin();
         let actor = self.operation.requested_by.map_or(Actor::System, Actor::User);
         let audit = Audit { actor, correlation_id: Some(self.operation.correlation_id.clone()) };
         if self.note(operations::fence(&mut transaction, &self.lease, &audit).await?) {
-            Ok(Fenced(transaction))
+            Ok(Fenced(transaction, open))
         } else {
             Err(Error::new(Code::Conflict, "another worker has taken this operation over"))
         }

@@ -19,6 +19,7 @@ use super::retry::Backoff;
 use crate::db::claims::{self, Claim};
 use crate::db::leases;
 use crate::db::operations::Operation;
+use crate::domain::transaction::counted;
 use crate::domain::{Code, Error, Result};
 
 /// How a runner works.
@@ -227,7 +228,7 @@ impl Shared {
                     tracing::warn!("lease.lost");
                     Stop::Lost
                 }
-                stop = execution.run() => stop,
+                stop = counted(execution.run()) => stop,
                 () = self.out_of_grace(&stop) => {
                     if let Err(error) = journal.release().await {
                         tracing::warn!(error = %error.chain(), "lease.not_released");

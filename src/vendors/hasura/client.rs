@@ -10,7 +10,7 @@ use url::Url;
 
 use super::error::{Error, Result};
 use super::types::Health;
-use crate::domain::{self, Redacted};
+use crate::domain::{self, Redacted, transaction};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
@@ -145,6 +145,7 @@ impl Client {
 
     /// A request without credentials, as a WebSocket begins: Hasura refuses a token that comes twice.
     pub(super) fn bare(&self, method: reqwest::Method, path: &str) -> Result<reqwest::RequestBuilder> {
+        transaction::asks_outside("Hasura");
         let url = self.endpoint.join(path).map_err(|error| self.protocol(error.to_string()))?;
         Ok(self.http.request(method, url))
     }

@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 
 use super::strangers::{foreign, strangers, without};
 use super::{FIELD_MANAGER, Object, happened, translate};
-use crate::domain;
+use crate::domain::{self, transaction};
 use crate::vendors::{Error, Result};
 
 /// Where the cluster's address and credentials come from.
@@ -220,6 +220,7 @@ impl Client {
 
     /// Awaits one request, no longer than the configured time.
     pub(super) async fn within<T>(&self, request: impl Future<Output = kube::Result<T>>) -> Result<T> {
+        transaction::asks_outside("Kubernetes");
         match tokio::time::timeout(self.timeout, request).await {
             Ok(answer) => answer.map_err(translate),
             Err(elapsed) => Err(Error::unavailable(

@@ -8,7 +8,7 @@ use kube::api::{Api, AttachParams};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 
 use super::{Client, translate};
-use crate::domain::Redacted;
+use crate::domain::{Redacted, transaction};
 use crate::vendors::{Error, Result};
 
 /// The most that is kept of each stream; the rest is read and dropped.
@@ -55,6 +55,7 @@ impl Client {
     }
 
     async fn run(&self, command: &Command<'_>) -> Result<Output> {
+        transaction::asks_outside("Kubernetes");
         let pods: Api<Pod> = Api::namespaced(self.inner.clone(), command.namespace);
         let params = AttachParams::default().container(command.container).stdin(command.input.is_some()).stderr(true);
         let mut process = pods.exec(command.pod, command.arguments, &params).await.map_err(translate)?;

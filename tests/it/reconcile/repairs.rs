@@ -1,13 +1,14 @@
 //! What reconcilers do to applications are operations: a slow cluster holds no row, and what fails is not begun again and
 //! again.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use northstack::app::background::{Drift, Reconciler, check_drift, once, remove_departed};
-use northstack::db::operations;
+use northstack::db::{Audit, operations};
 use northstack::workflow::flows::application::drift::heal::HEAL;
 use northstack::workflow::flows::application::sweep::SWEEP;
 use northstack::workflow::flows::application::{OBJECTS, SUBJECT};
@@ -161,4 +162,18 @@ async fn repairs_that_ended_long_ago_are_forgotten() {
     sqlx::query(age).bind(OBJECTS).bind(SUBJECT).execute(town.pool()).await.unwrap();
     assert!(collect().await.is_some());
     assert_eq!(counts().await, (1, requested, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_asks_a_vendor_within_a_transaction_is_stopped() {
+    let town = Arc::new(Town::new().await);
+    let asks = tokio::spawn({
+        let town = Arc::clone(&town);
+        async move {
+            let (db, by) = (&town.service.app.db, Audit::system(None));
+            db.transaction(&by, async |_tx| Ok(town.kubernetes.version().await.unwrap())).await.unwrap()
+        }
+    });
+    assert!(asks.await.unwrap_err().is_panic(), "a cluster was asked while a transaction was open");
+    assert!(town.kubernetes.version().await.is_ok(), "and may be asked outside of one");
 }

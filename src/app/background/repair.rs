@@ -109,12 +109,17 @@ fn words(error: Option<String>) -> String {
 /// Waits for an operation's end, for a while.
 ///
 /// # Errors
-/// What the operation has failed by, in words; that it has not ended; and `unavailable` when the database is.
+/// What the operation has failed by, in words; that it has not ended; and `unavailable` when the database is for as long.
 pub(super) async fn ended(app: &App, operation: Uuid) -> Result<std::result::Result<Ended, String>> {
     let (begun, mut pause) = (Instant::now(), FIRST_LOOK);
     loop {
-        if let Some(ended) = repairs::ended(app.db.pool(), operation).await? {
-            return Ok(if ended.status == OperationStatus::Failed { Err(words(ended.error)) } else { Ok(ended) });
+        match repairs::ended(app.db.pool(), operation).await {
+            Ok(Some(ended)) if ended.status == OperationStatus::Failed => return Ok(Err(words(ended.error))),
+            Ok(Some(ended)) => return Ok(Ok(ended)),
+            Ok(None) => {}
+            // It goes on whether or not its end can be seen at this moment.
+            Err(error) if error.retryable() && begun.elapsed() < PATIENCE => {}
+            Err(error) => return Err(error),
         }
         if begun.elapsed() >= PATIENCE {
             return Ok(Err(format!("the operation {operation} has not ended after {} s", PATIENCE.as_secs())));

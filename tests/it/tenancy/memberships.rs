@@ -99,6 +99,48 @@ async fn a_team_is_made_with_its_maker_as_its_owner_and_is_nobody_elses_to_take(
         sqlx::query_scalar("select id from teams where slug = 'bare'").fetch_one(&world.pool).await.unwrap();
     assert!(refused(&invite(&world, world.b.owner, bare, world.b.owner, "owner").await));
     assert!(!refused(&invite(&world, world.eve, bare, world.eve, "owner").await));
+    assert_eq!(
+        world.count("select count(*) from team_members m join teams t on t.id = m.team_id where slug = 'bare'").await,
+        1
+    );
+    // They see it in the answer already, and so does its audit trail.
+    let document = "mutation ($user: uuid!) { insert_teams_one(object: {
+        name: \"shown\", members: { data: [{ user_id: $user, role: \"viewer\" }] } }) {
+          id members(order_by: { role: asc }) { role active user_id } } }";
+    let guest = world.person("guest").await;
+    let made = world.ask(world.eve, document, json!({ "user": guest })).await;
+    let expected = json!([
+        { "role": "owner", "active": true, "user_id": world.eve }, { "role": "viewer", "active": false, "user_id": guest }
+    ]);
+    assert_eq!(made["data"]["insert_teams_one"]["members"], expected, "{made}");
+    let plain = "mutation { insert_teams(objects: [{ name: \"plain\" }, { name: \"plain\" }]) {
+        affected_rows returning { members { role } projects { id } } } }";
+    let made = world.ask(world.eve, plain, json!({})).await;
+    let one = json!({ "members": [{ "role": "owner" }], "projects": [] });
+    assert_eq!(made["data"]["insert_teams"], json!({ "affected_rows": 2, "returning": [one, one] }), "{made}");
+    let seen = world.ask(world.eve, "{ teams(where: { name: { _eq: \"plain\" } }) { name } }", json!({})).await;
+    assert_eq!(seen["data"]["teams"].as_array().map(Vec::len), Some(2), "{seen}");
+    let audited: i64 = sqlx::query_scalar(
+        "select count(*) from audit_logs l join teams t on t.id = l.team_id
+         where t.name = 'plain' and l.resource_type = 'team_members' and l.actor_id = $1 and l.actor_role = 'user'",
+    )
+    .bind(world.eve)
+    .fetch_one(&world.pool)
+    .await
+    .unwrap();
+    assert_eq!(audited, 2);
+    // What the platform makes has the members that it says.
+    sqlx::query("insert into teams (name, created_by) values ('platform', $1)")
+        .bind(guest)
+        .execute(&world.pool)
+        .await
+        .unwrap();
+    assert_eq!(
+        world
+            .count("select count(*) from team_members m join teams t on t.id = m.team_id where t.name = 'platform'")
+            .await,
+        0
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

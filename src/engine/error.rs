@@ -113,6 +113,8 @@ pub struct GraphqlError {
     pub answered: Option<Vec<Value>>,
     /// Which rate limit refused, and for how long.
     pub refusal: Option<Refusal>,
+    /// See [`Self::conflicts`].
+    pub conflict: bool,
 }
 
 /// A rate limit that is used up.
@@ -146,6 +148,7 @@ impl GraphqlError {
             status: None,
             answered: None,
             refusal: None,
+            conflict: false,
         }
     }
 
@@ -197,6 +200,11 @@ impl GraphqlError {
     /// The database's own code (SQLSTATE), where its details are kept for admins.
     pub fn status_code(&self) -> Option<&str> {
         self.internal.as_ref()?.pointer("/error/status_code")?.as_str()
+    }
+
+    /// Whether a statement failed only because of others that ran beside it: its transaction may be done again.
+    pub fn conflicts(&self) -> bool {
+        self.conflict
     }
 
     /// The HTTP status for endpoints that use one.

@@ -9,8 +9,12 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::flow::{Flow, Registry, Transition};
+use crate::db::applications;
 use crate::db::operations::{self, Operation};
 use crate::domain::{Code, Direction, Error, OperationStatus, Result};
+
+/// The type of a subject whose row people write too.
+const APPLICATION: &str = "application";
 
 /// What became of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,6 +93,10 @@ impl<'f> Control<'f> {
         let flow =
             self.flow.ok_or_else(|| refused(format!("this release has no flow {kind} of version {flow_version}")))?;
         self.is_newest(db).await?;
+        if self.operation.subject_type == APPLICATION {
+            // Whoever asks is written into the team's audit chain; whoever changes the row locks it before the chain.
+            applications::lock_any(db, self.operation.subject_id).await?;
+        }
         operations::requeue(&mut *db, *id, direction).await?;
         (flow.observer)(&mut *db, &self.operation, Transition::Resumed { undo: direction == Direction::Undo }).await?;
         // Once more: what begins an operation holds the subject's row while it does, and the observer waited for that row.

@@ -6,6 +6,9 @@ use sqlx::postgres::PgDatabaseError;
 use super::write::Malformed;
 use crate::engine::error::{ErrorCode, GraphqlError};
 
+/// What a deadlock is to whoever asked, once their transaction was tried often enough.
+const CONFLICT: &str = "the rows were changed by another request at the same time; try again";
+
 /// An error of a statement, at a path of the request.
 pub fn database(error: sqlx::Error, path: &str) -> GraphqlError {
     match &error {
@@ -45,7 +48,8 @@ fn postgres(error: &PgDatabaseError, path: &str) -> GraphqlError {
         "23514" => at(ErrorCode::PermissionError, format!("Check constraint violation. {message}")),
         "23000" | "23001" => at(ErrorCode::ConstraintViolation, format!("Integrity constraint violation. {message}")),
         "22025" | "22019" => at(ErrorCode::BadRequest, message.to_owned()),
-        "40001" => at(ErrorCode::Unexpected, message.to_owned()),
+        "40001" => GraphqlError { conflict: true, ..at(ErrorCode::Unexpected, message.to_owned()) },
+        "40P01" => GraphqlError { conflict: true, ..at(ErrorCode::Unexpected, CONFLICT.to_owned()) },
         code if code.starts_with("22") => at(ErrorCode::DataException, message.to_owned()),
         "42883" | "42703" | "42P01" | "42601" if error.message().contains("operator does not exist") => {
             at(ErrorCode::DataException, message.to_owned())

@@ -13,8 +13,10 @@ mod value;
 mod write;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
+use rand::RngExt;
 use serde_json::Value;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::{Arguments, AssertSqlSafe, PgConnection, PgPool, SqlSafeStr};
@@ -41,6 +43,10 @@ pub struct Response {
     pub set_cookies: Vec<String>,
 }
 
+/// The longest id of a request that is written down, in bytes.
+const LONGEST_ID: usize = 128;
+/// How often a mutation is done again that others were in the way of.
+const MORE_TRIES: u32 = 4;
 /// How an answer begins; it ends with the brace that closes this one.
 const BEGIN: &[u8] = b"{\"data\":";
 /// Longest statement that a connection keeps prepared, in bytes.
@@ -158,13 +164,23 @@ impl Executor {
     /// The root fields of a mutation that the database answers, in one transaction. When this is broken off the
     /// connection is closed, and the database rolls back.
     async fn writing(&self, context: &RequestContext, roots: &[Root], answers: &mut [Vec<u8>]) -> Result<()> {
-        match self.attempt(context, roots, answers).await {
-            Err(error) if error.status_code() == Some(OUTDATED) => {
-                self.connections.prepare_anew();
-                answers.iter_mut().for_each(Vec::clear);
-                self.attempt(context, roots, answers).await
+        let (mut conflicts, mut outdated) = (0, false);
+        loop {
+            match self.attempt(context, roots, answers).await {
+                Err(error) if error.status_code() == Some(OUTDATED) && !outdated => {
+                    outdated = true;
+                    self.connections.prepare_anew();
+                }
+                // It was rolled back, for others that ran beside it: all of it again, and not at once with them.
+                Err(error) if error.conflicts() && conflicts < MORE_TRIES => {
+                    conflicts += 1;
+                    tracing::debug!(event = "engine.conflict", conflicts);
+                    let pause = rand::rng().random_range(1..=10_u64 << conflicts);
+                    tokio::time::sleep(Duration::from_millis(pause)).await;
+                }
+                outcome => return outcome,
             }
-            outcome => outcome,
+            answers.iter_mut().for_each(Vec::clear);
         }
     }
 
@@ -199,9 +215,13 @@ impl Executor {
         roots: &[Root],
         answers: &mut [Vec<u8>],
     ) -> Result<()> {
-        sqlx::query("select set_config('hasura.user', $1, true), set_config('hasura.tracecontext', $2, true)")
+        // The last is the product's own, for its audit trail; Hasura has nothing like it.
+        let settings = "select set_config('hasura.user', $1, true), set_config('hasura.tracecontext', $2, true),
+                               set_config('northstack.correlation_id', $3, true)";
+        sqlx::query(settings)
             .bind(context.session.to_json())
             .bind(trace_context())
+            .bind(request_id(context))
             .execute(&mut *connection)
             .await
             .map_err(|error| errors::database(error, "$"))?;
@@ -288,6 +308,12 @@ impl Executor {
         plan.expected.hold(&answer.body)?;
         Ok(answer)
     }
+}
+
+/// The id that the edge gave the request, or the client did.
+fn request_id(context: &RequestContext) -> &str {
+    let given = context.headers.get("x-request-id").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if given.len() <= LONGEST_ID { given } else { "" }
 }
 
 fn begin(out: &mut Vec<u8>, index: usize, key: &str) {

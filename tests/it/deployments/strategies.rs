@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::bench::Town;
+use crate::stores::at_once::waiting_for_locks;
 
 /// Waits until a deployment has a status.
 async fn until(town: &Town, deployment: Uuid, wanted: &str) {
@@ -102,6 +103,29 @@ async fn a_canary_that_crashes_is_judged_and_serves_nobody() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     assert_eq!(town.text("applications", "status", id).await.as_deref(), Some("degraded"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_has_the_applications_row_before_the_audit_chain() {
+    let town = Town::new(application::CANARY).await;
+    let settings = json!({ "canary": { "steps": [{ "weight": 50 }] } });
+    let id = town.running("api", json!({ "strategy": "canary", "settings": settings })).await;
+    let made = deploy(&town, id, "nginx:2").await;
+    let worker = Worker::start(&town, Faults::none());
+    until(&town, made.deployment, "paused").await;
+    // Whoever changes the application's row asks for the chain next.
+    let mut held = town.pool().begin().await.unwrap();
+    sqlx::query("select 1 from applications where id = $1 for no key update")
+        .bind(id)
+        .execute(&mut *held)
+        .await
+        .unwrap();
+    town.service.app.promote_deployment(&town.caller, made.deployment, true, None).await.unwrap();
+    waiting_for_locks(&town.pool(), 1).await;
+    sqlx::query("select 1 from audit_chains for update nowait").execute(&mut *held).await.unwrap();
+    held.rollback().await.unwrap();
+    assert_eq!(ended(&town, made.operation).await, "succeeded");
+    worker.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

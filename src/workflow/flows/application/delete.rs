@@ -172,6 +172,8 @@ async fn deleted(db: &mut PgConnection, operation: &Operation, seen: Transition<
         }
         Transition::Failed { .. } => applications::move_to(db, application, ApplicationStatus::Failed).await.map(drop),
         Transition::Succeeded => {
+            // Before its variables, which lock the team's audit chain.
+            applications::lock_any(db, application).await?;
             applications::forget(&mut *db, application).await?;
             alerts::resolve_all(db, SUBJECT, application).await
         }

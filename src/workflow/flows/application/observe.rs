@@ -35,6 +35,12 @@ fn input<T: DeserializeOwned>(operation: &Operation) -> Result<T> {
 
 async fn deployed(db: &mut PgConnection, operation: &Operation, transition: Transition<'_>) -> Result<()> {
     let (application, Input { deployment, workload, .. }) = (operation.subject_id, input(operation)?);
+    if !matches!(transition, Transition::StepDone { .. } | Transition::CancelRequested | Transition::Superseded { .. })
+    {
+        // What is written of the deployment locks the team's audit chain, which whoever changes the application's row
+        // asks for last: the row comes first here too.
+        applications::lock_any(db, application).await?;
+    }
     match transition {
         Transition::StepDone { name: NETWORK, .. } => {
             let steps = steps::list(&mut *db, operation.id).await?;

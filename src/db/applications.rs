@@ -206,10 +206,11 @@ pub async fn hold_address(db: &mut PgConnection, url: &str) -> Result<()> {
     super::lanes::take_turn(db, &format!("address/{url}")).await.map(drop)
 }
 
-/// Whether another application that is not deleted has an address, or is being deployed under its host name.
+/// Whether another application that is not deleted has an address, or has set its host name or is being deployed under it.
 pub async fn url_taken(db: impl PgExecutor<'_>, url: &str, host: Option<&str>, except: Uuid) -> Result<bool> {
     sqlx::query_scalar!(
-        r#"select exists (select 1 from applications where url = $1 and id <> $3 and deleted_at is null)
+        r#"select exists (select 1 from applications
+                      where (url = $1 or lower(rtrim(settings ->> 'host', '.')) = $2) and id <> $3 and deleted_at is null)
                or exists (select 1 from open_operations
                           where subject_type = 'application' and subject_id <> $3 and input -> 'workload' -> 'settings' ->> 'host' = $2)
               as "taken!""#,

@@ -4,11 +4,15 @@
 
 use super::Code;
 
+/// What a name is that reads as it is written.
+const PLAIN: &str = "must be one line, without control characters and marks that turn the direction of the text";
+
 /// A constraint's name, the column that is at fault, and the sentence; in order of the names.
 const RULES: &[(&str, &str, &str)] = &[
     ("alerts_acknowledged_by_fkey", "acknowledged_by", "there is no such person"),
     ("alerts_severity_check", "severity", "must be one of `info`, `warning`, `critical`"),
     ("alerts_team_id_fkey", "team_id", "there is no such team"),
+    ("api_tokens_name_plain", "name", PLAIN),
     ("applications_branch_bound", "branch", "must be the name of a branch of at most 255 characters, such as `main`"),
     (
         "applications_build_pack_check",
@@ -25,6 +29,11 @@ const RULES: &[(&str, &str, &str)] = &[
         "applications_image_bound",
         "image",
         "must be the name of an image of at most 500 characters, such as `ghcr.io/example/shop:1.2`",
+    ),
+    (
+        "applications_image_reference",
+        "image",
+        "must be a reference of an image in lower case, such as `ghcr.io/example/shop:1.2`",
     ),
     (
         "applications_name_check",
@@ -47,11 +56,17 @@ const RULES: &[(&str, &str, &str)] = &[
         "must be an address of at most 500 characters such as `https://github.com/example/shop` or `git@github.com:example/shop.git`, with a public host name",
     ),
     (
+        "applications_repository_public",
+        "repository",
+        "must have a public host name, such as `https://github.com/example/shop`: no name of a local network",
+    ),
+    (
         "applications_resources_bound",
         "resources",
         "must be a JSON object of at most 2000 bytes, such as {\"requests\": {\"cpu\": \"100m\"}}",
     ),
     ("applications_settings_bound", "settings", "must be a JSON object of at most 65536 bytes"),
+    ("applications_settings_host_key", "settings.host", "another application has this host name"),
     ("applications_status_check", "status", "is no status of an application"),
     ("applications_strategy_check", "strategy", "must be one of `rolling`, `canary`, `blue_green`, `recreate`"),
     (
@@ -98,15 +113,18 @@ const RULES: &[(&str, &str, &str)] = &[
     ("preview_environments_status_check", "status", "is no status of a preview environment"),
     ("projects_description_bound", "description", "must have at most 2000 characters"),
     ("projects_name_check", "name", "must have 1 to 100 characters, spaces at the ends not counted"),
+    ("projects_name_plain", "name", PLAIN),
     ("projects_settings_bound", "settings", "must be a JSON object of at most 16384 bytes"),
     ("projects_team_id_fkey", "team_id", "there is no such team"),
     ("projects_team_id_name_key", "name", "the team has a project of this name already"),
+    ("stores_name_plain", "name", PLAIN),
     ("team_members_role_check", "role", "must be one of `owner`, `admin`, `developer`, `viewer`"),
     ("team_members_team_id_fkey", "team_id", "there is no such team"),
     ("team_members_team_id_user_id_key", "user_id", "is a member of the team, or invited to it, already"),
     ("team_members_user_id_fkey", "user_id", "there is no such person"),
     ("teams_created_by_fkey", "created_by", "there is no such person"),
     ("teams_name_check", "name", "must have 1 to 100 characters, spaces at the ends not counted"),
+    ("teams_name_plain", "name", PLAIN),
     ("teams_settings_bound", "settings", "must be a JSON object of at most 16384 bytes"),
     (
         "teams_slug_check",
@@ -119,6 +137,7 @@ const RULES: &[(&str, &str, &str)] = &[
     ("users_email_check", "email", "must be an e-mail address in lower case"),
     ("users_email_key", "email", "somebody is registered with that e-mail address already"),
     ("users_name_check", "name", "must have 1 to 200 characters, spaces at the ends not counted"),
+    ("users_name_plain", "name", PLAIN),
     ("users_platform_role_check", "platform_role", "must be `user` or `admin`"),
 ];
 
@@ -156,9 +175,12 @@ impl Broken {
             return Self::by_name(quoted.last()?);
         }
         let (field, sentence) = words.split_once(": ")?;
-        let column = !field.is_empty()
+        // A column, or a place in one that holds JSON: `settings.health.path`.
+        let (column, place) = field.split_once('.').unwrap_or((field, "x"));
+        let column = !column.is_empty()
             && !sentence.is_empty()
-            && field.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+            && column.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+            && place.split('.').all(|key| !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphabetic()));
         column.then(|| Self::new(Code::InvalidInput, field, sentence))
     }
 }
@@ -185,6 +207,9 @@ mod tests {
         assert_eq!(of(none), Some((Code::InvalidInput, "team_id: is required".to_owned())));
         let ours = "secret_id: the application and its team have no such secret";
         assert_eq!(of(ours), Some((Code::InvalidInput, ours.to_owned())));
+        let within = "settings.drainSeconds: must be a whole number from 0 to 600";
+        let broken = Broken::by_words(within).unwrap();
+        assert_eq!((broken.field.as_str(), broken.message.as_str()), ("settings.drainSeconds", within));
         let key = "insert or update on table \"projects\" violates foreign key constraint \"projects_team_id_fkey\"";
         assert_eq!(of(key), Some((Code::InvalidInput, "team_id: there is no such team".to_owned())));
         for other in [
@@ -192,6 +217,8 @@ mod tests {
             "check constraint of an insert/update permission has failed",
             "a: ",
             "No Column: x",
+            "settings.: x",
+            ".host: x",
             "new row violates check constraint \"unknown\"",
         ] {
             assert_eq!(of(other), None, "{other}");

@@ -149,22 +149,40 @@ async fn of_wishes_that_wait_the_newest_is_carried_out_whatever_their_strategies
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_two_applications_that_want_a_host_name_at_once_one_gets_it() {
+async fn of_two_applications_that_want_a_host_name_the_first_that_set_it_has_it() {
     let town = Town::new(application::ROLLING).await;
-    let settings = json!({ "settings": { "host": "shop.example.com" } });
-    let one = town.application("one", settings.clone()).await;
-    let two = town.application("two", settings).await;
+    let (one, two) = (town.application("one", json!({})).await, town.application("two", json!({})).await);
+    let pool = town.pool();
+    let set = async |id: Uuid, host: &str| {
+        let update =
+            sqlx::query("update applications set settings = jsonb_build_object('host', $2::text) where id = $1");
+        update.bind(id).bind(host).execute(&pool).await.map_err(northstack::domain::Error::from)
+    };
+    let (first, second) = tokio::join!(set(one, "shop.example.com"), set(two, "Shop.Example.com."));
+    assert!(first.is_ok() != second.is_ok(), "{first:?} {second:?}");
+    let refused = first.as_ref().err().or(second.as_ref().err()).unwrap();
+    assert_eq!(refused.message(), "settings.host: another application has this host name");
+    let (has, lacks) = if first.is_ok() { (one, two) } else { (two, one) };
+    set(has, "shop.example.com").await.unwrap();
     let deploy = |id: Uuid| ask(&town, "deployApplication", json!({ "id": id }));
-    let (first, second) = tokio::join!(deploy(one), deploy(two));
-    let mut statuses = [first.0, second.0];
-    statuses.sort_unstable();
-    assert_eq!(statuses, [200, 422], "{first:?} {second:?}");
-    let (made, refused) = if first.0 == 200 { (first.1, second.1) } else { (second.1, first.1) };
-    assert_eq!(refused["extensions"]["field"], json!("settings.host"));
-    let operation: Uuid = made["operationId"].as_str().unwrap().parse().unwrap();
+    let made = deploy(has).await;
+    assert_eq!(made.0, 200, "{}", made.1);
+    let operation: Uuid = made.1["operationId"].as_str().unwrap().parse().unwrap();
     assert_eq!(town.finish(operation).await, "succeeded");
-    let other = if first.0 == 200 { two } else { one };
-    assert_eq!(deploy(other).await.0, 422, "it is taken while it serves");
+    // It serves under the name until it is deployed with another.
+    set(has, "other.example.com").await.unwrap();
+    set(lacks, "shop.example.com").await.unwrap();
+    let refused = deploy(lacks).await;
+    assert_eq!(refused.0, 422, "it is taken while it serves");
+    assert_eq!(refused.1["extensions"]["field"], json!("settings.host"));
+    // Nor does a revision bring back a name that another has set since.
+    let moved = deploy(has).await;
+    let operation: Uuid = moved.1["operationId"].as_str().unwrap().parse().unwrap();
+    assert_eq!(town.finish(operation).await, "succeeded");
+    let back = ask(&town, "rollbackDeployment", json!({ "applicationId": has, "revision": 1 })).await;
+    assert_eq!((back.0, &back.1["extensions"]["field"]), (422, &json!("settings.host")), "{}", back.1);
+    let made = deploy(lacks).await;
+    assert_eq!(made.0, 200, "{}", made.1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

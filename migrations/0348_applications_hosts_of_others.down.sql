@@ -1,0 +1,1 @@
+select 1; -- What was taken is not known any more.

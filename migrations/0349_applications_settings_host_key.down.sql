@@ -1,0 +1,1 @@
+drop index if exists applications_settings_host_key;

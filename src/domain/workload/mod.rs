@@ -174,12 +174,25 @@ fn read<T: DeserializeOwned>(root: &str, value: &Value) -> Result<T> {
             (Some(name), _) => (within(name), "is required".to_owned()),
             (_, Some(name)) if path.ends_with(name) => (format!("{root}.{path}"), "is not a known setting".to_owned()),
             (_, Some(name)) => (within(name), "is not a known setting".to_owned()),
-            _ if path == "." => (root.to_owned(), problem),
-            _ => (format!("{root}.{path}"), problem),
+            _ if path == "." => (root.to_owned(), in_words(&problem)),
+            _ => (format!("{root}.{path}"), in_words(&problem)),
         };
         let message = format!("{field}: {message}");
         Error::invalid(field, message)
     })
+}
+
+/// What a value must be, from the words of the deserialiser, which name types of Rust.
+fn in_words(problem: &str) -> String {
+    let Some((_, expected)) = problem.rsplit_once(", expected ") else { return problem.to_owned() };
+    match expected {
+        "u8" | "u16" | "u32" | "u64" => "must be a whole number, 0 or more".to_owned(),
+        "a boolean" => "must be true or false".to_owned(),
+        "a string" => "must be text".to_owned(),
+        "a sequence" => "must be a list".to_owned(),
+        object if object.starts_with("struct ") || object == "a map" => "must be a JSON object".to_owned(),
+        other => format!("must be {other}"),
+    }
 }
 
 #[cfg(test)]

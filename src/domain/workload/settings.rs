@@ -292,10 +292,18 @@ mod tests {
             (json!({ "command": "sh" }), "settings.command"),
             (json!({ "security": "privileged" }), "settings.security"),
             (json!({ "drainSeconds": 601 }), "settings.drainSeconds"),
+            (json!({ "drainSeconds": -1 }), "settings.drainSeconds"),
             (json!({ "graceSeconds": 3601 }), "settings.graceSeconds"),
             (json!({ "blueGreen": { "scaleDownDelaySeconds": 3601 } }), "settings.blueGreen.scaleDownDelaySeconds"),
         ] {
-            assert_eq!(Settings::read(&wrong).unwrap_err().field(), Some(named), "{wrong}");
+            let error = Settings::read(&wrong).unwrap_err();
+            assert_eq!(error.field(), Some(named), "{wrong}");
+            let words = error.message();
+            assert!(!["invalid", "u32", "struct", "sequence"].iter().any(|word| words.contains(word)), "{words}");
         }
+        let words = |wrong| Settings::read(&wrong).unwrap_err().message().to_owned();
+        assert_eq!(words(json!({ "drainSeconds": -1 })), "settings.drainSeconds: must be a whole number, 0 or more");
+        assert_eq!(words(json!({ "security": "x" })), "settings.security: must be `restricted` or `baseline`");
+        assert_eq!(words(json!({ "health": 1 })), "settings.health: must be a JSON object");
     }
 }

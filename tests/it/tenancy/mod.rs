@@ -7,5 +7,6 @@ mod rules;
 mod secrets;
 mod strangers;
 mod world;
+mod written;
 
 pub use world::{World, refused};

@@ -11,7 +11,7 @@ use super::requests::{self, Asked, Key};
 use super::stores::audit_of;
 use super::{App, Caller, Provisioning, previews as copies};
 use crate::db::applications::{self, Application};
-use crate::db::{PgTx, operations, previews};
+use crate::db::{PgTx, alerts, operations, previews};
 use crate::domain::{ApplicationStatus, Code, Result, TeamRole};
 use crate::workflow::flows::application::delete::{DELETE, Removal};
 use crate::workflow::flows::application::drift::heal::HEAL;
@@ -110,6 +110,7 @@ async fn begin(
     for operation in &open {
         operations::request_cancel(tx, operation.id).await?;
     }
+    alerts::resolve_all(tx, SUBJECT, row.id).await?;
     remove_copies(tx, provisioning, caller, row.id).await?;
     let asked = Asked {
         kind: DELETE,

@@ -10,7 +10,7 @@ use super::requests::{self, Asked, First, Key};
 use super::{App, Caller, Provisioning};
 use crate::db::operations;
 use crate::db::stores::{self, Severity};
-use crate::db::{Audit, PgTx, audit};
+use crate::db::{Audit, PgTx, alerts, audit};
 use crate::domain::{Actor, Code, Error, Redacted, Result, StoreId, StoreStatus, TeamRole};
 use crate::workflow::Control;
 use crate::workflow::flows::store::{self, ADMIN_PATH, Input, SUBJECT, names};
@@ -189,6 +189,8 @@ impl App {
                 for operation in &running {
                     operations::request_cancel(&mut tx, operation.id).await?;
                 }
+                // It owes nobody an answer any more.
+                alerts::resolve_all(&mut tx, SUBJECT, id).await?;
                 let input = input_of(&store)?;
                 stores::log(&mut tx, id, "deleting", "Its deletion is requested", Severity::Info).await?;
                 requests::start(&mut tx, provisioning, caller, asked(store::DELETE, store.team_id, id), &input, &key)

@@ -7,8 +7,9 @@ use northstack::app::background::{Changes, Reconciler, check_stores, find_orphan
 use northstack::db::claims::{self, Claim};
 use northstack::db::operations;
 use northstack::domain::Direction;
+use northstack::workflow::Faults;
 use northstack::workflow::flows::store;
-use northstack::workflow::testing::Bench;
+use northstack::workflow::testing::{Bench, Worker, ended};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -76,6 +77,30 @@ async fn a_store_that_no_longer_answers_is_reported_once_and_again_when_it_does(
     assert_eq!(check_stores(app).await.unwrap().raised, [id], "a namespace that is on its way out");
     sqlx::query("update stores set status = 'deleting' where id = $1").bind(id).execute(&town.pool()).await.unwrap();
     assert_eq!(check_stores(app).await.unwrap().resolved, [id], "a store that is being deleted owes no answer");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_said_of_a_store_goes_with_it() {
+    let town = Town::new(store::CREATE).await;
+    let (app, pool) = (&town.service.app, town.pool());
+    let id = town.ready("My Shop").await;
+    let (namespace, ..) = town.row(id).await;
+    town.kubernetes.delete::<KubernetesService>(&namespace, "woocommerce-service").await.unwrap();
+    assert_eq!(check_stores(app).await.unwrap().raised, [id]);
+    let title = "A store does not answer".to_owned();
+
+    let deletion = town.delete(id).await;
+    assert_eq!(alerts(&town).await, [(title.clone(), id, true)], "no pass has looked since");
+    assert_eq!(check_stores(app).await.unwrap(), Changes::default());
+
+    // A pass that looked before that may still have something to say.
+    let late = "insert into alerts (team_id, severity, title, subject_type, subject_id)
+                select team_id, severity, 'Late', subject_type, subject_id from alerts";
+    assert_eq!(sqlx::query(late).execute(&pool).await.unwrap().rows_affected(), 1);
+    let worker = Worker::start(&town, Faults::none());
+    assert_eq!(ended(&town, deletion.operation).await, "succeeded");
+    worker.stop().await;
+    assert_eq!(alerts(&town).await, [(title, id, true), ("Late".to_owned(), id, true)]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::super::super::flow::{Observer, Transition};
 use super::{ADMIN_PATH, Input, SUBJECT};
+use crate::db::alerts;
 use crate::db::operations::{self, Operation};
 use crate::db::stores::{self, Severity};
 use crate::domain::{Code, Direction, Error, Result, StoreStatus};
@@ -63,12 +64,10 @@ async fn created(db: &mut PgConnection, operation: &Operation, transition: Trans
         Transition::Cancelled => {
             stores::log(db, store, "cancelled", "The creation was stopped", Severity::Warning).await?;
             // A deletion that waits for this says itself when all is gone.
-            if operations::count_other_open(&mut *db, SUBJECT, store, operation.id).await? == 0
-                && stores::make_deleted(db, store).await?
-            {
-                stores::log(db, store, "deleted", "The store is deleted", Severity::Info).await?;
+            match operations::count_other_open(&mut *db, SUBJECT, store, operation.id).await? {
+                0 => gone(db, store).await,
+                _ => Ok(()),
             }
-            Ok(())
         }
     }
 }
@@ -80,13 +79,7 @@ async fn deleted(db: &mut PgConnection, operation: &Operation, transition: Trans
             stores::log(db, store, "namespace", "The namespace is being deleted", Severity::Info).await
         }
         Transition::StepDone { name, title, left_out } => step_done(db, store, name, title, left_out).await,
-        Transition::Succeeded => {
-            // Two deletions may end one after the other.
-            if stores::make_deleted(db, store).await? {
-                stores::log(db, store, "deleted", "The store is deleted", Severity::Info).await?;
-            }
-            Ok(())
-        }
+        Transition::Succeeded => gone(db, store).await,
         Transition::Failed { step, error, .. } => {
             stores::fail(db, store, StoreStatus::Deleting, error.message()).await?;
             stores::log(db, store, step, error.message(), Severity::Error).await
@@ -97,6 +90,14 @@ async fn deleted(db: &mut PgConnection, operation: &Operation, transition: Trans
         }
         Transition::CancelRequested | Transition::Cancelled | Transition::Superseded { .. } => Ok(()),
     }
+}
+
+/// Nothing of the store is left, nor anything to be said of it. Two deletions may end one after the other.
+async fn gone(db: &mut PgConnection, store: Uuid) -> Result<()> {
+    if stores::make_deleted(db, store).await? {
+        stores::log(db, store, "deleted", "The store is deleted", Severity::Info).await?;
+    }
+    alerts::resolve_all(db, SUBJECT, store).await
 }
 
 /// Moves a store along with its operation, which was queued again.

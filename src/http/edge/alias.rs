@@ -15,6 +15,7 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use strum::IntoEnumIterator;
+use uuid::Uuid;
 
 use super::limits::RATE_LIMIT_HEADERS;
 use crate::domain::{Code, Error};
@@ -36,24 +37,47 @@ async fn answer(state: &AppState, mut request: Request) -> RestResult<Response> 
     let method = request.method().clone();
     let names = [AUTHORIZATION.as_str(), COOKIE.as_str(), "x-hasura-admin-secret", "x-hasura-access-key"];
     let anonymous = !names.iter().any(|name| request.headers().contains_key(*name));
-    let request = with_json(state, request).await?;
+    let (request, given) = with_json(state, request).await?;
     let (parts, body) = state.backend.clone().answer(request).await.into_parts();
     let body = to_bytes(body, LONGEST).await.map_err(|error| Error::unavailable("reading an answer", error))?;
     match parts.status {
         StatusCode::OK => told(&method, parts, body),
-        _ => Ok(refused(parts, body, anonymous)),
+        _ => Ok(refused(parts, body, anonymous, &given)),
     }
 }
 
 /// Hasura takes a body that is no JSON object for an empty one, and then misses its fields.
-async fn with_json(state: &AppState, request: Request) -> RestResult<Request> {
+async fn with_json(state: &AppState, request: Request) -> RestResult<(Request, Given)> {
     let (parts, body) = request.into_parts();
     let body = extract::read(Request::from_parts(parts.clone(), body), state).await?;
+    let mut given = Given::default();
     if !body.is_empty() {
         extract::require_json(&parts.headers)?;
-        let _: BTreeMap<String, IgnoredAny> = parse_json(&body)?;
+        let fields: BTreeMap<String, Value> = parse_json(&body)?;
+        given.0.extend(fields.into_iter().filter_map(|(name, value)| Some((name, value.as_str()?.to_owned()))));
     }
-    Ok(Request::from_parts(parts, Body::from(body)))
+    let query = parts.uri.query().unwrap_or_default();
+    given.0.extend(url::form_urlencoded::parse(query.as_bytes()).into_owned());
+    Ok((Request::from_parts(parts, Body::from(body)), given))
+}
+
+/// The texts that a request gives beside its path, by the fields that hold them.
+#[derive(Default)]
+struct Given(Vec<(String, String)>);
+
+impl Given {
+    /// The field that holds a text.
+    fn holds(&self, text: &str) -> Option<&str> {
+        self.0.iter().find(|(_, held)| held == text).map(|(name, _)| name.as_str())
+    }
+
+    /// The field that should hold an id and holds none.
+    fn no_id(&self) -> Option<&str> {
+        let broken = |(name, held): &&(String, String)| {
+            (name.ends_with("_id") || name.ends_with("Id")) && held.parse::<Uuid>().is_err()
+        };
+        self.0.iter().find(broken).map(|(name, _)| name.as_str())
+    }
 }
 
 /// An answer in the envelope. Of several fields, one that is read by its key is there to be found missing, and a count goes
@@ -158,7 +182,7 @@ fn with_body(mut parts: Parts, status: StatusCode, body: Body) -> Response {
 }
 
 /// An error of Hasura's form in the envelope; what has another form is ours already.
-fn refused(parts: Parts, body: Bytes, anonymous: bool) -> Response {
+fn refused(parts: Parts, body: Bytes, anonymous: bool, given: &Given) -> Response {
     let error: Map<String, Value> = serde_json::from_slice(&body).unwrap_or_default();
     let text = |name: &str| error.get(name).and_then(Value::as_str);
     let (Some(said), Some(code)) = (text("error"), text("code")) else {
@@ -170,6 +194,7 @@ fn refused(parts: Parts, body: Bytes, anonymous: bool) -> Response {
         field: text("field"),
         path: text("path").unwrap_or_default(),
         anonymous,
+        given,
     };
     let (error, status) = said.in_words(parts.status);
     let mut response = match status {
@@ -186,6 +211,8 @@ fn refused(parts: Parts, body: Bytes, anonymous: bool) -> Response {
     response
 }
 
+const IDS: &str = "ids look like 6f1c0a3e-9d0b-4a51-8a57-0f4f2d1f5e0b";
+
 /// What Hasura, or the engine, says of an error.
 struct Said<'a> {
     text: &'a str,
@@ -193,6 +220,7 @@ struct Said<'a> {
     field: Option<&'a str>,
     path: &'a str,
     anonymous: bool,
+    given: &'a Given,
 }
 
 impl Said<'_> {
@@ -213,9 +241,20 @@ impl Said<'_> {
         if let Some(name) = self.text.strip_prefix("Unexpected variable ") {
             return plain(Error::invalid(name, format!("{name}: is not a known field")));
         }
-        if self.text.contains("syntax for type uuid") || self.text.starts_with("Failed to parse \"UUID\"") {
-            let message = "id: the address holds none: ids look like 6f1c0a3e-9d0b-4a51-8a57-0f4f2d1f5e0b";
-            return plain(Error::invalid("id", message));
+        // PostgreSQL quotes the value that it could not read, and does not know whose it is.
+        let value = self.text.split_once(": \"").and_then(|(_, rest)| rest.rsplit_once('"')).map(|(value, _)| value);
+        let field = value.and_then(|value| self.given.holds(value));
+        let uuid = self.text.contains("syntax for type uuid");
+        if uuid || self.text.starts_with("Failed to parse \"UUID\"") {
+            let field = if uuid { field } else { self.given.no_id() };
+            let message = match field {
+                Some(field) => format!("{field}: {IDS}"),
+                None => format!("id: the address holds none: {IDS}"),
+            };
+            return plain(Error::invalid(field.unwrap_or("id"), message));
+        }
+        if let Some(field) = field.filter(|_| self.code == "data-exception") {
+            return plain(Error::invalid(field, format!("{field}: {}", self.text)));
         }
         if self.text.starts_with("check constraint of an insert/update permission") {
             return plain(Error::new(Code::Forbidden, "your role in the team does not allow that"));
@@ -323,7 +362,9 @@ mod tests {
     #[test]
     fn an_error_has_our_code_and_names_its_field() {
         let said = |text, code, field, path| {
-            let (error, status) = Said { text, code, field, path, anonymous: true }.in_words(StatusCode::BAD_REQUEST);
+            let given = Given(vec![("project_id".to_owned(), "my \"id\"".to_owned())]);
+            let said = Said { text, code, field, path, anonymous: true, given: &given };
+            let (error, status) = said.in_words(StatusCode::BAD_REQUEST);
             let status = status.map_or(error.code().http_status(), |status| status.as_u16());
             (status, error.code(), error.field().map(str::to_owned), error.message().to_owned())
         };
@@ -335,6 +376,10 @@ mod tests {
             said("expected a 32-bit integer for type 'Int', but found a string", "validation-failed", None, path);
         assert_eq!((told.0, told.2.as_deref()), (422, Some("replicas")));
         assert!(told.3.starts_with("replicas: expected"), "{}", told.3);
+        let text = "invalid input syntax for type uuid: \"my \"id\"\"";
+        assert_eq!(said(text, "data-exception", None, "$").2.as_deref(), Some("project_id"));
+        let text = "invalid input syntax for type uuid: \"x\"";
+        assert_eq!(said(text, "data-exception", None, "$").2.as_deref(), Some("id"), "it stands in the address");
         assert_eq!(said("Failed to parse \"UUID\": invalid length: found 3", "unexpected", None, "$").0, 422);
         assert_eq!(said("name: the team has one already", "already-exists", Some("name"), "$").0, 409);
         assert_eq!(said("field 'x' not found in type: 'query_root'", "validation-failed", None, "$").0, 401);

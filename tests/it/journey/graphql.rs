@@ -73,6 +73,7 @@ async fn a_store_is_created_watched_opened_and_deleted() {
         (status, headers, answer.text().await.unwrap())
     };
     as_documented(&stack, &token, &document).await;
+    super::fields::each_wrong_value_is_named(&stack, &token, &document).await;
     let missing = format!("{}/api/v1/applications/00000000-0000-4000-8000-000000000000", stack.api_url());
     let (status, headers, text) = send(stack.http().get(&missing).header("origin", "http://localhost:5173")).await;
     assert!(status == 404 && text.contains("no such application"), "{status} {text}");

@@ -3,6 +3,7 @@
 mod browser;
 mod cli;
 mod crash;
+mod fields;
 mod graphql;
 mod operation;
 mod operators;

@@ -38,6 +38,7 @@ build: web/dist/index.html ## Build the release binary and the portal
 lint: web/node_modules/.installed ## Check format and lints of the service and the portal
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
+	cargo clippy --no-default-features --lib --bins -- -D warnings
 	cd web && npm run --silent lint
 
 .PHONY: clean

@@ -12,8 +12,10 @@ pub mod config;
 pub mod db;
 pub mod dev;
 pub mod domain;
-pub mod engine;
 pub mod http;
-pub mod sim;
 pub mod vendors;
 pub mod workflow;
+
+pub use northstack_engine as engine;
+#[cfg(feature = "dev")]
+pub use northstack_sim as sim;

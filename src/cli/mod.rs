@@ -8,6 +8,7 @@ mod audit;
 mod completion;
 mod config;
 mod credentials;
+#[cfg(feature = "dev")]
 mod dev;
 mod events;
 mod exit;
@@ -153,6 +154,7 @@ pub enum Command {
     /// Run operations
     Worker(worker::Worker),
     /// Run the whole platform on this machine
+    #[cfg(feature = "dev")]
     Dev(dev::Dev),
     /// Change the database schema
     Migrate(migrate::Migrate),
@@ -221,7 +223,12 @@ pub enum Command {
 impl Command {
     /// Whether the command runs until it is told to stop, and so logs what it does.
     fn serves(&self) -> bool {
-        matches!(self, Command::Serve(_) | Command::Worker(_) | Command::Dev(_))
+        match self {
+            Command::Serve(_) | Command::Worker(_) => true,
+            #[cfg(feature = "dev")]
+            Command::Dev(_) => true,
+            _ => false,
+        }
     }
 
     /// Whether the command works on the platform's own systems, beside the API.
@@ -242,6 +249,7 @@ impl Command {
         match self {
             Command::Serve(command) => command.run(context).await,
             Command::Worker(command) => command.run(context).await,
+            #[cfg(feature = "dev")]
             Command::Dev(command) => command.run(context).await,
             Command::Migrate(command) => command.run(context).await,
             Command::Metadata(command) => command.run(context).await,

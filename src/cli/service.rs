@@ -32,6 +32,7 @@ pub struct Roles {
 
 impl Roles {
     /// Everything in one process.
+    #[cfg(feature = "dev")]
     pub const ALL: Self = Self { api: true, worker: true };
 }
 
@@ -39,6 +40,7 @@ impl Roles {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failpoints {
     /// It may: the process is for development and tests.
+    #[cfg(feature = "dev")]
     Obeyed,
     /// The process does not start with it.
     Refused,
@@ -84,6 +86,7 @@ impl Service {
         let bus = Bus::connect(&config.nats).await?;
         let provisioning = Provisioning::connect(&live).await?;
         let faults = match failpoints {
+            #[cfg(feature = "dev")]
             Failpoints::Obeyed => Faults::from_environment(&provisioning.flows)?,
             Failpoints::Refused => Faults::none(),
         };
@@ -123,11 +126,13 @@ impl Service {
     }
 
     /// The configuration that it was started with.
+    #[cfg(feature = "dev")]
     pub fn config(&self) -> &Config {
         &self.config
     }
 
     /// The use cases.
+    #[cfg(feature = "dev")]
     pub fn app(&self) -> &App {
         &self.app
     }

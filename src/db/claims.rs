@@ -169,6 +169,7 @@ pub async fn take_from(db: impl PgExecutor<'_>, holders: &[String]) -> Result<u6
 
 /// Lets every lease lapse now, as time would: the operations are due, and their workers do not know. For tests and for
 /// an operator who knows that the workers are dead.
+#[cfg(feature = "dev")]
 pub async fn lapse(db: impl PgExecutor<'_>) -> Result<u64> {
     sqlx::query!(
         "update open_operations set lease_expires_at = now(), available_at = now() where lease_holder is not null"

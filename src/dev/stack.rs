@@ -11,7 +11,7 @@ use super::{Cluster, Progress, State};
 use crate::auth::SigningKey;
 use crate::config::{Loader, Purpose};
 use crate::domain::{Code, Error, Result};
-use crate::sim::kubernetes::{Simulator, SimulatorOptions, SimulatorTiming};
+use crate::sim::kubernetes::{Simulator, SimulatorOptions, SimulatorTiming, StartError};
 
 const DATABASE: &str = "northstack";
 
@@ -164,14 +164,17 @@ async fn watched(process: Option<&mut super::servers::Process>) -> Error {
 }
 
 async fn stack_kubernetes(state: &State, options: &StackOptions, host: IpAddr) -> Result<Simulator> {
-    Simulator::start(SimulatorOptions {
+    let options = SimulatorOptions {
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
         ingress_listen: Some(SocketAddr::from((host, options.store_port))),
         state_dir: Some(state.path("kubernetes")),
         timing: options.timing,
         ..SimulatorOptions::default()
+    };
+    Simulator::start(options).await.map_err(|error| match error {
+        StartError::Listen { .. } => Error::new(Code::Unavailable, error.to_string()).caused_by(error),
+        StartError::Address(_) | StartError::State(_) => Error::internal("starting the simulated cluster", error),
     })
-    .await
 }
 
 /// The kubeconfig of the simulated cluster, in a file as of any other.

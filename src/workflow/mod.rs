@@ -9,6 +9,7 @@ pub mod faults;
 pub mod flow;
 pub mod flows;
 pub mod nudge;
+#[cfg(feature = "dev")]
 pub mod testing;
 
 mod control;

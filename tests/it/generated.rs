@@ -54,8 +54,10 @@ async fn the_schema_is_what_the_role_user_sees() {
 async fn the_catalogue_that_is_planned_against_without_a_database_is_a_real_one() {
     let pool = sqlx::PgPool::connect_with(support::empty_database().await).await.unwrap();
     sqlx::raw_sql(include_str!("../../fuzz/schema/setup.sql")).execute(&pool).await.unwrap();
-    let catalogue: String =
-        sqlx::query_scalar(include_str!("../../src/engine/catalog/introspect.sql")).fetch_one(&pool).await.unwrap();
+    let catalogue: String = sqlx::query_scalar(include_str!("../../crates/engine/src/catalog/introspect.sql"))
+        .fetch_one(&pool)
+        .await
+        .unwrap();
     let mut catalogue: serde_json::Value = serde_json::from_str(&catalogue).unwrap();
     without_numbers(&mut catalogue);
     hold("fuzz/schema/catalog.json", &format!("{catalogue:#}\n"));

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod compose;
+mod dependencies;
 mod deployments;
 mod dev;
 mod engine;

@@ -17,7 +17,7 @@ use serde_json::json;
 use super::{AppState, SignedIn, extract};
 use crate::app::App;
 use crate::domain::{Code, Error, Result};
-use crate::engine::server::Admission;
+use crate::engine::serving::Admission;
 
 /// How often what stays open is looked at again.
 pub(super) const LOOK: Duration = Duration::from_secs(10);

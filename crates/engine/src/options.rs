@@ -12,7 +12,7 @@ use sqlx::PgPool;
 
 use super::metadata::{LoadError, Metadata};
 use super::schedule::ScheduleOptions;
-use super::server::{Admission, RateSource, TurnLimits, Wording};
+use super::serving::{Admission, RateSource, TurnLimits, Wording};
 use super::subscriptions::HubOptions;
 
 /// What an engine is started with.

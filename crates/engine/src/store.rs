@@ -8,10 +8,10 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 use sqlx::PgPool;
 
+use super::fault::EngineError;
 use super::json;
 use super::metadata::{LoadError, Metadata};
-use super::start::EngineError;
-use super::tries;
+use super::retry;
 
 /// The table, as errors name it.
 const TABLE: &str = "hdb_catalog.hdb_metadata";
@@ -47,7 +47,7 @@ pub(super) struct Kept {
 impl Store {
     /// A store in the database of a pool; makes its tables where they are missing.
     pub async fn open(pool: PgPool) -> sqlx::Result<Self> {
-        tries::shared(async || sqlx::raw_sql(TABLES).execute(&pool).await).await?;
+        retry::shared(async || sqlx::raw_sql(TABLES).execute(&pool).await).await?;
         Ok(Self { pool })
     }
 
@@ -55,7 +55,7 @@ impl Store {
     pub async fn begin(&self, given: Metadata) -> Result<Kept, EngineError> {
         let document = json::write(&given.to_document());
         let digest = hex::encode(Sha256::digest(&document));
-        match tries::shared(async || self.apply(&document, &digest).await).await? {
+        match retry::shared(async || self.apply(&document, &digest).await).await? {
             Some(resource_version) => Ok(Kept { metadata: given, resource_version }),
             None => {
                 let missing = || EngineError::Database(sqlx::Error::RowNotFound);

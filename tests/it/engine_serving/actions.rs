@@ -366,7 +366,7 @@ async fn what_is_in_flight_at_the_end_is_given_back() {
     let first = Rig::start(setup(service.url())).await;
     let id = create(&first, "u1", "Shop").await;
     service.wait_for(1).await;
-    first.server.surface().actions.finish(Duration::from_millis(10)).await;
+    first.server.surface().background.actions.finish(Duration::from_millis(10)).await;
     assert_eq!(status(&first.pool, &id).await, "created");
     let second = Rig::over(first.pool.clone(), setup(service.url())).await;
     assert_eq!(settled(&second.pool, &id).await, "completed");

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use northstack::engine::server::{OperationRates, TurnLimits};
+use northstack::engine::serving::{OperationRates, TurnLimits};
 use serde_json::{Value, json};
 use sqlx::postgres::PgPoolOptions;
 

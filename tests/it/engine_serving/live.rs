@@ -167,7 +167,7 @@ async fn each_subscriber_sees_what_its_session_may_see() {
     for (client, expected) in clients.iter_mut().zip([seen(&[1, 2]), seen(&[]), seen(&[1, 2])]) {
         assert_eq!(client.data().await, expected);
     }
-    assert_eq!(rig.server.surface().hub.cohorts(), 1, "one statement serves them all");
+    assert_eq!(rig.server.surface().live.queries.cohorts(), 1, "one statement serves them all");
     sql(&rig, "update apps set team = 2 where id = 2").await;
     for (client, expected) in clients.iter_mut().zip([seen(&[1]), seen(&[2]), seen(&[1])]) {
         assert_eq!(client.data().await, expected);

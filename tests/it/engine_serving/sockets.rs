@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use jsonwebtoken::{EncodingKey, Header};
-use northstack::engine::server::Admission;
+use northstack::engine::serving::Admission;
 use northstack::http::Backend;
 use northstack::vendors::hasura::{self, Credentials, Request};
 use serde_json::{Value, json};

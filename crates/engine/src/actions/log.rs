@@ -6,11 +6,11 @@ use sqlx::{PgPool, Row};
 use uuid::Uuid;
 
 use super::headers::forwarded;
-use crate::callers::RequestContext;
 use crate::json;
 use crate::metadata::{Action, QualifiedName};
+use crate::outbound::caller::RequestContext;
+use crate::retry;
 use crate::session::Session;
-use crate::tries;
 
 const TABLES: &str = "
 create schema if not exists hdb_catalog;
@@ -44,7 +44,7 @@ pub fn table() -> QualifiedName {
 /// # Errors
 /// What the database said.
 pub async fn prepare(pool: &PgPool) -> sqlx::Result<()> {
-    tries::shared(async || {
+    retry::shared(async || {
         let made: bool = sqlx::query_scalar(
             "select to_regclass('hdb_catalog.hdb_action_log_open_idx') is not null and exists (select from pg_attribute \
              where attrelid = to_regclass('hdb_catalog.hdb_action_log') and attname = 'locked')",

@@ -12,11 +12,11 @@ use std::time::Duration;
 use axum::http::{HeaderMap, HeaderValue, header};
 use serde_json::{Map, Value, json};
 
-use super::callers::{ActionAnswer, ActionCall, RequestContext};
 use super::error::{GraphqlError, Result};
 use super::metadata::Action;
 use super::outbound::{Outbound, USER_AGENT};
 use super::transform::{Outgoing, RequestTransformer, ResponseTransformer, TransformError};
+use crate::outbound::caller::{ActionAnswer, ActionCall, RequestContext};
 
 pub(crate) use headers::forwarded;
 pub use worker::Worker;

@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 
 use super::Received;
-use crate::callers::ActionAnswer;
 use crate::error::{ErrorCode, GraphqlError, Result};
 use crate::json;
+use crate::outbound::caller::ActionAnswer;
 
 /// Reads an answer; `shown` makes the request as an admin may see it.
 pub(super) fn read(received: &Received, shown: impl Fn() -> Value) -> Result<ActionAnswer> {

@@ -20,7 +20,7 @@ use crate::error::{GraphqlError, Result};
 use crate::json;
 use crate::metadata::{Action, CustomTypes, Metadata};
 use crate::outbound::Outbound;
-use crate::tries;
+use crate::retry;
 use crate::webhook::{Found, LEASE_SLACK, Look, Pace, Queue, Slot, Source};
 
 /// How often the log is looked at when nothing nudges, as in Hasura.
@@ -216,7 +216,7 @@ impl Source for Worker {
     async fn deliver(&self, call: Claimed, _slot: Slot) {
         let answer = self.ask(&call).await;
         // What cannot be written now is made again when the claim ends.
-        tries::outcome("asynchronous actions", async || self.record(call.id, &answer).await).await;
+        retry::outcome("asynchronous actions", async || self.record(call.id, &answer).await).await;
         self.in_flight.lock().unwrap_or_else(PoisonError::into_inner).remove(&call.id);
     }
 }

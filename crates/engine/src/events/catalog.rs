@@ -2,7 +2,7 @@
 
 use sqlx::{AssertSqlSafe, PgPool};
 
-use crate::tries;
+use crate::retry;
 
 /// Makes schema, tables and functions where they are missing; safe to repeat and to run from several instances.
 ///
@@ -13,7 +13,7 @@ use crate::tries;
 pub async fn prepare(pool: &PgPool, notifies: bool) -> sqlx::Result<()> {
     let notify = if notifies { "perform pg_notify('northstack_events', trigger_name);" } else { "" };
     let functions = FUNCTIONS.replace("/* notify */", notify);
-    tries::shared(async || {
+    retry::shared(async || {
         sqlx::raw_sql(TABLES).execute(pool).await?;
         sqlx::raw_sql(AssertSqlSafe(functions.clone())).execute(pool).await?;
         Ok(())

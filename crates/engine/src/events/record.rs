@@ -3,7 +3,7 @@
 use sqlx::PgPool;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::tries;
+use crate::retry;
 use crate::webhook::{Log, Next, Outcome};
 
 /// Most outcomes that one statement writes.
@@ -23,7 +23,7 @@ pub(super) struct Record {
 pub(super) async fn write(pool: PgPool, mut records: mpsc::Receiver<Record>) {
     let mut batch = Vec::with_capacity(BATCH);
     while records.recv_many(&mut batch, BATCH).await > 0 {
-        tries::outcome("events", async || write_batch(&pool, &batch).await).await;
+        retry::outcome("events", async || write_batch(&pool, &batch).await).await;
         for record in batch.drain(..) {
             // The deliverer may have been stopped meanwhile.
             let _ = record.done.send(());

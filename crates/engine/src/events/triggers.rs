@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use sqlx::{AssertSqlSafe, PgPool, Row};
 
 use crate::metadata::{Columns, EventTrigger, QualifiedName, Source, TriggerOperation};
-use crate::tries;
+use crate::retry;
 
 /// Makes the triggers of a source equal to its metadata; what is right already is not touched.
 ///
 /// # Errors
 /// What the database said, such as a column that does not exist.
 pub async fn install(pool: &PgPool, source: &Source) -> sqlx::Result<()> {
-    tries::shared(async || install_once(pool, source).await).await
+    retry::shared(async || install_once(pool, source).await).await
 }
 
 async fn install_once(pool: &PgPool, source: &Source) -> sqlx::Result<()> {

@@ -3,9 +3,9 @@
 use serde_json::Value;
 
 use super::{Executor, errors, value};
-use crate::callers::RequestContext;
 use crate::error::Result;
 use crate::json;
+use crate::outbound::caller::RequestContext;
 use crate::plan::{ActionField, ActionFields, ActionForm, ActionShape, Binder, RelatedRows};
 
 impl Executor {

@@ -14,9 +14,9 @@ use serde_json::Value;
 use super::Executor;
 use super::live::refresh;
 use super::remote::{self, Request};
-use crate::callers::RequestContext;
 use crate::error::{GraphqlError, Result};
 use crate::json;
+use crate::outbound::caller::RequestContext;
 use crate::plan::{Binder, Join, JoinTarget, Kind, Values};
 use crate::remote::member;
 

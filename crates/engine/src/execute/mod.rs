@@ -21,13 +21,13 @@ use serde_json::Value;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::{Arguments, AssertSqlSafe, PgConnection, PgPool, SqlSafeStr};
 
-use super::callers::RequestContext;
 use super::error::{ErrorCode, GraphqlError, Result};
 use super::events::trace_context;
 use super::plan::{ActionPlan, CompiledRoot, Planned, Query, Root, Values};
 use super::schema::boolexp::Source;
 use super::schema::permission::array_elements;
 use super::sql::{PACKED, Parameters};
+use crate::outbound::caller::RequestContext;
 use connections::{Connections, Lease, OUTDATED, lost, outdated};
 
 pub use live::{Member, Refreshed, refresh};
@@ -302,8 +302,12 @@ impl Executor {
         Ok(())
     }
 
-    async fn act(&self, context: &RequestContext, plan: &Arc<ActionPlan>) -> Result<super::callers::ActionAnswer> {
-        let call = super::callers::ActionCall { action: plan.action.clone(), input: plan.input.clone() };
+    async fn act(
+        &self,
+        context: &RequestContext,
+        plan: &Arc<ActionPlan>,
+    ) -> Result<crate::outbound::caller::ActionAnswer> {
+        let call = crate::outbound::caller::ActionCall { action: plan.action.clone(), input: plan.input.clone() };
         let answer = context.callers.action(context, call).await?;
         plan.expected.hold(&answer.body)?;
         Ok(answer)

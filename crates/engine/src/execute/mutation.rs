@@ -5,8 +5,8 @@ use sqlx::postgres::PgRow;
 
 use super::write::{Cells, Writer};
 use super::{errors, fetch, texts};
-use crate::callers::RequestContext;
 use crate::error::{ErrorCode, GraphqlError, Result};
+use crate::outbound::caller::RequestContext;
 use crate::plan::{Answer, Binder, InsertOne, Inserts, MutationPlan, Part, Response, Returning, Root, Write, Writes};
 use crate::schema::permission::array_literal;
 

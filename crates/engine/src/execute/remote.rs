@@ -3,9 +3,9 @@
 use serde_json::{Map, Value};
 
 use super::value;
-use crate::callers::{RemoteCall, RequestContext};
 use crate::error::{ErrorCode, GraphqlError, Result};
 use crate::json::{self, Decimal};
+use crate::outbound::caller::{RemoteCall, RequestContext};
 use crate::plan::{Kind, LeftForm, Piece, RemoteField, RemotePlan, RemoteShape, TYPE_KEY, Template, VariableValue};
 use crate::remote::member;
 use crate::session::Session;

@@ -5,8 +5,8 @@ use uuid::Uuid;
 
 use super::{Executor, begin, errors, json};
 use crate::actions::log::{self, Found};
-use crate::callers::RequestContext;
 use crate::error::{GraphqlError, Result};
+use crate::outbound::caller::RequestContext;
 use crate::plan::{ActionField, ActionForm, ActionPlan, ActionShape};
 use crate::session::Session;
 

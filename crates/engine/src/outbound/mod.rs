@@ -1,6 +1,7 @@
 //! Calls that leave the engine: addresses and headers from templates and the environment.
 
-mod callers;
+pub mod caller;
+mod http;
 
 use std::collections::HashMap;
 use std::sync::Arc;

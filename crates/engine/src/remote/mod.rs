@@ -8,11 +8,11 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use serde_json::{Map, Value, json};
 
 use super::actions::{forwarded, receive};
-use super::callers::{RemoteCall, RequestContext};
 use super::error::{ErrorCode, GraphqlError, Result};
 use super::json;
 use super::metadata::RemoteSchema;
 use super::outbound::{Outbound, OutboundError, USER_AGENT};
+use crate::outbound::caller::{RemoteCall, RequestContext};
 
 /// Seconds that a remote schema has when its definition names none.
 const DEFAULT_TIMEOUT: u64 = 60;

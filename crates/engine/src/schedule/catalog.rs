@@ -2,14 +2,14 @@
 
 use sqlx::PgPool;
 
-use crate::tries;
+use crate::retry;
 
 /// Makes the tables where they are missing; safe to repeat and to run from several instances.
 ///
 /// # Errors
 /// What the database said.
 pub async fn prepare(pool: &PgPool) -> sqlx::Result<()> {
-    tries::shared(async || {
+    retry::shared(async || {
         if !exist(pool).await? {
             sqlx::raw_sql(TABLES).execute(pool).await?;
         }

@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, PgPool};
 use time::OffsetDateTime;
 
 use super::admin::Kind;
-use crate::tries;
+use crate::retry;
 use crate::webhook::{Next, Outcome};
 
 /// Bounds what is added to a time that cannot be later than the year 9999.
@@ -15,7 +15,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(1_000_000_000);
 /// Writes an outcome; without one the event was too late to be sent. What cannot be written is tried again while the
 /// claim holds; then the event is delivered once more, never lost.
 pub(super) async fn write(pool: &PgPool, kind: Kind, id: &str, outcome: Option<&Outcome>, now: OffsetDateTime) {
-    tries::outcome("scheduled events", async || try_write(pool, kind, id, outcome, now).await).await;
+    retry::outcome("scheduled events", async || try_write(pool, kind, id, outcome, now).await).await;
 }
 
 async fn try_write(

@@ -10,9 +10,9 @@ use tokio::sync::{broadcast, mpsc};
 
 use super::feed::Change;
 use super::pace::Pace;
-use crate::callers::Pending;
 use crate::error::{ErrorCode, GraphqlError, Result};
 use crate::metadata::QualifiedName;
+use crate::outbound::caller::Pending;
 
 /// Members that one statement fetches.
 const BATCH: usize = 500;

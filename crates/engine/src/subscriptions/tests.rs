@@ -8,9 +8,9 @@ use tokio::sync::mpsc;
 
 use super::feed::{Change, ChangeFeed, Coverage};
 use super::{Asked, Fetch, Fetched, Hub, HubOptions, Plan, Subscriber};
-use crate::callers::Pending;
 use crate::error::{GraphqlError, Result};
 use crate::metadata::QualifiedName;
+use crate::outbound::caller::Pending;
 
 /// Answers with a number that tests set; member 13 fails when told to.
 #[derive(Default)]

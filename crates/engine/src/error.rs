@@ -220,10 +220,6 @@ impl GraphqlError {
                 let mut fields = Map::new();
                 fields.insert("path".to_owned(), self.path.as_str().into());
                 fields.insert("code".to_owned(), self.code.as_str().into());
-                // A socket has no headers that could tell it.
-                if let Some(refusal) = &self.refusal {
-                    fields.insert("retryAfter".to_owned(), refusal.seconds().into());
-                }
                 if let (true, Some(internal)) = (include_internal, &self.internal) {
                     fields.insert("internal".to_owned(), internal.clone());
                 }

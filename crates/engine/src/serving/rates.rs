@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use axum::http::{HeaderMap, HeaderName};
+use serde_json::json;
 
 use crate::auth::Identity;
 use crate::error::{ErrorCode, GraphqlError, Refusal, Result};
@@ -142,7 +143,11 @@ impl Rates {
         taken.map_err(|reset_after| {
             let window = rates.window.as_secs_f64();
             let message = format!("rate limit exceeded: at most {limit} operations in {window} s");
-            GraphqlError::new(ErrorCode::ExceededRateLimit, message).refused_until(Refusal { limit, reset_after })
+            let refusal = Refusal { limit, reset_after };
+            let error = GraphqlError::new(ErrorCode::ExceededRateLimit, message).refused_until(refusal);
+            // A socket has no headers that could tell it. Refusals by `api_limits` stay word for word as Hasura's.
+            let told = json!({"path": error.path, "code": error.code.as_str(), "retryAfter": refusal.seconds()});
+            GraphqlError { extensions: Some(told), ..error }
         })
     }
 

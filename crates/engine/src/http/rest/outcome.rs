@@ -48,5 +48,5 @@ pub(super) fn answer(mut error: GraphqlError, internal: bool) -> Response {
     if let Some(seconds) = wait {
         response.headers_mut().insert(RETRY_AFTER, seconds.into());
     }
-    response
+    respond::with_refusal(response, &error)
 }

@@ -29,17 +29,13 @@ const LONGEST_REST: Duration = Duration::from_secs(60 * 60);
 const PATIENCE: Duration = Duration::from_secs(30);
 /// The first pause between two looks at an operation.
 const FIRST_LOOK: Duration = Duration::from_millis(10);
-/// The longest.
 const LAST_LOOK: Duration = Duration::from_millis(250);
 
 /// What is to be done.
 #[derive(Debug)]
 pub(super) struct Repair<'a, T> {
-    /// The flow.
     pub kind: &'static str,
-    /// The team.
     pub team: Uuid,
-    /// The application.
     pub application: Uuid,
     /// The flow's input: what was found, and what is to be there.
     pub input: &'a T,

@@ -16,9 +16,7 @@ use crate::workflow::flows::application::{self, Change, SUBJECT, Size, Target};
 /// An application with the operation that works on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ApplicationOperation {
-    /// The application.
     pub application: Uuid,
-    /// The operation.
     pub operation: Uuid,
 }
 
@@ -27,9 +25,7 @@ pub struct ApplicationOperation {
 pub struct NewSize {
     /// How many pods.
     pub replicas: Option<i64>,
-    /// The fewest pods.
     pub min_replicas: Option<i64>,
-    /// The most pods.
     pub max_replicas: Option<i64>,
     /// The share of the requested CPU that is aimed at, in percent.
     pub cpu_percent: Option<i64>,

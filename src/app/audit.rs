@@ -45,7 +45,6 @@ pub enum Fault {
 /// One fault, and where.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// What is wrong.
     pub fault: Fault,
     /// The chain: a team's id, or nil for the platform's.
     pub chain: Uuid,

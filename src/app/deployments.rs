@@ -39,11 +39,8 @@ pub struct NewDeployment {
 /// A deployment with the operation that carries it out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeploymentOperation {
-    /// The application.
     pub application: Uuid,
-    /// The deployment.
     pub deployment: Uuid,
-    /// The operation.
     pub operation: Uuid,
     /// The revision whose unfinished deployment is ended and taken back for this one.
     pub supersedes: Option<i32>,

@@ -23,7 +23,6 @@ const GATHER: Duration = Duration::from_millis(10);
 /// Events read at once.
 const PAGE: usize = 200;
 
-/// What is followed.
 #[derive(Debug, Clone)]
 pub struct Follow {
     /// A subject, with `*` for any one word and `>` for the rest, such as `deployment.*.<id>`.

@@ -40,11 +40,8 @@ use crate::domain::Result;
 
 /// What the use cases work with. One for a process, made by the composition root; every face shares it.
 pub struct App {
-    /// The database.
     pub db: Db,
-    /// The cache.
     pub cache: Cache,
-    /// The event bus.
     pub bus: Bus,
     /// Issues and verifies access tokens.
     pub tokens: Tokens,

@@ -45,9 +45,7 @@ pub struct NewPreview {
 /// A preview with the operation that works on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PreviewOperation {
-    /// The preview.
     pub preview: Uuid,
-    /// The operation.
     pub operation: Uuid,
 }
 

@@ -19,7 +19,6 @@ pub struct Provisioning {
     pub flows: Registry,
     /// Wakes the runners.
     pub nudge: Nudge,
-    /// The cluster.
     pub kubernetes: Client,
     /// What configuration says about stores.
     pub settings: Arc<config::Stores>,

@@ -21,9 +21,7 @@ pub(super) struct Key<'a>(Option<(Uuid, Idempotency<'a>)>);
 /// What an earlier request with the same key got.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct First {
-    /// The operation.
     pub operation: Uuid,
-    /// Its subject.
     pub subject: Uuid,
 }
 
@@ -99,11 +97,8 @@ impl<'a> Key<'a> {
 pub(super) struct Asked<'a> {
     /// The flow.
     pub kind: &'a str,
-    /// The team.
     pub team: Uuid,
-    /// What the subject is.
     pub subject_type: &'a str,
-    /// The subject.
     pub subject: Uuid,
     /// One operation of a lane is worked on at a time.
     pub lane: Option<String>,

@@ -30,18 +30,14 @@ pub struct NewSecret {
     pub team: Option<Uuid>,
     /// The application, for a secret of its own.
     pub application: Option<Uuid>,
-    /// The name.
     pub name: Option<String>,
-    /// The value.
     pub value: Redacted,
     /// The caller's key for "the same request again".
     pub idempotency_key: Option<String>,
 }
 
-/// What came of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SecretSet {
-    /// The secret.
     pub id: Uuid,
     /// The version that has the value.
     pub version: i32,
@@ -50,13 +46,9 @@ pub struct SecretSet {
 /// A secret, revealed.
 #[derive(Debug, Clone)]
 pub struct Revealed {
-    /// Its id.
     pub id: Uuid,
-    /// Its name.
     pub name: String,
-    /// The version.
     pub version: i32,
-    /// The value.
     pub value: Plaintext,
 }
 

@@ -38,9 +38,7 @@ pub struct NewStore {
 /// A store with the operation that works on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StoreOperation {
-    /// The store.
     pub store: Uuid,
-    /// The operation.
     pub operation: Uuid,
 }
 
@@ -53,9 +51,7 @@ impl From<First> for StoreOperation {
 /// How the shop's administrator signs in.
 #[derive(Debug, Clone)]
 pub struct Credentials {
-    /// The user name.
     pub username: String,
-    /// The password.
     pub password: Redacted,
     /// The administration's address.
     pub admin_url: String,

@@ -27,10 +27,8 @@ pub struct NewVariables {
     pub replace: bool,
 }
 
-/// What came of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VariablesSet {
-    /// The application.
     pub application: Uuid,
     /// How many variables it has now.
     pub count: usize,

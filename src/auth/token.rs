@@ -21,7 +21,6 @@ const LEEWAY_SECONDS: u64 = 5;
 /// A membership, as tokens carry it for clients to show; rights are read from the database.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TeamClaim {
-    /// The team.
     pub id: Uuid,
     /// The member's role there.
     pub role: String,
@@ -50,7 +49,6 @@ pub struct Claims {
     /// The session (OpenID Connect Session Management, `sid`): the family of the refresh token beside it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sid: Option<String>,
-    /// The user.
     pub user_id: Uuid,
     /// The user's e-mail address.
     pub email: String,

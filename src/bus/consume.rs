@@ -35,7 +35,6 @@ pub struct Subscription {
 /// An event as it is handed to a handler.
 #[derive(Debug, Clone)]
 pub struct Delivery {
-    /// The event.
     pub event: Event,
     /// The stream it comes from.
     pub stream: String,

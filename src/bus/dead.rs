@@ -17,9 +17,7 @@ use crate::domain::{Error, Result};
 pub struct DeadLetter {
     /// The stream that it comes from.
     pub stream: String,
-    /// Its place there.
     pub stream_sequence: u64,
-    /// Its subject.
     pub subject: String,
     /// The consumer that gave up.
     pub consumer: String,

@@ -23,10 +23,8 @@ pub struct Event {
     /// When it happened.
     #[serde(with = "time::serde::rfc3339")]
     pub timestamp: OffsetDateTime,
-    /// What is known about it.
     #[serde(default)]
     pub data: Map<String, Value>,
-    /// What it belongs to.
     pub metadata: Metadata,
 }
 
@@ -39,7 +37,6 @@ pub struct Metadata {
     /// The event that led to this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub causation_id: Option<String>,
-    /// The user who acted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_id: Option<Uuid>,
     /// The trace in which it happened (W3C trace id).

@@ -16,16 +16,13 @@ pub struct Trigger {
     pub id: Uuid,
     /// When the row changed; UTC, with or without an offset.
     pub created_at: String,
-    /// The table.
     pub table: Table,
-    /// The change.
     pub event: Change,
 }
 
 /// A table's name.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Table {
-    /// The schema.
     pub schema: String,
     /// The name within the schema.
     pub name: String,

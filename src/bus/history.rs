@@ -70,7 +70,6 @@ impl Replay {
 /// An event as the server keeps it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Recorded {
-    /// The event.
     pub event: Event,
     /// The stream that keeps it.
     pub stream: String,

@@ -14,7 +14,6 @@ pub(super) const CONSUMER: &str = "x-northstack-consumer";
 /// Where the server keeps a published event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Published {
-    /// The stream.
     pub stream: String,
     /// Its place in the stream.
     pub sequence: u64,

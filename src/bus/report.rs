@@ -14,7 +14,6 @@ const EVERY: Duration = Duration::from_secs(15);
 /// A stream's numbers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamNumbers {
-    /// Its name.
     pub name: &'static str,
     /// Messages that it keeps.
     pub messages: u64,
@@ -29,7 +28,6 @@ pub struct StreamNumbers {
 /// A durable consumer's numbers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConsumerNumbers {
-    /// Its name.
     pub name: String,
     /// Messages that it has not been given yet.
     pub pending: u64,

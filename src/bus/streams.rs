@@ -13,7 +13,6 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// A stream, as it is created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Spec {
-    /// Its name.
     pub name: &'static str,
     /// The subjects it keeps.
     pub subjects: &'static [&'static str],
@@ -23,7 +22,6 @@ pub struct Spec {
     pub max_messages: i64,
     /// Whether a message is gone once a worker has taken it.
     pub work_queue: bool,
-    /// What it is for.
     pub description: &'static str,
 }
 

@@ -32,7 +32,6 @@ impl Subject {
         }
     }
 
-    /// The subject as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

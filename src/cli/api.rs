@@ -48,7 +48,6 @@ impl Api {
         Ok(Self { endpoint, stored: context.token.is_none(), signed_in: Mutex::new((Some(token), client)) })
     }
 
-    /// Its address.
     pub fn endpoint(&self) -> &Url {
         &self.endpoint
     }

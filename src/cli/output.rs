@@ -104,7 +104,6 @@ pub fn table<const N: usize>(header: [&str; N], rows: impl IntoIterator<Item = [
     table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
 }
 
-/// The color of a status word.
 fn color(status: &str) -> Option<Color> {
     Some(match status {
         "running" | "ready" | "succeeded" | "Running" => Color::Green,

@@ -34,7 +34,6 @@ pub struct Field {
     pub name: String,
     /// Environment variable, such as `NORTHSTACK_SERVER__PORT`.
     pub variable: String,
-    /// What it is for.
     pub description: String,
     /// The form of its value.
     pub kind: Kind,

@@ -9,13 +9,11 @@ use crate::domain::Result;
 /// An alert to be raised.
 #[derive(Debug)]
 pub struct Raise<'a> {
-    /// The team that it is for.
     pub team_id: Uuid,
     /// `info`, `warning` or `critical`.
     pub severity: &'a str,
     /// What is wrong, in the same words for every subject.
     pub title: &'a str,
-    /// What was seen.
     pub detail: &'a str,
     /// What `subject_id` names, such as `store`.
     pub subject_type: &'a str,

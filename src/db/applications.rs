@@ -10,15 +10,12 @@ use crate::domain::{ApplicationStatus, Result};
 /// An application's row, with the team of its project.
 #[derive(Debug, Clone)]
 pub struct Application {
-    /// Its id.
     pub id: Uuid,
     /// The team of its project.
     pub team_id: Uuid,
-    /// Its project.
     pub project_id: Uuid,
     /// The cluster that was chosen for it.
     pub cluster_id: Option<Uuid>,
-    /// Its name.
     pub name: String,
     /// Its environment, such as `production`.
     pub environment: String,
@@ -34,13 +31,11 @@ pub struct Application {
     pub strategy: String,
     /// All the rest.
     pub settings: Value,
-    /// What became of it.
     pub status: ApplicationStatus,
     /// The namespace of its objects, once it was deployed.
     pub namespace: Option<String>,
     /// The name of its objects, once it was deployed.
     pub workload: Option<String>,
-    /// Its address.
     pub url: Option<String>,
     /// The branch that it is made from.
     pub branch: String,
@@ -51,9 +46,7 @@ pub struct Application {
 /// An application that is to be: everything else has its default.
 #[derive(Debug, Clone, Copy)]
 pub struct New<'a> {
-    /// Its project.
     pub project: Uuid,
-    /// Its name.
     pub name: &'a str,
     /// The image that a deployment without one takes.
     pub image: &'a str,
@@ -278,16 +271,12 @@ pub async fn restore(db: &mut PgConnection, id: Uuid, restored: &Restored<'_>) -
 /// What of an application a revision restores.
 #[derive(Debug)]
 pub struct Restored<'a> {
-    /// The image.
     pub image: &'a str,
-    /// The port.
     pub port: i32,
-    /// The number of pods.
     pub replicas: i32,
     /// The size of a pod.
     pub resources: &'a Value,
     /// All the rest.
     pub settings: &'a Value,
-    /// The strategy.
     pub strategy: &'a str,
 }

@@ -24,9 +24,7 @@ pub struct Chain {
 /// A record, and what its hash should be.
 #[derive(Debug, Clone)]
 pub struct Record {
-    /// Its id.
     pub id: Uuid,
-    /// Its chain.
     pub chain: Uuid,
     /// When it was written.
     pub created_at: OffsetDateTime,

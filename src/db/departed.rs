@@ -9,7 +9,6 @@ use crate::domain::Result;
 /// A deleted application.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Departed {
-    /// Its id.
     pub id: Uuid,
     /// The team of its project.
     pub team_id: Uuid,

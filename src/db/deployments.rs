@@ -11,15 +11,12 @@ use crate::domain::{DeploymentStatus, Error, Result};
 /// A deployment's row.
 #[derive(Debug, Clone)]
 pub struct Deployment {
-    /// Its id.
     pub id: Uuid,
-    /// The application.
     pub application_id: Uuid,
     /// The operation that carries it out.
     pub operation_id: Option<Uuid>,
     /// Its revision's number.
     pub revision: i32,
-    /// What became of it.
     pub status: DeploymentStatus,
     /// How it takes the place of the one before.
     pub strategy: String,
@@ -32,11 +29,8 @@ pub struct Deployment {
 /// A deployment to be inserted, in status `queued`.
 #[derive(Debug)]
 pub struct Insert<'a> {
-    /// The application.
     pub application_id: Uuid,
-    /// What it runs.
     pub workload: &'a Workload,
-    /// The user who asked.
     pub requested_by: Option<Uuid>,
     /// The revision that it restores, if it is a rollback.
     pub restored_revision: Option<i32>,
@@ -172,7 +166,6 @@ pub(super) struct Revision {
 }
 
 impl Revision {
-    /// What it says.
     pub fn workload(self) -> Result<Workload> {
         let unreadable = |source: serde_json::Error| Error::internal("read a revision's settings", source);
         let secrets: std::collections::BTreeMap<String, SecretVersion> =
@@ -208,7 +201,6 @@ pub async fn running(db: impl PgExecutor<'_>, application: Uuid, except: Option<
 /// A deployment in the history of an application.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Past {
-    /// Its revision.
     pub revision: i32,
     /// The revision that it restored, if it was a rollback.
     pub restored: Option<i32>,

@@ -33,7 +33,6 @@ pub async fn forget(db: impl PgExecutor<'_>) -> Result<u64> {
 pub struct Build {
     /// The application that it is for.
     pub application: Uuid,
-    /// Its status word.
     pub status: String,
     /// What it made.
     pub image: Option<String>,
@@ -87,13 +86,9 @@ pub async fn is_deployed(db: impl PgExecutor<'_>, build: Uuid) -> Result<bool> {
 /// A cluster, as its alerts need it.
 #[derive(Debug, Clone)]
 pub struct Cluster {
-    /// The team that it belongs to.
     pub team_id: Uuid,
-    /// Its name.
     pub name: String,
-    /// Its status word.
     pub status: String,
-    /// What is wrong with it.
     pub error: Option<String>,
 }
 

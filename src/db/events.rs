@@ -18,9 +18,7 @@ pub struct Row {
     pub id: Uuid,
     /// The stream it comes from.
     pub stream: String,
-    /// Its place there.
     pub stream_sequence: i64,
-    /// Its subject.
     pub subject: String,
     /// Its type.
     pub kind: String,
@@ -28,11 +26,9 @@ pub struct Row {
     pub source: String,
     /// The entity that it is about.
     pub entity_id: Option<String>,
-    /// What it belongs to.
     pub correlation_id: String,
     /// When it happened.
     pub occurred_at: OffsetDateTime,
-    /// What is known about it.
     pub data: Value,
     /// The envelope's metadata.
     pub metadata: Value,
@@ -195,7 +191,6 @@ pub struct Written {
     pub id: Uuid,
     /// The stream it comes from.
     pub stream: String,
-    /// Its subject.
     pub subject: String,
     /// Its type.
     pub kind: String,
@@ -203,9 +198,7 @@ pub struct Written {
     pub source: String,
     /// The entity that it is about.
     pub entity_id: Option<String>,
-    /// What is known about it.
     pub data: Value,
-    /// What it belongs to.
     pub correlation_id: Option<String>,
     /// When it happened.
     pub occurred_at: OffsetDateTime,
@@ -272,9 +265,7 @@ pub struct Span<'a> {
 /// An event of the past.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Past {
-    /// The event.
     pub event: Written,
-    /// Its place in its stream.
     pub stream_sequence: i64,
     /// The envelope's metadata.
     pub metadata: Value,

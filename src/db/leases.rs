@@ -124,7 +124,6 @@ impl Lease {
 /// A lease that is renewed in the background.
 #[derive(Debug)]
 pub struct Kept {
-    /// The lease.
     pub lease: Lease,
     lost: CancellationToken,
     _stop: DropGuard,

@@ -24,9 +24,7 @@ static YUGABYTE: LazyLock<Set> =
 /// A migration that has not been applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pending {
-    /// Its number.
     pub version: i64,
-    /// Its name.
     pub name: String,
 }
 

@@ -44,7 +44,6 @@ pub struct Insert<'a> {
 /// An operation as its worker and its readers see it.
 #[derive(Debug, Clone)]
 pub struct Operation {
-    /// Its id.
     pub id: Uuid,
     /// The flow, such as `store.create`.
     pub kind: String,
@@ -52,13 +51,11 @@ pub struct Operation {
     pub flow_version: i32,
     /// How far it is.
     pub status: OperationStatus,
-    /// The team that it belongs to.
     pub team_id: Uuid,
     /// What `subject_id` names.
     pub subject_type: String,
     /// The row that it is about.
     pub subject_id: Uuid,
-    /// The user who asked.
     pub requested_by: Option<Uuid>,
     /// The flow's input.
     pub input: Value,
@@ -83,7 +80,6 @@ pub struct Operation {
 /// One claim of one operation: what every write of its worker must name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lease {
-    /// The operation.
     pub operation: Uuid,
     /// The generation under which it was claimed.
     pub generation: i64,
@@ -347,7 +343,6 @@ pub async fn turn_back(db: &mut PgConnection, id: Uuid) -> Result<()> {
 pub struct Ending<'a> {
     /// That it succeeded, failed or was cancelled.
     pub status: OperationStatus,
-    /// What it produced.
     pub output: Option<&'a Value>,
     /// The stable code of its failure.
     pub error_code: Option<&'a str>,

@@ -13,7 +13,6 @@ use crate::domain::{Direction, OperationStatus, Result};
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Seen {
-    /// Its id.
     pub id: Uuid,
     /// Its flow.
     pub kind: String,
@@ -23,13 +22,11 @@ pub struct Seen {
     pub status: OperationStatus,
     /// Which way it goes through its steps.
     pub direction: Direction,
-    /// The team that it belongs to.
     pub team_id: Uuid,
     /// What `subject_id` names.
     pub subject_type: String,
     /// The row that it is about.
     pub subject_id: Uuid,
-    /// Its lane.
     pub lane: Option<String>,
     /// Whether it waits for its turn there.
     pub lane_blocked: bool,
@@ -104,7 +101,6 @@ pub async fn find(db: impl PgExecutor<'_>, id: Uuid) -> Result<Option<Seen>> {
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Signal {
-    /// Its name.
     pub name: String,
     /// What it said.
     pub payload: Value,

@@ -11,17 +11,13 @@ use crate::domain::{PreviewStatus, Result};
 /// A preview environment's row, with its application's team.
 #[derive(Debug, Clone)]
 pub struct Preview {
-    /// Its id.
     pub id: Uuid,
     /// The application that it is a copy of.
     pub application_id: Uuid,
     /// The team of the application's project.
     pub team_id: Uuid,
-    /// Its name.
     pub name: String,
-    /// Its namespace.
     pub namespace: Option<String>,
-    /// What became of it.
     pub status: PreviewStatus,
     /// The operation that last worked on it.
     pub operation_id: Option<Uuid>,
@@ -32,17 +28,12 @@ pub struct Preview {
 pub struct Insert<'a> {
     /// Its id, of which its namespace is made.
     pub id: Uuid,
-    /// The application.
     pub application_id: Uuid,
-    /// The name.
     pub name: &'a str,
-    /// The branch.
     pub branch: &'a str,
     /// The pull request's number.
     pub pull_request: Option<i32>,
-    /// The image.
     pub image: &'a str,
-    /// The namespace.
     pub namespace: &'a str,
     /// What differs from the application.
     pub overrides: &'a Value,
@@ -122,11 +113,8 @@ pub async fn expired(db: impl PgExecutor<'_>) -> Result<Vec<Uuid>> {
 /// A preview environment of which something may be in the cluster.
 #[derive(Debug)]
 pub struct Left {
-    /// Its id.
     pub id: Uuid,
-    /// Its name.
     pub name: String,
-    /// What became of it.
     pub status: PreviewStatus,
     /// Why it failed.
     pub error: Option<String>,

@@ -12,11 +12,9 @@ use crate::domain::{OperationStatus, Result};
 /// The newest operation about a subject.
 #[derive(Debug, Clone)]
 pub struct Last {
-    /// Its id.
     pub id: Uuid,
     /// Its flow.
     pub kind: String,
-    /// Its input.
     pub input: Value,
     /// How it ended; none while it is open.
     pub ended: Option<Ended>,
@@ -29,7 +27,6 @@ pub struct Last {
 pub struct Ended {
     /// Its status, of those that are not open.
     pub status: OperationStatus,
-    /// What it produced.
     pub output: Option<Value>,
     /// Why it failed, for people.
     pub error: Option<String>,

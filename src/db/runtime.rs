@@ -10,13 +10,10 @@ use crate::domain::{ApplicationStatus, DeploymentStatus, Direction, OperationSta
 /// Where an application is and what its row says of it.
 #[derive(Debug, Clone)]
 pub struct Placed {
-    /// Its id.
     pub id: Uuid,
     /// The team of its project.
     pub team_id: Uuid,
-    /// Its name.
     pub name: String,
-    /// What became of it.
     pub status: ApplicationStatus,
     /// Its address, once it has one.
     pub url: Option<String>,
@@ -48,13 +45,10 @@ pub async fn visible(db: impl PgExecutor<'_>, ids: &[Uuid], user: Option<Uuid>) 
 /// A deployment as its readers see it.
 #[derive(Debug, Clone)]
 pub struct Deployment {
-    /// Its id.
     pub id: Uuid,
     /// Its revision's number.
     pub revision: i32,
-    /// What became of it.
     pub status: DeploymentStatus,
-    /// The image.
     pub image: Option<String>,
     /// Why it failed.
     pub error: Option<String>,
@@ -78,7 +72,6 @@ pub async fn newest_deployment(db: impl PgExecutor<'_>, application: Uuid) -> Re
 /// An operation as its readers see it.
 #[derive(Debug, Clone)]
 pub struct Operation {
-    /// Its id.
     pub id: Uuid,
     /// The flow, such as `deployment.rolling`.
     pub kind: String,
@@ -117,7 +110,6 @@ pub async fn newest_operation(db: impl PgExecutor<'_>, subject_type: &str, id: U
 /// A step of an operation as its readers see it.
 #[derive(Debug, Clone)]
 pub struct Step {
-    /// Its name.
     pub name: String,
     /// Its name for people.
     pub title: String,

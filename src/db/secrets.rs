@@ -10,13 +10,9 @@ use crate::domain::sealing::{Sealed, Subject, WrappedKey};
 /// A secret's row.
 #[derive(Debug, Clone)]
 pub struct Secret {
-    /// Its id.
     pub id: Uuid,
-    /// The team.
     pub team_id: Uuid,
-    /// Its name.
     pub name: String,
-    /// Its version.
     pub version: i32,
     /// Its value, sealed.
     pub sealed: Sealed,
@@ -52,11 +48,9 @@ impl From<Row> for Secret {
 /// Where a secret belongs, and what it is called there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
-    /// The team.
     pub team: Uuid,
     /// The application; none for a secret of the whole team.
     pub application: Option<Uuid>,
-    /// The name.
     pub name: String,
 }
 

@@ -13,13 +13,10 @@ use crate::domain::{ApplicationStatus, Result};
 /// An application that is to be in the cluster as its running revision says.
 #[derive(Debug)]
 pub struct Settled {
-    /// Its id.
     pub id: Uuid,
     /// The team of its project.
     pub team_id: Uuid,
-    /// Its project.
     pub project_id: Uuid,
-    /// Its environment.
     pub environment: String,
     /// The namespace of its objects.
     pub namespace: String,
@@ -131,7 +128,6 @@ pub async fn hold(db: &mut PgConnection, id: Uuid, revision: i32) -> Result<bool
 /// An application that is to serve.
 #[derive(Debug)]
 pub struct Serving {
-    /// Its id.
     pub id: Uuid,
     /// The team of its project.
     pub team_id: Uuid,

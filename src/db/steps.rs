@@ -23,7 +23,6 @@ pub struct Step {
     pub attempt: i32,
     /// What it is doing, for people.
     pub detail: Option<String>,
-    /// What it produced.
     pub result: Option<Value>,
     /// Seconds since it began, without outages, by the database's clock; 0 when it has not.
     pub seconds: f64,

@@ -10,19 +10,14 @@ use crate::domain::{Result, StoreId, StoreStatus};
 /// A store's row.
 #[derive(Debug, Clone)]
 pub struct Store {
-    /// Its id.
     pub id: Uuid,
     /// Its public id, which is its namespace.
     pub store_id: String,
-    /// The team that it belongs to.
     pub team_id: Uuid,
-    /// Its name.
     pub name: String,
     /// What kind of store: `woocommerce`.
     pub kind: String,
-    /// What became of it.
     pub status: StoreStatus,
-    /// Its address.
     pub url: String,
     /// Its administration's address, once it is ready.
     pub admin_url: Option<String>,
@@ -37,17 +32,13 @@ pub struct Store {
 /// A store to be inserted, in status `provisioning`.
 #[derive(Debug)]
 pub struct Insert<'a> {
-    /// The team.
     pub team_id: Uuid,
     /// The public id.
     pub store_id: &'a StoreId,
     /// The name, trimmed.
     pub name: &'a str,
-    /// The kind of store.
     pub kind: &'a str,
-    /// The address.
     pub url: &'a str,
-    /// The user who asked.
     pub requested_by: Option<Uuid>,
 }
 
@@ -308,7 +299,6 @@ pub async fn log(db: &mut PgConnection, store: Uuid, kind: &str, message: &str, 
 pub struct Event {
     /// Its kind: a step's name, or `created`, `ready`, `deleted`.
     pub kind: String,
-    /// What happened.
     pub message: String,
     /// `info`, `warning` or `error`.
     pub severity: String,

@@ -9,7 +9,6 @@ use crate::domain::{Error, Result, TeamRole};
 /// A user's place in a team.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Membership {
-    /// The team.
     pub team_id: Uuid,
     /// Its name.
     pub team: String,

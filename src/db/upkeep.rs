@@ -33,9 +33,7 @@ pub async fn sweep_lapsed(db: impl PgExecutor<'_>) -> Result<u64> {
 /// An operation that needs a person.
 #[derive(Debug, Clone)]
 pub struct Stuck {
-    /// Its id.
     pub id: Uuid,
-    /// The team that it belongs to.
     pub team_id: Uuid,
     /// Its flow.
     pub kind: String,

@@ -52,7 +52,6 @@ pub async fn insert(
     }
 }
 
-/// The user with that id.
 pub async fn find(executor: impl PgExecutor<'_>, id: Uuid) -> Result<Option<User>> {
     sqlx::query_as!(User, "select id, email, name, platform_role from users where id = $1 and deleted_at is null", id)
         .fetch_optional(executor)

@@ -9,7 +9,6 @@ use crate::domain::Result;
 /// A variable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Variable {
-    /// Its name.
     pub name: String,
     /// Its plain value; none where it is a secret's.
     pub value: Option<String>,

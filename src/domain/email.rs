@@ -30,7 +30,6 @@ impl Email {
         }
     }
 
-    /// The address as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -174,7 +174,6 @@ impl Error {
         self
     }
 
-    /// The same error with its cause.
     pub fn caused_by(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.source = Some(source.into());
         self

@@ -25,7 +25,6 @@ pub type Plaintext = Redacted<Zeroizing<String>>;
 pub struct Subject {
     /// The secret.
     pub id: Uuid,
-    /// The version.
     pub version: i32,
 }
 

@@ -25,7 +25,6 @@ impl StoreId {
         Self(id)
     }
 
-    /// The id as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -33,7 +33,6 @@ pub enum Error {
     /// The vendor does not answer, or has a fault of its own; the same request may succeed later.
     #[error("{message}")]
     Unavailable {
-        /// What happened.
         message: String,
         /// The transport's error.
         source: Option<Box<dyn std::error::Error + Send + Sync>>,

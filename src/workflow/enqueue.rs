@@ -16,7 +16,6 @@ use crate::domain::{Code, Error, Result};
 pub struct NewOperation<'a> {
     /// The flow that carries it out, in the version to which the run is pinned.
     pub flow: &'a Flow,
-    /// The team that it belongs to.
     pub team_id: Uuid,
     /// What `subject_id` names, such as `store`.
     pub subject_type: &'a str,
@@ -40,7 +39,6 @@ pub struct NewOperation<'a> {
 /// A caller's idempotency key with the digest of what it stands for.
 #[derive(Debug, Clone)]
 pub struct Idempotency<'a> {
-    /// The key.
     pub key: &'a str,
     /// The request's digest, from [`digest`].
     pub digest: String,
@@ -55,7 +53,6 @@ pub enum Enqueued {
     Before {
         /// The first operation.
         operation: Uuid,
-        /// Its subject.
         subject: Uuid,
     },
 }

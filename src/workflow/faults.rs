@@ -34,7 +34,6 @@ pub struct Point<'a> {
     pub flow: &'a str,
     /// The step's name.
     pub step: &'a str,
-    /// The moment.
     pub moment: Moment,
     /// Whether the step is being undone.
     pub undo: bool,
@@ -54,7 +53,6 @@ pub enum Injected {
     Nothing,
     /// The worker is gone, as after `kill -9`: no further write, no release of the lease.
     Kill,
-    /// The process aborts.
     Abort,
     /// The step ends with this error instead of doing its work (at [`Moment::Before`]).
     Fail(Error),

@@ -157,9 +157,7 @@ where
 pub enum Transition<'a> {
     /// A step has been done.
     StepDone {
-        /// Its name.
         name: &'static str,
-        /// Its title.
         title: &'a str,
         /// Why it was left out, if it was.
         left_out: Option<&'a str>,
@@ -305,7 +303,6 @@ pub struct StepContext {
 }
 
 impl StepContext {
-    /// The operation.
     pub fn operation(&self) -> &Operation {
         &self.operation
     }

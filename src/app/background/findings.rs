@@ -30,9 +30,7 @@ pub(super) struct Kind {
 pub(super) struct Finding {
     /// The subject's team.
     pub team: Uuid,
-    /// The subject.
     pub subject: Uuid,
-    /// What was seen.
     pub detail: String,
 }
 

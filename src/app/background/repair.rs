@@ -22,7 +22,6 @@ const FAILED_BEFORE: &str = "failedBefore";
 const AT_ONCE: u64 = 2;
 /// The rest after the failure that follows these.
 const FIRST_REST: Duration = Duration::from_secs(30);
-/// The longest rest.
 const LONGEST_REST: Duration = Duration::from_secs(60 * 60);
 
 /// How long an operation's end is waited for; it goes on without.
@@ -41,7 +40,6 @@ pub(super) struct Repair<'a, T> {
     pub input: &'a T,
 }
 
-/// What became of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Begun {
     /// An operation is at it, or waits for its turn.

@@ -37,13 +37,9 @@ operations! { "src/cli/graphql/applications.graphql":
 pub struct Application {
     /// Primary key.
     pub id: uuid,
-    /// Its name.
     pub name: String,
-    /// Its environment.
     pub environment: String,
-    /// Its status.
     pub status: String,
-    /// Its address.
     pub url: Option<String>,
     /// The image that a deployment without one takes.
     pub image: Option<String>,

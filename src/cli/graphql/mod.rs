@@ -88,9 +88,7 @@ pub struct Store {
     pub id: uuid,
     /// Public id, which is also the namespace.
     pub store_id: String,
-    /// Its name.
     pub name: String,
-    /// Its kind.
     #[serde(rename = "type")]
     pub kind: String,
     /// `provisioning`, `ready`, `failed` or `deleting`.

@@ -57,14 +57,11 @@ pub struct Operation {
     pub steps: Vec<Step>,
 }
 
-/// The store of an operation.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct OperationStore {
     /// Public id.
     pub store_id: String,
-    /// Its name.
     pub name: String,
-    /// Its status.
     pub status: String,
     /// The storefront.
     pub url: String,
@@ -75,11 +72,8 @@ pub struct OperationStore {
 /// The application of an operation.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct OperationApplication {
-    /// Its name.
     pub name: String,
-    /// Its status.
     pub status: String,
-    /// Its address.
     pub url: Option<String>,
 }
 
@@ -88,9 +82,7 @@ pub struct OperationApplication {
 pub struct OperationDeployment {
     /// Primary key.
     pub id: uuid,
-    /// Its revision.
     pub revision: i64,
-    /// Its status.
     pub status: String,
     /// How it takes the place of the one before.
     pub strategy: String,
@@ -108,7 +100,6 @@ pub struct Ahead {
     pub id: uuid,
     /// What is being done.
     pub kind: String,
-    /// Its status.
     pub status: String,
     /// The revision that it deploys.
     pub revision: Option<i64>,
@@ -123,7 +114,6 @@ pub struct Ahead {
 pub struct Step {
     /// Its place, from 0.
     pub ordinal: i64,
-    /// Its name.
     pub name: String,
     /// Its name for people.
     pub title: String,

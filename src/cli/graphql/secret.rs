@@ -28,15 +28,12 @@ operations! { "src/cli/graphql/secrets.graphql":
 pub struct Secret {
     /// Primary key.
     pub id: uuid,
-    /// The team.
     pub team_id: uuid,
     /// The application; none for a secret of the whole team.
     pub application_id: Option<uuid>,
     /// The application's name.
     pub application: Option<String>,
-    /// Its name.
     pub name: String,
-    /// Its version.
     pub version: i64,
     /// The variables that get its value, as `application/variable`.
     pub used_by: Vec<String>,

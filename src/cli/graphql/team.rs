@@ -28,9 +28,7 @@ operations! { "src/cli/graphql/teams.graphql":
 pub struct Project {
     /// Primary key.
     pub id: uuid,
-    /// Its name.
     pub name: String,
-    /// What it is for.
     pub description: String,
     /// When it was made.
     pub created_at: timestamptz,

@@ -63,7 +63,6 @@ impl Nats {
         format!("nats://127.0.0.1:{}", self.port)
     }
 
-    /// The port.
     pub fn port(&self) -> u16 {
         self.port
     }

@@ -18,7 +18,6 @@ pub struct Spec {
     pub name: &'static str,
     /// The program's file.
     pub program: PathBuf,
-    /// Its arguments.
     pub args: Vec<OsString>,
     /// Where its output goes (appended).
     pub log: PathBuf,

@@ -8,7 +8,6 @@ use crate::domain::{Error, Result};
 
 /// The longest name of a repository, as registries accept it.
 const LONGEST_NAME: usize = 255;
-/// The longest tag.
 const LONGEST_TAG: usize = 128;
 
 /// A reference of an image, `[registry[:port]/]path[:tag][@digest]`, by the grammar of the distribution specification.
@@ -32,7 +31,6 @@ impl Image {
         !last.contains('@') && last.split_once(':').is_none_or(|(_, tag)| tag == "latest")
     }
 
-    /// The reference as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

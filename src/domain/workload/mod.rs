@@ -73,9 +73,7 @@ impl Strategy {
 pub struct SecretVersion {
     /// The secret's row.
     pub id: Uuid,
-    /// Its name.
     pub name: String,
-    /// The version.
     pub version: i32,
 }
 
@@ -85,7 +83,6 @@ pub struct SecretVersion {
 pub struct Workload {
     /// Its number within the application, from 1.
     pub revision: i32,
-    /// The image.
     pub image: Image,
     /// The commit that the image was made from, where that is known.
     pub commit: Option<String>,

@@ -31,7 +31,6 @@ impl Quantity {
         }
     }
 
-    /// The amount as text.
     pub fn as_str(&self) -> &str {
         &self.text
     }

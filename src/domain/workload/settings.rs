@@ -74,7 +74,6 @@ pub enum Security {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Health {
-    /// The path.
     pub path: String,
     /// Seconds before the first question.
     #[serde(default)]
@@ -102,9 +101,7 @@ fn three() -> u32 {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Autoscaling {
-    /// The fewest pods.
     pub min_replicas: u32,
-    /// The most pods.
     pub max_replicas: u32,
     /// The share of the requested CPU that is aimed at.
     #[serde(default = "eighty")]

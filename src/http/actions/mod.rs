@@ -30,7 +30,6 @@ use crate::domain::{Actor, Code, Error, Result};
 pub struct Action<T> {
     /// The caller, from Hasura's session variables.
     pub caller: Caller,
-    /// The arguments.
     pub input: T,
     /// The headers, with the client's own where the action's metadata says `forward_client_headers`.
     pub headers: HeaderMap,

@@ -29,7 +29,6 @@ pub enum Credentials {
 /// A GraphQL operation to be executed.
 #[derive(Debug, Clone, Serialize)]
 pub struct Request<'a> {
-    /// The document.
     pub query: &'a str,
     /// Which operation of the document; needed when it has several.
     #[serde(rename = "operationName", skip_serializing_if = "Option::is_none")]

@@ -31,7 +31,6 @@ pub enum Error {
     /// A GraphQL operation answered with errors; this is the first of them.
     #[error("{message}")]
     Graphql {
-        /// The sentence.
         message: String,
         /// `extensions`: `code` and `path` by Hasura, `code` and `field` by our own actions.
         extensions: Map<String, Value>,
@@ -39,7 +38,6 @@ pub enum Error {
     /// The metadata API refused a command.
     #[error("{message} ({code} at {path})")]
     Metadata {
-        /// The sentence.
         message: String,
         /// Hasura's code, such as `conflict` or `parse-failed`.
         code: String,

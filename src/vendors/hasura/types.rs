@@ -26,7 +26,6 @@ pub struct Exported {
 pub struct Consistency {
     /// Whether all is well.
     pub is_consistent: bool,
-    /// What is not.
     #[serde(default)]
     pub inconsistent_objects: Vec<InconsistentObject>,
 }
@@ -40,7 +39,6 @@ pub struct InconsistentObject {
     /// Its name and place.
     #[serde(default)]
     pub name: String,
-    /// What is wrong with it.
     #[serde(default)]
     pub reason: String,
 }
@@ -106,9 +104,7 @@ pub enum PermissionKind {
 pub struct Permission<'a> {
     /// The table's schema.
     pub schema: &'a str,
-    /// The table.
     pub table: &'a str,
-    /// The role.
     pub role: &'a str,
     /// Which operation.
     pub kind: PermissionKind,
@@ -134,7 +130,6 @@ pub struct EventTrigger<'a> {
     pub name: &'a str,
     /// The table's schema.
     pub schema: &'a str,
-    /// The table.
     pub table: &'a str,
     /// Where deliveries go; may refer to environment variables as `{{NAME}}`.
     pub webhook: &'a str,
@@ -145,7 +140,6 @@ pub struct EventTrigger<'a> {
 /// A remote schema and, for each role, the part of it in SDL that the role sees.
 #[derive(Debug, Clone)]
 pub struct RemoteSchema<'a> {
-    /// Its name.
     pub name: &'a str,
     /// `url`, `headers`, `timeout_seconds`, `forward_client_headers`, `customization`.
     pub definition: Value,

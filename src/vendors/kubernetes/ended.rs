@@ -12,7 +12,6 @@ pub(super) struct Ending {
     pub(super) text: String,
     /// The same without the cluster's own words, where those are long.
     pub(super) short: String,
-    /// What to do.
     pub(super) advice: &'static str,
     /// Whether it did not begin at all.
     pub(super) not_started: bool,

@@ -17,11 +17,8 @@ const KEPT: usize = 256 * 1024;
 /// A command in a container. Arguments are visible to the API server's audit log: secrets go by `input`.
 #[derive(Debug, Clone)]
 pub struct Command<'a> {
-    /// The namespace.
     pub namespace: &'a str,
-    /// The pod.
     pub pod: &'a str,
-    /// The container.
     pub container: &'a str,
     /// The program and its arguments.
     pub arguments: &'a [String],

@@ -21,7 +21,6 @@ pub struct HttpRoute {
     kind: String,
     /// Its name, labels and the rest.
     pub metadata: ObjectMeta,
-    /// What is wanted.
     pub spec: HttpRouteSpec,
     /// What gateways say of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -36,7 +35,6 @@ fn kind() -> String {
     HttpRoute::KIND.to_owned()
 }
 
-/// What is wanted of a route.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct HttpRouteSpec {
@@ -54,7 +52,6 @@ pub struct ParentRef {
     /// Its namespace; without one, the route's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
-    /// Its name.
     pub name: String,
 }
 
@@ -69,9 +66,7 @@ pub struct HttpRouteRule {
 /// A Service in the route's namespace.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BackendRef {
-    /// Its name.
     pub name: String,
-    /// Its port.
     pub port: u16,
     /// Its part of the sum of all weights.
     #[serde(default = "one")]
@@ -82,7 +77,6 @@ fn one() -> u32 {
     1
 }
 
-/// What gateways say of a route.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct HttpRouteStatus {

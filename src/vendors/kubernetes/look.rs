@@ -34,7 +34,6 @@ pub struct LogQuery {
 /// What a pod's containers use now, as the metrics server last measured it.
 #[derive(Debug, Clone, Deserialize)]
 pub struct PodUsage {
-    /// The pod.
     pub metadata: UsageMetadata,
     /// When it was measured (RFC 3339).
     pub timestamp: String,
@@ -51,12 +50,9 @@ pub struct UsageMetadata {
     pub name: String,
 }
 
-/// What a container uses.
 #[derive(Debug, Clone, Deserialize)]
 pub struct ContainerUsage {
-    /// Its name.
     pub name: String,
-    /// The amounts.
     pub usage: Usage,
 }
 

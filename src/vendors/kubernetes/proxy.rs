@@ -30,9 +30,7 @@ pub struct Answer {
 pub struct Published<'a> {
     /// The service's namespace.
     pub namespace: &'a str,
-    /// Its name.
     pub service: &'a str,
-    /// Its port.
     pub port: u16,
     /// Its public address.
     pub address: &'a Url,

@@ -33,13 +33,11 @@ pub enum Trouble {
 /// What keeps a Deployment from being ready, in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnosis {
-    /// The kind.
     pub trouble: Trouble,
     /// The words, with the cluster's own.
     pub text: String,
     /// The same with no more of the cluster's words than their end, which is the cause.
     pub short: String,
-    /// What to do about it.
     pub advice: &'static str,
 }
 

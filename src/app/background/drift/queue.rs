@@ -11,7 +11,6 @@ use uuid::Uuid;
 const MOMENT: Duration = Duration::from_millis(100);
 /// The rest after the first look that found something.
 const FIRST_REST: Duration = Duration::from_secs(1);
-/// The longest rest.
 const LONGEST_REST: Duration = Duration::from_secs(60);
 
 /// The applications that wait.

@@ -30,7 +30,6 @@ pub struct Desired {
     pub route: Option<HttpRoute>,
     /// Its autoscaler, where it has one.
     pub autoscaler: Option<HorizontalPodAutoscaler>,
-    /// Its disruption budget.
     pub budget: PodDisruptionBudget,
 }
 

@@ -76,7 +76,6 @@ const LONGEST: Duration = Duration::from_secs(2 * 86_400);
 /// What the steps of an application need.
 #[derive(Debug, Clone)]
 pub struct Needs {
-    /// The cluster.
     pub kubernetes: Client,
     /// Addresses and limits.
     pub settings: config::Applications,
@@ -94,7 +93,6 @@ pub struct Input {
     pub target: Target,
     /// The deployment's row.
     pub deployment: Uuid,
-    /// What it runs.
     pub workload: Workload,
 }
 

@@ -30,13 +30,9 @@ pub const CONTAINER: &str = "app";
 /// An application's place in the cluster.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Target {
-    /// The application.
     pub application: Uuid,
-    /// Its project.
     pub project: Uuid,
-    /// Its environment.
     pub environment: String,
-    /// The namespace.
     pub namespace: String,
     /// The name that its objects have or begin with; that of its Service.
     pub workload: String,

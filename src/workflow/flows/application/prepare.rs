@@ -31,7 +31,6 @@ pub(super) struct Before {
     pub autoscaling: Option<Autoscaling>,
     /// The application's status.
     pub status: ApplicationStatus,
-    /// Its address.
     pub url: Option<String>,
 }
 

@@ -34,7 +34,6 @@ const SLOT: Slot = Slot::Stable(Colour::Blue);
 pub struct Preview {
     /// Where its objects are: a namespace that it has to itself.
     pub target: Target,
-    /// What it runs.
     pub workload: Workload,
 }
 

@@ -39,7 +39,6 @@ pub const SUBJECT: &str = "store";
 /// What the steps of a store need.
 #[derive(Debug, Clone)]
 pub struct Needs {
-    /// The cluster.
     pub kubernetes: Client,
     /// Images, sizes, addresses and limits.
     pub settings: config::Stores,

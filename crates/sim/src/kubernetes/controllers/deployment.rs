@@ -28,7 +28,6 @@ pub(super) struct Family {
     pub(super) founded: bool,
 }
 
-/// The value of an annotation.
 pub(super) fn annotation<'a>(object: &'a Value, name: &str) -> &'a str {
     object.pointer("/metadata/annotations").and_then(|all| all.get(name)).and_then(Value::as_str).unwrap_or_default()
 }

@@ -28,12 +28,10 @@ const THEMES: &[Package] = &[
     Package { slug: "astra", title: "Astra", current: "4.11.13" },
 ];
 
-/// The plugin of a slug.
 pub(super) fn plugin(slug: &str) -> Option<&'static Package> {
     PLUGINS.iter().find(|package| package.slug == slug)
 }
 
-/// The theme of a slug.
 pub(super) fn theme(slug: &str) -> Option<&'static Package> {
     THEMES.iter().find(|package| package.slug == slug)
 }

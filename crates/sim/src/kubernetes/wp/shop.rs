@@ -9,7 +9,6 @@ use super::site::{Order, Page, Site};
 use super::users::privileged;
 use crate::kubernetes::exec::Output;
 
-/// The pages of a shop.
 const PAGES: &[(&str, &str)] =
     &[("Shop", "shop"), ("Cart", "cart"), ("Checkout", "checkout"), ("My account", "my-account")];
 

@@ -34,9 +34,7 @@ const AT_ONCE: usize = 8;
 /// An application with what of it is not as it is to be.
 #[derive(Debug)]
 pub struct Seat {
-    /// Its id.
     pub id: Uuid,
-    /// Its team.
     pub team: Uuid,
     /// Whether it is to be put right.
     pub heal: bool,

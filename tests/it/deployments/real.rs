@@ -8,6 +8,7 @@ use k8s_openapi::api::core::v1::{LimitRange, Pod, ResourceQuota};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::api::{Api, Patch, PatchParams};
 use northstack::app::deployments::NewDeployment;
+use northstack::sim::kubernetes::{SimulatorOptions, SimulatorTiming};
 use northstack::workflow::Faults;
 use northstack::workflow::flows::application;
 use northstack::workflow::testing::{Bench, Worker, ended};
@@ -151,6 +152,20 @@ async fn namespaces_are_held_apart_and_to_a_size() {
     let strict: Uuid = sqlx::query_scalar(strict).fetch_one(&town.pool()).await.unwrap();
     let restart = town.service.app.restart_application(&town.caller, strict, None).await.unwrap();
     assert_eq!(town.finish(restart.operation).await, "succeeded", "{}", town.detail(restart.operation).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pods_that_end_hold_their_place_in_a_quota_and_are_waited_for() {
+    let terminate = Duration::from_millis(600);
+    let options = SimulatorOptions {
+        timing: SimulatorTiming { terminate, ..SimulatorTiming::fast() },
+        ..SimulatorOptions::default()
+    };
+    let town = Town::on(options, application::ROLLING, |config| config.applications.namespace_pods = 3).await;
+    assert!(town.service.config.applications.stuck_after < terminate);
+    let id = town.running("api", json!({})).await;
+    let made = town.service.app.restart_application(&town.caller, id, None).await.unwrap();
+    assert_eq!(town.finish(made.operation).await, "succeeded", "{}", town.detail(made.operation).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -23,6 +23,7 @@ mod ours;
 mod pods;
 mod prepare;
 pub mod preview;
+mod room;
 pub mod secrets;
 pub mod sweep;
 mod tidy;

@@ -8,7 +8,7 @@ use super::{errors, fetch, texts};
 use crate::error::{ErrorCode, GraphqlError, Result};
 use crate::outbound::caller::RequestContext;
 use crate::plan::{Answer, Binder, InsertOne, Inserts, MutationPlan, Part, Response, Returning, Root, Write, Writes};
-use crate::schema::permission::array_literal;
+use crate::schema::model::array::array_literal;
 
 /// What was written so far.
 #[derive(Default)]

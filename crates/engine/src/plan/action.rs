@@ -14,10 +14,10 @@ use crate::actions::output::Expected;
 use crate::error::{ErrorCode, GraphqlError, Result};
 use crate::json;
 use crate::metadata::{Action, RelationshipType, TypeRelationship};
-use crate::schema::boolexp::{BoolExp, Comparison, Source};
 use crate::schema::coerce::integer;
 use crate::schema::model::TableId;
-use crate::schema::types::{FieldKind, TypeId, TypeKind, TypeRef};
+use crate::schema::model::boolexp::{BoolExp, Comparison, Source};
+use crate::schema::model::types::{FieldKind, TypeId, TypeKind, TypeRef};
 
 /// A root field that an action answers.
 #[derive(Debug, Clone)]

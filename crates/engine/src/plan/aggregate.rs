@@ -6,9 +6,9 @@ use super::input::Input;
 use super::select::{Args, Rows, limit, native_oid};
 use super::shape::{Shape, key};
 use crate::error::Result;
+use crate::schema::model::scalar::ScalarType;
+use crate::schema::model::types::FieldKind;
 use crate::schema::model::{ComputedReturn, TableId};
-use crate::schema::scalar::ScalarType;
-use crate::schema::types::FieldKind;
 use crate::sql::{Alias, Expr, From, Order, Origin, Select};
 
 impl<'a> Context<'a> {

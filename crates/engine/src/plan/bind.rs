@@ -3,9 +3,9 @@
 use serde_json::{Map, Value};
 
 use crate::error::{ErrorCode, GraphqlError, Result};
-use crate::schema::boolexp::Source;
 use crate::schema::coerce::{coerce, unexpected_null};
-use crate::schema::permission::array_literal;
+use crate::schema::model::array::array_literal;
+use crate::schema::model::boolexp::Source;
 use crate::session::Session;
 
 /// The texts of a statement's bound values, lists as PostgreSQL's own text of an array; nothing is null.

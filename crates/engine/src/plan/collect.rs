@@ -11,8 +11,8 @@ use super::join::Join;
 use super::roots::Planner;
 use super::usage::Places;
 use crate::error::{GraphqlError, Result};
+use crate::schema::model::types::{Field, TypeId, TypeKind};
 use crate::schema::model::{Model, TableId};
-use crate::schema::types::{Field, TypeId, TypeKind};
 use crate::schema::{RemoteTypes, RoleSchema};
 
 /// A field of a selection, with everything that was selected under it.

@@ -5,9 +5,9 @@ use std::collections::{BTreeSet, HashMap};
 use super::collect::Collector;
 use super::document::Variables;
 use crate::metadata::QualifiedName;
-use crate::schema::boolexp::{AggregatePredicate, Binary, BoolExp, Comparison, Operand, Source, Within};
+use crate::schema::model::boolexp::{AggregatePredicate, Binary, BoolExp, Comparison, Operand, Source, Within};
+use crate::schema::model::scalar::ScalarType;
 use crate::schema::model::{ArgumentInfo, ArgumentRole, ComputedInfo, Model, SelectRule, TableId, TableInfo};
-use crate::schema::scalar::ScalarType;
 use crate::schema::{RoleSchema, permission};
 use crate::sql::{Alias, Expr, From, Origin, Parameters, Select};
 

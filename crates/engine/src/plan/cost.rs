@@ -6,7 +6,7 @@ use super::document::{Operation, included};
 use super::input::Input;
 use crate::error::{ErrorCode, GraphqlError, Result};
 use crate::schema::RoleSchema;
-use crate::schema::types::{FieldKind, ReadRoot, RootField, TypeId, TypeRef};
+use crate::schema::model::types::{FieldKind, ReadRoot, RootField, TypeId, TypeRef};
 
 /// Rows that a list without `limit` counts as.
 const UNLIMITED: u64 = 100;

@@ -4,13 +4,14 @@ use super::context::Context;
 use super::input::{Input, mismatch};
 use crate::error::{GraphqlError, Result};
 use crate::json;
-use crate::schema::boolexp::{AggregatePredicate, Band, Binary, BoolExp, Comparison, Operand, Operator, Source};
 use crate::schema::coerce::{coerce, unexpected_null};
+use crate::schema::model::array::array_literal;
+use crate::schema::model::boolexp::{AggregatePredicate, Band, Binary, BoolExp, Comparison, Operand, Operator, Source};
+use crate::schema::model::names;
+use crate::schema::model::scalar::{ScalarType, cast_target};
+use crate::schema::model::types::{InputField, InputKind, RowInput, TypeId, TypeKind, TypeRef};
 use crate::schema::model::{ColumnInfo, ComputedReturn, TableId};
-use crate::schema::names;
-use crate::schema::permission::{array_literal, list_of, operand_type, variable};
-use crate::schema::scalar::{ScalarType, cast_target};
-use crate::schema::types::{InputField, InputKind, RowInput, TypeId, TypeKind, TypeRef};
+use crate::schema::permission::{list_of, operand_type, variable};
 
 impl<'a> Context<'a> {
     /// The fields of an input object, each with its definition; unknown ones are refused, required ones asked for.

@@ -14,10 +14,10 @@ use super::shape::{Answer, Shape};
 use super::stream::LivePlan;
 use crate::error::Result;
 use crate::metadata::RemoteSchema;
-use crate::schema::boolexp::{BoolExp, Comparison, Source};
-use crate::schema::join::{JoinInfo, JoinTo, LeftFrom};
+use crate::schema::model::boolexp::{BoolExp, Comparison, Source};
+use crate::schema::model::join::{JoinInfo, JoinTo, LeftFrom};
+use crate::schema::model::types::FieldKind;
 use crate::schema::model::{ComputedReturn, TableId};
-use crate::schema::types::FieldKind;
 use crate::sql::{Alias, Expr};
 
 /// A joined field of an operation.

@@ -9,9 +9,9 @@ use super::roots::Planner;
 use super::shape::{Answer, Shape};
 use super::{CompiledRoot, Query};
 use crate::error::{GraphqlError, Result};
-use crate::schema::boolexp::BoolExp;
 use crate::schema::model::TableId;
-use crate::schema::types::{FieldKind, ReadRoot, RootField};
+use crate::schema::model::boolexp::BoolExp;
+use crate::schema::model::types::{FieldKind, ReadRoot, RootField};
 use crate::sql::{Expr, From, Select};
 
 /// Most values that one statement may give; PostgreSQL's own bound is 1,664.

@@ -35,7 +35,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::metadata::QualifiedName;
-use super::schema::boolexp::Source;
+use super::schema::model::boolexp::Source;
 
 pub use action::{ActionField, ActionFields, ActionForm, ActionPlan, ActionShape, RelatedRows};
 pub use bind::{Binder, Values};

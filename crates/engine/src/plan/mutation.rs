@@ -9,11 +9,11 @@ use super::select::{Args, Rows, untied};
 use super::shape::{Shape, key};
 use crate::error::{GraphqlError, Result};
 use crate::metadata::QualifiedName;
-use crate::schema::boolexp::{BoolExp, Source};
 use crate::schema::model::TableId;
+use crate::schema::model::boolexp::{BoolExp, Source};
+use crate::schema::model::scalar::ScalarType;
+use crate::schema::model::types::{FieldKind, WriteRoot};
 use crate::schema::permission::list_of;
-use crate::schema::scalar::ScalarType;
-use crate::schema::types::{FieldKind, WriteRoot};
 use crate::sql::{Alias, Delete, Expr, Origin, Statement, print};
 
 pub use insert::{After, Before, InsertOne, Inserts};

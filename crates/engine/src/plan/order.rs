@@ -4,7 +4,7 @@ use super::context::Context;
 use super::input::{Input, mismatch};
 use crate::error::Result;
 use crate::schema::model::TableId;
-use crate::schema::types::{InputKind, RowInput, TypeId};
+use crate::schema::model::types::{InputKind, RowInput, TypeId};
 use crate::sql::{Alias, Expr, From, Origin, Select};
 
 /// One ordering.

@@ -16,9 +16,9 @@ use super::{Compiled, CompiledRoot, Kind, Query};
 use crate::error::{ErrorCode, GraphqlError, Result};
 use crate::options::Limits;
 use crate::request::Request;
-use crate::schema::boolexp::{BoolExp, Comparison};
 use crate::schema::model::TableId;
-use crate::schema::types::{FieldKind, ReadRoot, RootField};
+use crate::schema::model::boolexp::{BoolExp, Comparison};
+use crate::schema::model::types::{FieldKind, ReadRoot, RootField};
 use crate::schema::{Ended, Grant, Model, RemoteTypes, RoleSchema};
 use crate::sql::{Origin, Select, Statement, print};
 

@@ -6,12 +6,12 @@ use super::input::{Input, mismatch};
 use super::order::OrderItem;
 use super::shape::{Shape, key};
 use crate::error::{ErrorCode, GraphqlError, Result};
-use crate::schema::boolexp::{BoolExp, Source};
 use crate::schema::coerce::integer;
+use crate::schema::model::boolexp::{BoolExp, Source};
+use crate::schema::model::scalar::ScalarType;
+use crate::schema::model::types::{FieldKind, InputKind};
 use crate::schema::model::{ArgumentInfo, ComputedReturn, TableId};
 use crate::schema::permission::list_of;
-use crate::schema::scalar::ScalarType;
-use crate::schema::types::{FieldKind, InputKind};
 use crate::sql::{Alias, Expr, From, Join, Order, Origin, Select};
 
 /// Arguments that choose, order and cut rows.
@@ -316,7 +316,7 @@ impl<'a> Context<'a> {
         if steps.is_empty() {
             return Ok(expr);
         }
-        let literal = crate::schema::permission::array_literal(steps.into_iter().map(Some));
+        let literal = crate::schema::model::array::array_literal(steps.into_iter().map(Some));
         let steps = self.bind(Source::Text(literal.into()), &list_of(&ScalarType::builtin("text")));
         Ok(expr.binary("#>", steps))
     }

@@ -12,8 +12,8 @@ use super::select::{Args, Rows, untied};
 use super::shape::Answer;
 use crate::error::{GraphqlError, Result};
 use crate::metadata::QualifiedName;
-use crate::schema::boolexp::{Binary, BoolExp, Comparison, Operand, Source};
 use crate::schema::model::TableId;
+use crate::schema::model::boolexp::{Binary, BoolExp, Comparison, Operand, Source};
 use crate::sql::{Alias, Expr, From, Join, Order, Origin, Parameters, Select, Statement, print};
 
 /// A subscription that was compiled.

@@ -9,12 +9,12 @@ use crate::error::{ErrorCode, Result};
 use crate::metadata::QualifiedName;
 use crate::options::Limits;
 use crate::request::Request;
-use crate::schema::boolexp::BoolExp;
-use crate::schema::model::{ColumnInfo, DeleteRule, InsertRule, Permissions, SelectRule, TableInfo, UpdateRule};
-use crate::schema::scalar::ScalarType;
-use crate::schema::types::{
+use crate::schema::model::boolexp::BoolExp;
+use crate::schema::model::scalar::ScalarType;
+use crate::schema::model::types::{
     Field, FieldKind, InputField, InputKind, ReadRoot, RootField, RowInput, TypeKind, TypeRef, WriteRoot,
 };
+use crate::schema::model::{ColumnInfo, DeleteRule, InsertRule, Permissions, SelectRule, TableInfo, UpdateRule};
 use crate::schema::{Model, RoleSchema};
 
 const ROLE: &str = "admin";

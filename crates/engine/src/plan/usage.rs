@@ -7,7 +7,7 @@ use apollo_compiler::ast::{self, Selection};
 use super::document::{Operation, Variables};
 use crate::error::{GraphqlError, Result};
 use crate::schema::RoleSchema;
-use crate::schema::types::{TypeKind, TypeRef};
+use crate::schema::model::types::{TypeKind, TypeRef};
 
 /// Refuses variables that are used but not defined, and values of variables that are not used.
 pub fn hold(operation: &Operation<'_>) -> Result<()> {

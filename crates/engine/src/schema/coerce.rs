@@ -4,8 +4,27 @@ use serde_json::Value;
 
 use crate::error::{ErrorCode, GraphqlError, Result};
 use crate::json::{self, Decimal};
-use crate::schema::permission::array_literal;
-use crate::schema::scalar::ScalarType;
+use crate::schema::model::array::array_literal;
+use crate::schema::model::boolexp::Source;
+use crate::schema::model::scalar::ScalarType;
+use crate::session::is_session_variable;
+
+/// A literal of the metadata as a bound value: session variables by name, anything else as text.
+pub fn literal(value: &Value) -> Source {
+    match json::text(value) {
+        Some(text) if is_session_variable(text) => Source::Session(text.to_ascii_lowercase().into()),
+        _ => json::column_text(value).map_or(Source::Null, |text| Source::Text(text.into())),
+    }
+}
+
+/// A literal of the metadata as a bound value of a type: lists for arrays, and JSON for documents.
+pub fn constant(value: &Value, ty: &ScalarType) -> Source {
+    match (literal(value), coerce(value, ty, "$")) {
+        (session @ Source::Session(_), _) => session,
+        (_, Ok(Some(text))) => Source::Text(text.into()),
+        (plain, _) => plain,
+    }
+}
 
 /// The text of a value for a type; nothing for null.
 pub fn coerce(value: &Value, ty: &ScalarType, path: &str) -> Result<Option<String>> {

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use apollo_compiler::ast::{Definition, FragmentDefinition, OperationType, Selection};
 use apollo_compiler::parser::Parser;
 
-use super::types::{TypeId, TypeKind};
+use super::model::types::{TypeId, TypeKind};
 use super::{Inconsistency, RoleSchema};
 use crate::metadata::{Metadata, QueryCollection};
 

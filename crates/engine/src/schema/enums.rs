@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::scalar::ScalarType;
+use super::model::scalar::ScalarType;
 use crate::catalog::Table;
 use crate::metadata::{QualifiedName, is_name};
 

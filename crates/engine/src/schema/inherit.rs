@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::boolexp::BoolExp;
+use super::model::boolexp::BoolExp;
 use super::model::{Inconsistency, Model, Permissions, SelectRule};
 use crate::metadata::{ActionPermission, InheritedRole};
 

@@ -15,7 +15,7 @@ use apollo_compiler::schema::{ExtendedType, Implementers};
 use apollo_compiler::{Name, Schema};
 
 use super::RoleSchema;
-use super::types::*;
+use super::model::types::*;
 
 pub use answer::{Asked, Ended, Grant};
 

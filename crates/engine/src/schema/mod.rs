@@ -4,7 +4,6 @@
 //! holds the types that one role reaches, each field with what it stands for, so that planning never guesses from
 //! names.
 
-pub mod boolexp;
 mod build;
 pub mod coerce;
 pub mod collections;
@@ -13,22 +12,20 @@ mod inherit;
 mod introspection;
 pub mod join;
 pub mod model;
-pub(crate) mod names;
 pub mod permission;
 pub mod remote;
 mod resolve;
-pub mod scalar;
-pub mod types;
 
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
 pub use enums::EnumValues;
 pub use introspection::{Asked, Ended, Grant, SchemaDocument};
+use model::names;
+use model::types::{Field, Type, TypeId, TypeKind, Types};
 pub use model::{Inconsistency, Model};
 pub use remote::RemoteTypes;
 pub use resolve::resolve;
-use types::{Field, Type, TypeId, TypeKind, Types};
 
 /// What one role's requests are checked against.
 #[derive(Debug)]

@@ -2,13 +2,12 @@
 
 use serde_json::Value;
 
-use super::boolexp::{
-    AggregatePredicate, Band, Binary, BoolExp, Comparison, Operand, Operator, Source, VariableType, Within, constant,
-    literal,
+use super::coerce::{coerce, constant, literal};
+use super::model::boolexp::{
+    AggregatePredicate, Band, Binary, BoolExp, Comparison, Operand, Operator, Source, VariableType, Within,
 };
-use super::coerce::coerce;
+use super::model::scalar::ScalarType;
 use super::model::{ColumnInfo, ComputedReturn, Model, TableId};
-use super::scalar::ScalarType;
 use crate::json;
 use crate::metadata::QualifiedName;
 use crate::session::is_session_variable;
@@ -411,55 +410,6 @@ fn not_of(of: &str, ty: &str, wanted: &str) -> String {
     format!("{of:?} is of type {ty:?}; this operator works only on columns of type {wanted}")
 }
 
-/// PostgreSQL's text form of an array.
-pub fn array_literal(items: impl Iterator<Item = Option<String>>) -> String {
-    let mut text = String::from("{");
-    for (index, item) in items.enumerate() {
-        if index > 0 {
-            text.push(',');
-        }
-        match item {
-            None => text.push_str("NULL"),
-            Some(item) => {
-                text.push('"');
-                for character in item.chars() {
-                    if matches!(character, '"' | '\\') {
-                        text.push('\\');
-                    }
-                    text.push(character);
-                }
-                text.push('"');
-            }
-        }
-    }
-    text.push('}');
-    text
-}
-
-/// The elements of an array from its text, as [`array_literal`] writes it.
-pub fn array_elements(literal: &str) -> Vec<Option<String>> {
-    let mut elements = Vec::new();
-    let mut characters = literal.chars();
-    while let Some(character) = characters.next() {
-        match character {
-            'N' => elements.push(None),
-            '"' => {
-                let mut text = String::new();
-                while let Some(inner) = characters.next() {
-                    match inner {
-                        '"' => break,
-                        '\\' => text.extend(characters.next()),
-                        other => text.push(other),
-                    }
-                }
-                elements.push(Some(text));
-            }
-            _ => {}
-        }
-    }
-    elements
-}
-
 /// The array type over a type.
 pub fn list_of(ty: &ScalarType) -> ScalarType {
     ScalarType { list: true, sql: format!("{}[]", ty.sql), ..ty.clone() }
@@ -495,17 +445,4 @@ pub fn operand_type(operator: Binary, ty: &ScalarType) -> ScalarType {
 /// A variable read as a value of a type, for errors at a path.
 pub fn variable(name: &str, ty: ScalarType, many: bool, path: &str) -> Source {
     Source::Variable(name.into(), VariableType { ty, many }.into(), path.into())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_elements_of_an_array_are_those_that_were_written() {
-        let elements = [Some("a"), None, Some("NULL"), Some(""), Some("\"x\\"), Some("{b,N}"), Some("é N")];
-        let elements: Vec<Option<String>> = elements.map(|element| element.map(str::to_owned)).into();
-        assert_eq!(array_elements(&array_literal(elements.iter().cloned())), elements);
-        assert_eq!(array_elements("{}"), []);
-    }
 }

@@ -10,9 +10,10 @@ use crate::error::{ErrorCode, GraphqlError, Result};
 use crate::plan::collect::Selected;
 use crate::plan::context::Context;
 use crate::plan::input::Input;
-use crate::schema::boolexp::{BoolExp, Source, constant};
+use crate::schema::coerce::constant;
+use crate::schema::model::boolexp::{BoolExp, Source};
+use crate::schema::model::types::{InputField, InputKind, RowInput, TypeId};
 use crate::schema::model::{InsertRule, RelationshipInfo, TableId};
-use crate::schema::types::{InputField, InputKind, RowInput, TypeId};
 use crate::sql::{Alias, Conflict, Expr, Insert, Statement};
 
 /// One row to insert, with rows of other tables that come before and after it. Its statement returns whether the check
@@ -160,7 +161,7 @@ impl<'a> Context<'a> {
     fn response_again(&mut self, table: TableId, selected: &Selected<'a>, one: bool) -> Result<super::Response> {
         use super::{Part, Response, Returning};
         use crate::plan::shape::key;
-        use crate::schema::types::FieldKind;
+        use crate::schema::model::types::FieldKind;
         if one {
             let fields = self.under(selected)?;
             return Ok(Response::One(Returning::Again(Box::new(self.again(table, &fields)?))));

@@ -5,11 +5,12 @@ use crate::error::{GraphqlError, Result};
 use crate::plan::collect::Selected;
 use crate::plan::context::Context;
 use crate::plan::input::Input;
-use crate::schema::boolexp::{BoolExp, Comparison, Source, constant};
+use crate::schema::coerce::constant;
+use crate::schema::model::boolexp::{BoolExp, Comparison, Source};
+use crate::schema::model::scalar::ScalarType;
+use crate::schema::model::types::InputField;
 use crate::schema::model::{ColumnInfo, TableId, UpdateRule};
 use crate::schema::permission::list_of;
-use crate::schema::scalar::ScalarType;
-use crate::schema::types::InputField;
 use crate::sql::{Alias, Expr, Statement, Update};
 
 /// An operator of an update.

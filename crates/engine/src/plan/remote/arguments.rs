@@ -10,7 +10,7 @@ use super::{Piece, RemoteVariable, VariableValue};
 use crate::error::{GraphqlError, Result};
 use crate::json;
 use crate::plan::input::{Input, mismatch};
-use crate::schema::join::Left;
+use crate::schema::model::join::Left;
 use crate::schema::remote::{Preset, preset, session_variable};
 
 /// How a value of the left side is written.

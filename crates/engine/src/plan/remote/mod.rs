@@ -15,8 +15,8 @@ use super::collect::{Collector, Selected};
 use super::join::{Join, JoinTarget};
 use crate::error::{GraphqlError, Result};
 use crate::metadata::RemoteSchema;
-use crate::schema::join::{Call, JoinInfo};
-use crate::schema::types::TypeId;
+use crate::schema::model::join::{Call, JoinInfo};
+use crate::schema::model::types::TypeId;
 
 pub use arguments::LeftForm;
 use selection::Writer;

@@ -9,9 +9,9 @@ use super::{Piece, RemoteField, RemoteShape, TYPE_KEY, Template, no_definition, 
 use crate::error::{ErrorCode, GraphqlError, Result};
 use crate::plan::collect::{Collector, Selected};
 use crate::schema::RemoteTypes;
-use crate::schema::join::Left;
+use crate::schema::model::join::Left;
+use crate::schema::model::types::{FieldKind, TypeId, TypeKind};
 use crate::schema::remote::field_of;
-use crate::schema::types::{FieldKind, TypeId, TypeKind};
 
 /// What a relationship binds of a field's arguments.
 pub(super) type Bound<'a> = (&'a IndexMap<String, Value>, &'a [Left]);

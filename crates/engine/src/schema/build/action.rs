@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 
 use super::{Builder, Key, input, text};
 use crate::metadata::{Action, ActionArgument, ActionType, RelationshipType};
-use crate::schema::types::*;
+use crate::schema::model::types::*;
 use crate::session::ADMIN;
 
 type Fields = IndexMap<String, Field>;

@@ -3,9 +3,9 @@
 use indexmap::IndexMap;
 
 use super::{Builder, Key, input, text};
+use crate::schema::model::scalar::ScalarType;
+use crate::schema::model::types::*;
 use crate::schema::model::{ArgumentRole, ColumnInfo, ComputedReturn, TableId};
-use crate::schema::scalar::ScalarType;
-use crate::schema::types::*;
 
 /// Functions over numbers that give `Float`, or for `sum` the column's type.
 const NUMERIC: [&str; 8] = ["avg", "stddev", "stddev_pop", "stddev_samp", "sum", "var_pop", "var_samp", "variance"];
@@ -84,7 +84,7 @@ impl Builder<'_> {
     }
 
     pub(super) fn cased_field(&self, name: &str) -> String {
-        crate::schema::names::field(name, self.model.camel_case)
+        crate::schema::model::names::field(name, self.model.camel_case)
     }
 
     pub(super) fn aggregate_function(&mut self, table: TableId, function: &'static str) -> (Option<Text>, TypeKind) {

@@ -3,10 +3,10 @@
 use indexmap::IndexMap;
 
 use super::{Builder, Key, input, text};
-use crate::schema::boolexp::{Binary, Operator};
+use crate::schema::model::boolexp::{Binary, Operator};
+use crate::schema::model::scalar::{ScalarType, cast_target};
+use crate::schema::model::types::*;
 use crate::schema::model::{ArgumentRole, ColumnInfo, ComputedReturn, TableId};
-use crate::schema::scalar::{ScalarType, cast_target};
-use crate::schema::types::*;
 
 impl Builder<'_> {
     pub(super) fn bool_exp(&mut self, table: TableId) -> (Option<Text>, TypeKind) {
@@ -82,7 +82,7 @@ impl Builder<'_> {
     /// An operator's key in the naming convention: `_is_null` or `_isNull`.
     pub(super) fn key(&self, key: &str) -> String {
         match (self.model.camel_case, key.strip_prefix('_')) {
-            (true, Some(rest)) => format!("_{}", crate::schema::names::camel_case(rest, false)),
+            (true, Some(rest)) => format!("_{}", crate::schema::model::names::camel_case(rest, false)),
             _ => key.to_owned(),
         }
     }

@@ -6,10 +6,10 @@ use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
 use super::{Builder, Key, text};
-use crate::schema::join::{Call, JoinInfo, JoinOwner, JoinTo, LeftFrom};
 use crate::schema::model::TableId;
+use crate::schema::model::join::{Call, JoinInfo, JoinOwner, JoinTo, LeftFrom};
+use crate::schema::model::types::*;
 use crate::schema::remote::{field_of, preset};
-use crate::schema::types::*;
 
 type Fields = IndexMap<String, Field>;
 

@@ -3,8 +3,8 @@
 use indexmap::IndexMap;
 
 use super::{Builder, Key, input, text};
+use crate::schema::model::types::*;
 use crate::schema::model::{DeleteRule, InsertRule, TableId, UpdateRule};
-use crate::schema::types::*;
 
 /// Operators on jsonb columns, with the type of their operand and their description.
 const JSON_OPERATORS: [(&str, &str, &str); 5] = [
@@ -208,7 +208,7 @@ impl<'a> Builder<'a> {
         let mut arguments = IndexMap::new();
         let Some(rule) = self.update_rule(table) else { return arguments };
         let columns = &self.table(table).columns;
-        let any = |fits: fn(&crate::schema::scalar::ScalarType) -> bool| {
+        let any = |fits: fn(&crate::schema::model::scalar::ScalarType) -> bool| {
             columns.iter().zip(&rule.columns).any(|(column, settable)| *settable && fits(&column.ty))
         };
         if any(|ty| ty.is_jsonb()) {

@@ -3,9 +3,9 @@
 use indexmap::IndexMap;
 
 use super::{Builder, Key, input, text};
+use crate::schema::model::names;
+use crate::schema::model::types::*;
 use crate::schema::model::{ArgumentInfo, ArgumentRole, ComputedReturn, TableId};
-use crate::schema::names;
-use crate::schema::types::*;
 
 impl Builder<'_> {
     pub(super) fn object(&mut self, table: TableId) -> (Option<Text>, TypeKind) {
@@ -92,7 +92,7 @@ impl Builder<'_> {
     }
 
     pub(super) fn joined(&self, base: &str, suffix: &str) -> String {
-        crate::schema::names::joined(base, suffix, self.model.camel_case)
+        crate::schema::model::names::joined(base, suffix, self.model.camel_case)
     }
 
     /// `args`, when clients fill any argument of a function.

@@ -4,8 +4,8 @@ use indexmap::IndexMap;
 
 use super::{Builder, Key, input, text};
 use crate::metadata::{ActionType, SelectRootField};
+use crate::schema::model::types::*;
 use crate::schema::model::{FunctionInfo, SelectRule, TableId};
-use crate::schema::types::*;
 use crate::session::ADMIN;
 
 type Fields = IndexMap<String, Field>;

@@ -13,11 +13,12 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::enums::{self, EnumValues};
+use super::inherit;
+use super::model::boolexp::BoolExp;
+use super::model::names;
+use super::model::scalar::ScalarType;
 use super::model::*;
-use super::names;
 use super::permission;
-use super::scalar::ScalarType;
-use super::{boolexp::BoolExp, inherit};
 use crate::catalog::{self, Catalog, Volatility};
 use crate::metadata::{
     self, ArrayUsing, Columns, ExposedAs, FunctionResponse, InsertionOrder, ManualRelationship, Metadata,

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::{Object, Reference};
 use crate::metadata::QualifiedName;
 use crate::schema::Model;
-use crate::schema::boolexp::Operator;
+use crate::schema::model::boolexp::Operator;
 use crate::schema::model::{ComputedReturn, TableId};
 use crate::session::is_session_variable;
 

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 
 use indexmap::IndexMap;
 
+use super::TableId;
 use super::boolexp::Operator;
-use super::model::TableId;
 use crate::error::{GraphqlError, Result};
 
 /// The place of a type in [`Types`].

@@ -6,6 +6,7 @@ mod input;
 mod join;
 mod mutation;
 mod object;
+mod remote;
 mod roots;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
@@ -13,12 +14,12 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use indexmap::IndexMap;
 
 use super::RoleSchema;
-use super::join::JoinOwner;
+use super::model::join::JoinOwner;
+use super::model::names;
+use super::model::scalar::ScalarType;
+use super::model::types::*;
 use super::model::{ColumnInfo, Model, SelectRule, TableId, TableInfo};
-use super::names;
 use super::remote::RemoteTypes;
-use super::scalar::ScalarType;
-use super::types::*;
 
 /// What a type is of, before it is built.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -1,74 +1,12 @@
-//! Metadata resolved against the catalogue: what every role's schema and every plan is made from.
+//! Tracked tables and functions.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
-use serde_json::Value;
-
-use super::boolexp::BoolExp;
+use super::TableId;
+use super::join::JoinInfo;
+use super::permission::Permissions;
 use super::scalar::ScalarType;
-use crate::metadata::{Action, CustomTypes, QualifiedName, SelectRootField};
-
-/// The place of a table in [`Model::tables`].
-pub type TableId = usize;
-
-/// Metadata resolved against the catalogue.
-#[derive(Debug, Default)]
-pub struct Model {
-    /// Tracked tables.
-    pub tables: Vec<TableInfo>,
-    /// Where each stands.
-    pub by_name: HashMap<QualifiedName, TableId>,
-    /// Tracked functions.
-    pub functions: Vec<FunctionInfo>,
-    /// Actions.
-    pub actions: Vec<Arc<Action>>,
-    /// The types of actions.
-    pub custom_types: CustomTypes,
-    /// Every role that something is permitted to, with inherited ones.
-    pub roles: Vec<String>,
-    /// Put before and after root fields of the source.
-    pub root_affixes: (String, String),
-    /// Put before and after type names of the source.
-    pub type_affixes: (String, String),
-    /// Naming convention `graphql-default`.
-    pub camel_case: bool,
-}
-
-/// Something in the metadata that does not fit the database or the rest; it is left out until it fits.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Inconsistency {
-    /// What it is: `table`, `object_relation`, `select_permission` ...
-    pub kind: String,
-    /// Its name, as Hasura words it.
-    pub name: String,
-    /// Why.
-    pub reason: String,
-    /// The part of the metadata.
-    pub definition: Value,
-}
-
-impl Inconsistency {
-    /// The kind of those that say which permission an inherited role could not be given, as its parents differ.
-    pub const CONFLICT: &str = "inherited role permission inconsistency";
-
-    /// Whether it only tells: every object of the metadata is served as it stands.
-    pub fn is_informational(&self) -> bool {
-        self.kind == Self::CONFLICT
-    }
-}
-
-impl serde::Serialize for Inconsistency {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        use serde::ser::SerializeMap;
-        let mut map = serializer.serialize_map(Some(4))?;
-        map.serialize_entry("type", &self.kind)?;
-        map.serialize_entry("name", &self.name)?;
-        map.serialize_entry("reason", &self.reason)?;
-        map.serialize_entry(if self.is_informational() { "entity" } else { "definition" }, &self.definition)?;
-        map.end()
-    }
-}
+use crate::metadata::QualifiedName;
 
 /// A tracked table.
 #[derive(Debug)]
@@ -90,7 +28,7 @@ pub struct TableInfo {
     /// Computed fields.
     pub computed: Vec<ComputedInfo>,
     /// Relationships that leave the source.
-    pub joins: Vec<super::join::JoinInfo>,
+    pub joins: Vec<JoinInfo>,
     /// Values with their comments, when the table is an enum.
     pub enum_values: Option<Vec<(String, Option<String>)>>,
     /// Names of its root fields.
@@ -245,77 +183,4 @@ pub struct FunctionInfo {
     pub roles: Option<Vec<String>>,
     /// Its description.
     pub description: Option<String>,
-}
-
-/// What one role may do with a table.
-#[derive(Debug, Default, Clone)]
-pub struct Permissions {
-    /// Reading.
-    pub select: Option<Arc<SelectRule>>,
-    /// Inserting.
-    pub insert: Option<Arc<InsertRule>>,
-    /// Updating.
-    pub update: Option<Arc<UpdateRule>>,
-    /// Deleting.
-    pub delete: Option<Arc<DeleteRule>>,
-}
-
-/// Which rows and columns a role sees.
-#[derive(Debug, Clone)]
-pub struct SelectRule {
-    /// Visible columns.
-    pub columns: Vec<bool>,
-    /// Conditions under which a column's value shows, where it is not always (inherited roles).
-    pub guards: Vec<Option<BoolExp>>,
-    /// Visible computed fields.
-    pub computed: Vec<bool>,
-    /// Conditions under which a computed field's value shows, where it is not always (inherited roles).
-    pub computed_guards: Vec<Option<BoolExp>>,
-    /// Visible rows.
-    pub filter: BoolExp,
-    /// Most rows.
-    pub limit: Option<u64>,
-    /// Whether aggregates are offered.
-    pub aggregations: bool,
-    /// Root fields of `query_root`; all when absent.
-    pub query_roots: Option<Vec<SelectRootField>>,
-    /// Root fields of `subscription_root`; all when absent.
-    pub subscription_roots: Option<Vec<SelectRootField>>,
-}
-
-/// Which rows a role may insert.
-#[derive(Debug, Clone)]
-pub struct InsertRule {
-    /// Columns that the client may set.
-    pub columns: Vec<bool>,
-    /// Columns that the server sets.
-    pub presets: Vec<(usize, Value)>,
-    /// What each new row must satisfy.
-    pub check: BoolExp,
-    /// For backends only.
-    pub backend_only: bool,
-}
-
-/// Which rows a role may change.
-#[derive(Debug, Clone)]
-pub struct UpdateRule {
-    /// Columns that the client may set.
-    pub columns: Vec<bool>,
-    /// Columns that the server sets.
-    pub presets: Vec<(usize, Value)>,
-    /// Which rows.
-    pub filter: BoolExp,
-    /// What each changed row must satisfy.
-    pub check: BoolExp,
-    /// For backends only.
-    pub backend_only: bool,
-}
-
-/// Which rows a role may delete.
-#[derive(Debug, Clone)]
-pub struct DeleteRule {
-    /// Which rows.
-    pub filter: BoolExp,
-    /// For backends only.
-    pub backend_only: bool,
 }

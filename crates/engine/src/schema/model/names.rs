@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::model::{Model, RootNames};
+use super::{Model, RootNames};
 use crate::metadata::{QualifiedName, RootFieldName, TableRootFields};
 
 /// The GraphQL name of a table or function: the schema in front unless it is `public`.

@@ -2,13 +2,8 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
-
-use super::coerce::coerce;
-use super::model::TableId;
+use super::TableId;
 use super::scalar::ScalarType;
-use crate::json;
-use crate::session::is_session_variable;
 
 /// A boolean expression over a row of a table. Columns and relationships are places in that table's lists.
 #[derive(Debug, Clone, PartialEq)]
@@ -158,23 +153,6 @@ pub struct VariableType {
     pub ty: ScalarType,
     /// Whether it is a list of such values (`_in`).
     pub many: bool,
-}
-
-/// A literal of the metadata as a bound value: session variables by name, anything else as text.
-pub fn literal(value: &Value) -> Source {
-    match json::text(value) {
-        Some(text) if is_session_variable(text) => Source::Session(text.to_ascii_lowercase().into()),
-        _ => json::column_text(value).map_or(Source::Null, |text| Source::Text(text.into())),
-    }
-}
-
-/// A literal of the metadata as a bound value of a type: lists for arrays, and JSON for documents.
-pub fn constant(value: &Value, ty: &ScalarType) -> Source {
-    match (literal(value), coerce(value, ty, "$")) {
-        (session @ Source::Session(_), _) => session,
-        (_, Ok(Some(text))) => Source::Text(text.into()),
-        (plain, _) => plain,
-    }
 }
 
 /// A comparison operator, by what its operand is.

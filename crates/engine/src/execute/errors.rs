@@ -3,7 +3,7 @@
 use serde_json::json;
 use sqlx::postgres::PgDatabaseError;
 
-use super::write::Malformed;
+use super::wire::Malformed;
 use crate::error::{ErrorCode, GraphqlError};
 
 /// What a deadlock is to whoever asked, once their transaction was tried often enough.

@@ -1,8 +1,4 @@
-//! Puts what is joined from elsewhere where the writer left marks.
-//!
-//! A mark is the join's place and the left side's values as a JSON array, between two zero bytes. No JSON text holds a
-//! zero byte and the database has none in its texts, so an answer without joins is told by its plan and one with joins
-//! is searched for that byte alone.
+//! Puts what is joined from elsewhere where the writer left marks ([`wire::mark`](super::wire::mark)).
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -14,24 +10,12 @@ use serde_json::Value;
 use super::Executor;
 use super::live::refresh;
 use super::remote::{self, Request};
+use super::wire::{MARK, mark};
 use crate::error::{GraphqlError, Result};
 use crate::json;
 use crate::outbound::caller::RequestContext;
 use crate::plan::{Binder, Join, JoinTarget, Kind, Values};
 use crate::remote::member;
-
-const MARK: u8 = 0;
-
-/// Writes a mark; `left` writes the values, with commas between.
-pub fn mark<E>(out: &mut Vec<u8>, place: usize, left: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> Result<(), E> {
-    out.push(MARK);
-    out.extend_from_slice(itoa::Buffer::new().format(place).as_bytes());
-    out.push(b'[');
-    left(out)?;
-    out.push(b']');
-    out.push(MARK);
-    Ok(())
-}
 
 /// Written JSON between marks, and the marks.
 struct Marked<'d> {

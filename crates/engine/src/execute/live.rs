@@ -4,7 +4,7 @@ use bytes::Bytes;
 use sqlx::Arguments;
 use sqlx::postgres::{PgArguments, PgRow};
 
-use super::write::{Cells, Elements};
+use super::wire::{Cells, Elements};
 use super::{Executor, errors, texts};
 use crate::error::{GraphqlError, Result};
 use crate::plan::{Answer, LivePlan, Values};

@@ -10,6 +10,7 @@ mod mutation;
 mod remote;
 mod result;
 mod value;
+mod wire;
 mod write;
 
 use std::sync::Arc;
@@ -32,7 +33,8 @@ use connections::{Connections, Lease, OUTDATED, lost, outdated};
 
 pub use live::{Member, Refreshed, refresh};
 pub use result::asked_id;
-pub use write::{Elements, Malformed, Writer};
+pub use wire::{Elements, Malformed};
+pub use write::Writer;
 
 /// The answer to a query or mutation that did not fail.
 #[derive(Debug, Clone, Default)]

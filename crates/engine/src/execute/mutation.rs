@@ -3,7 +3,8 @@
 use sqlx::PgConnection;
 use sqlx::postgres::PgRow;
 
-use super::write::{Cells, Writer};
+use super::wire::Cells;
+use super::write::Writer;
 use super::{errors, fetch, texts};
 use crate::error::{ErrorCode, GraphqlError, Result};
 use crate::outbound::caller::RequestContext;

@@ -184,7 +184,7 @@ fn write_fields(out: &mut Vec<u8>, fields: &[(String, RemoteField)], found: &Val
         match field {
             RemoteField::Value(from, shape) => write(out, shape, found.get(from).unwrap_or(&Value::Null)),
             RemoteField::Constant(text) => out.extend_from_slice(text.as_bytes()),
-            RemoteField::Join(place, left) => super::join::mark(out, *place, |out| {
+            RemoteField::Join(place, left) => super::wire::mark(out, *place, |out| {
                 for (index, key) in left.iter().enumerate() {
                     if index > 0 {
                         out.push(b',');

@@ -1,6 +1,6 @@
 //! Values of the wire's binary format as JSON, in PostgreSQL's own spelling (`to_json`).
 
-use super::write::Malformed;
+use super::wire::Malformed;
 
 type Result<T> = std::result::Result<T, Malformed>;
 

@@ -21,9 +21,17 @@ dev: setup web/dist/index.html ## Install what is missing, build, and run the wh
 	@cargo build
 	@exec $(NORTHSTACK) dev $(ARGS)
 
+.PHONY: check
+check: ## Check format, lints, types and unit tests, in a few minutes: for every day
+	@scripts/check
+
 .PHONY: test
-test: ## Prove everything: format, lints, unit, integration, browser and crash tests
+test: ## Prove everything: also integration, browser, crash and fuzz tests; prints the time of each stage
 	@scripts/test
+
+.PHONY: fuzz
+fuzz: ## Fuzz what comes from outside, ten minutes a target (MINUTES=..., SEED=..., TARGETS=...)
+	NORTHSTACK_FUZZ_SECONDS=$$((60 * $(or $(MINUTES),10))) NORTHSTACK_FUZZ_SEED=$(or $(SEED),0) scripts/fuzz $(TARGETS)
 
 .PHONY: kill-test
 kill-test: ## Kill workers 200 times at random moments under mixed load (KILLS=..., SEED=...)

@@ -253,6 +253,30 @@ async fn a_result_is_seen_by_the_session_that_asked_and_by_admin_alone() {
 }
 
 #[tokio::test]
+async fn a_webhook_is_told_the_id_of_the_request_whether_or_not_headers_are_forwarded() {
+    let service = Service::start().await;
+    let mut metadata = metadata();
+    metadata["actions"][0]["definition"]["forward_client_headers"] = json!(false);
+    let mut at_once = metadata["actions"][0].clone();
+    at_once["name"] = json!("renameStore");
+    at_once["definition"]["kind"] = json!("synchronous");
+    metadata["actions"].as_array_mut().unwrap().push(at_once);
+    let rig = Rig::start(Setup { metadata: Some(metadata), ..setup(service.url()) }).await;
+    service.reply([Reply::new(200, json!({"storeId": "s1"})), Reply::new(200, json!({"storeId": "s1"}))]);
+    let mut headers = user("u1").to_vec();
+    headers.extend([("x-request-id", "request-7"), ("x-custom", "c")]);
+    for query in ["mutation { createStore(name: \"Shop\") }", "mutation { renameStore(name: \"Shop\") { storeId } }"] {
+        let before = service.received().len();
+        let answer = rig.ask(&headers, &json!({"query": query})).await;
+        assert!(answer["errors"].is_null(), "{answer}");
+        let told = service.wait_for(before + 1).await.remove(before).headers;
+        let ids: Vec<_> = told.get_all("x-request-id").iter().collect();
+        assert_eq!(ids, ["request-7"], "{query}");
+        assert!(!told.contains_key("x-custom"), "{query}");
+    }
+}
+
+#[tokio::test]
 async fn a_failure_is_told_and_never_repeated() {
     let service = Service::start().await;
     let rig = Rig::start(setup(service.url())).await;

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use sqlx::{PgPool, Row};
 use uuid::Uuid;
 
-use super::headers::forwarded;
+use super::headers::of_request;
 use crate::json;
 use crate::metadata::{Action, QualifiedName};
 use crate::outbound::caller::RequestContext;
@@ -70,10 +70,8 @@ pub async fn store(
     context: &RequestContext,
 ) -> sqlx::Result<Uuid> {
     let definition = &action.definition;
-    let headers = match definition.forward_client_headers {
-        true => to_json(&forwarded(&context.headers, definition.ignored_client_headers.as_deref())),
-        false => Map::new(),
-    };
+    let ignored = definition.ignored_client_headers.as_deref();
+    let headers = to_json(&of_request(context, definition.forward_client_headers, ignored));
     sqlx::query_scalar(
         "insert into hdb_catalog.hdb_action_log (action_name, input_payload, request_headers, session_variables, status) \
          values ($1, $2::jsonb, $3::jsonb, $4::jsonb, 'created') returning id",

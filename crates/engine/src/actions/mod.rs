@@ -18,7 +18,7 @@ use super::outbound::{Outbound, USER_AGENT};
 use super::transform::{Outgoing, RequestTransformer, ResponseTransformer, TransformError};
 use crate::outbound::caller::{ActionAnswer, ActionCall, RequestContext};
 
-pub(crate) use headers::forwarded;
+pub(crate) use headers::of_request;
 pub use worker::Worker;
 
 /// Seconds that a webhook has when the action names none.
@@ -49,8 +49,8 @@ struct Request<'a> {
     query: Option<&'a str>,
     /// Session variables.
     session: &'a BTreeMap<String, String>,
-    /// The client's headers that go along, if any do.
-    client: Option<&'a HeaderMap>,
+    /// What goes along of the client's request.
+    client: &'a HeaderMap,
 }
 
 /// Calls a synchronous action's webhook.
@@ -59,14 +59,13 @@ struct Request<'a> {
 /// The webhook's own error, or Hasura's words for an answer that is none.
 pub async fn call(outbound: &Outbound, context: &RequestContext, call: ActionCall) -> Result<ActionAnswer> {
     let definition = &call.action.definition;
-    let client = definition
-        .forward_client_headers
-        .then(|| forwarded(&context.headers, definition.ignored_client_headers.as_deref()));
+    let ignored = definition.ignored_client_headers.as_deref();
+    let client = of_request(context, definition.forward_client_headers, ignored);
     let request = Request {
         input: &call.input,
         query: Some(&*context.query),
         session: context.session.variables(),
-        client: client.as_ref(),
+        client: &client,
     };
     invoke(outbound, &call.action, request).await
 }
@@ -83,7 +82,7 @@ async fn invoke(outbound: &Outbound, action: &Action, request: Request<'_>) -> R
     });
     let prepare = || {
         let mut headers = outbound.headers(&definition.headers)?;
-        for (name, value) in client.into_iter().flatten() {
+        for (name, value) in client {
             headers.insert(name.clone(), value.clone());
         }
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));

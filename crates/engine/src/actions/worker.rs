@@ -115,7 +115,7 @@ impl Worker {
     }
 
     async fn ask(&self, call: &Claimed) -> Result<Value> {
-        let request = Request { input: &call.input, query: None, session: &call.session, client: Some(&call.headers) };
+        let request = Request { input: &call.input, query: None, session: &call.session, client: &call.headers };
         let answer = invoke(&self.outbound, &call.target.action, request).await?.body;
         output::Expected::of(&call.target.types, &call.target.action.definition.output_type).hold(&answer)?;
         match output::holds_nul(&answer) {

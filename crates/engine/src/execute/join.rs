@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::Executor;
 use super::live::refresh;
 use super::remote::{self, Request};
-use super::wire::{MARK, mark};
+use super::wire::MARK;
 use crate::error::{GraphqlError, Result};
 use crate::json;
 use crate::outbound::caller::RequestContext;
@@ -164,6 +164,7 @@ fn at(value: Value, path: &[String]) -> Value {
 mod tests {
     use serde_json::json;
 
+    use super::super::wire::mark;
     use super::*;
 
     #[test]

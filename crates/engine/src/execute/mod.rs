@@ -45,8 +45,6 @@ pub struct Response {
     pub set_cookies: Vec<String>,
 }
 
-/// The longest id of a request that is written down, in bytes.
-const LONGEST_ID: usize = 128;
 /// How often a mutation is done again that others were in the way of.
 const MORE_TRIES: u32 = 4;
 /// How an answer begins; it ends with the brace that closes this one.
@@ -223,7 +221,7 @@ impl Executor {
         sqlx::query(settings)
             .bind(context.session.to_json())
             .bind(trace_context())
-            .bind(request_id(context))
+            .bind(context.request_id().and_then(|id| id.to_str().ok()).unwrap_or_default())
             .execute(&mut *connection)
             .await
             .map_err(|error| errors::database(error, "$"))?;
@@ -314,12 +312,6 @@ impl Executor {
         plan.expected.hold(&answer.body)?;
         Ok(answer)
     }
-}
-
-/// The id that the edge gave the request, or the client did.
-fn request_id(context: &RequestContext) -> &str {
-    let given = context.headers.get("x-request-id").and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if given.len() <= LONGEST_ID { given } else { "" }
 }
 
 fn begin(out: &mut Vec<u8>, index: usize, key: &str) {

@@ -7,9 +7,6 @@ use serde_json::Value;
 
 use crate::error::GraphqlError;
 
-/// The header by which a request is known.
-pub(super) const REQUEST_ID: &str = "x-request-id";
-
 /// A JSON response.
 pub(crate) fn json(status: u16, body: impl Into<Body>) -> Response {
     let mut response = Response::new(body.into());

@@ -13,6 +13,7 @@ use axum::routing::{any, get};
 
 use super::{explain, graphql, health, metadata_api, request, respond, rest, socket};
 use crate::error::{ErrorCode, GraphqlError};
+use crate::outbound::caller::REQUEST_ID;
 use crate::serving::Surface;
 
 /// Every route of the engine.
@@ -46,17 +47,17 @@ fn wrong_method() -> GraphqlError {
 
 /// Each request is known by an id, the client's or a new one, which goes along to webhooks and comes back.
 async fn with_request_id(mut request: Request, next: Next) -> Response {
-    let id = match request.headers().get(respond::REQUEST_ID) {
+    let id = match request.headers().get(REQUEST_ID) {
         Some(id) => id.clone(),
         None => {
             let id = uuid::Builder::from_random_bytes(rand::random()).into_uuid();
             let id = HeaderValue::from_str(&id.to_string()).unwrap_or_else(|_| HeaderValue::from_static("-"));
-            request.headers_mut().insert(respond::REQUEST_ID, id.clone());
+            request.headers_mut().insert(REQUEST_ID, id.clone());
             id
         }
     };
     let mut response = next.run(request).await;
-    response.headers_mut().insert(respond::REQUEST_ID, id);
+    response.headers_mut().insert(REQUEST_ID, id);
     response
 }
 

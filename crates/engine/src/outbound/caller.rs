@@ -4,12 +4,17 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Map, Value};
 
 use crate::error::Result;
 use crate::metadata::{Action, RemoteSchema};
 use crate::session::Session;
+
+/// The header by which a request is known.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// The longest id of a request that is handed on and written down, in bytes.
+const LONGEST_ID: usize = 128;
 
 /// A boxed future, as the outside's answers come.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -42,6 +47,11 @@ impl RequestContext {
             callers: Arc::new(NoCallers),
             cookies: Arc::default(),
         }
+    }
+
+    /// The id that the edge gave the request, or the client did.
+    pub fn request_id(&self) -> Option<&HeaderValue> {
+        self.headers.get(REQUEST_ID).filter(|id| !id.is_empty() && id.len() <= LONGEST_ID)
     }
 
     /// Adds cookies for the client.

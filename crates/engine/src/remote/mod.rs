@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use serde_json::{Map, Value, json};
 
-use super::actions::{forwarded, receive};
+use super::actions::{of_request, receive};
 use super::error::{ErrorCode, GraphqlError, Result};
 use super::json;
 use super::metadata::RemoteSchema;
@@ -22,10 +22,7 @@ const DEFAULT_TIMEOUT: u64 = 60;
 /// # Errors
 /// The remote's errors, also as `internal.errors`, or Hasura's words for an answer that is none.
 pub async fn call(outbound: &Outbound, context: &RequestContext, call: RemoteCall) -> Result<Map<String, Value>> {
-    let mut headers = HeaderMap::new();
-    if call.schema.definition.forward_client_headers {
-        headers = forwarded(&context.headers, None);
-    }
+    let mut headers = of_request(context, call.schema.definition.forward_client_headers, None);
     for (name, value) in context.session.variables() {
         if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value)) {
             headers.insert(name, value);

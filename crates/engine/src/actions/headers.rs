@@ -116,6 +116,7 @@ mod tests {
         let kept = forwarded(&client, Some(&["Cookie".into()]));
         assert!(!kept.contains_key("cookie") && kept.contains_key("user-agent") && !kept.contains_key("host"));
     }
+
     #[test]
     fn the_id_of_the_request_goes_along_once_whatever_is_forwarded() {
         let told = |ids: &[&str], forwards: bool, ignored: Option<&[String]>| -> Vec<String> {

@@ -10,7 +10,7 @@ use k8s_openapi::api::core::v1::Pod;
 use super::super::super::flow::{Progress, StepContext};
 use super::names::{RESTARTED, Slot, Target};
 use super::prepare::Before;
-use super::{Needs, Rollout, network, objects, ours, room};
+use super::{Needs, Rollout, network, objects, ours, quota};
 use crate::domain::workload::Workload;
 use crate::domain::{Code, Error, Result};
 use crate::vendors::kubernetes::{Trouble, diagnose, ending, rolled_out, said};
@@ -124,12 +124,12 @@ pub(super) async fn settled(
             text = format!("{text}; {words}");
         }
         if hopeless(needs, &diagnosis.trouble, elapsed) {
-            let room = match diagnosis.trouble {
-                Trouble::Refused => room::coming(needs, target, &text).await?,
+            let wait = match diagnosis.trouble {
+                Trouble::Refused => quota::waits_for(needs, target, &text).await?,
                 _ => None,
             };
-            let Some(room) = room else { return Err(not_ready(workload, &text)) };
-            text = format!("{text}; {room}");
+            let Some(wait) = wait else { return Err(not_ready(workload, &text)) };
+            text = format!("{text}; {wait}");
         }
         detail = format!("{detail}; {text}");
         why = Some(text);

@@ -23,7 +23,7 @@ mod ours;
 mod pods;
 mod prepare;
 pub mod preview;
-mod room;
+mod quota;
 pub mod secrets;
 pub mod sweep;
 mod tidy;

@@ -37,7 +37,6 @@ pub struct Left {
 /// What a value on the left side is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LeftFrom {
-    /// A column.
     Column(usize),
     /// A computed field.
     Computed(usize),
@@ -50,11 +49,9 @@ pub enum LeftFrom {
 pub enum JoinTo {
     /// To rows whose columns have the values of the left side, in its order.
     Rows {
-        /// The table.
         table: TableId,
         /// Whether it is a list.
         array: bool,
-        /// Its columns.
         columns: Vec<usize>,
     },
     /// To a field of a remote schema.

@@ -10,19 +10,20 @@ use super::names::Target;
 use crate::domain::Result;
 use crate::domain::workload::Quantity;
 
-/// What a refused pod waits for, in words; `None` where nothing that is seen will make room for it.
-pub(super) async fn coming(needs: &Needs, target: &Target, refusal: &str) -> Result<Option<String>> {
+/// What a refused pod waits for, in words; `None` where nothing that is seen will make room for it. A quota is of the
+/// namespace, so the pods of its other applications make room as well.
+pub(super) async fn waits_for(needs: &Needs, target: &Target, refusal: &str) -> Result<Option<String>> {
     let Some((quota, requested)) = exceeded(refusal) else { return Ok(None) };
-    let pods: Vec<Pod> = needs.kubernetes.list(&target.namespace, &target.selector()).await?;
+    let pods: Vec<Pod> = needs.kubernetes.list(&target.namespace, "").await?;
     let ending = pods.iter().filter(|pod| pod.metadata.deletion_timestamp.is_some()).count();
     if ending > 0 {
-        let pods = if ending == 1 { "1 pod that ends has" } else { &format!("{ending} pods that end have") };
-        return Ok(Some(format!("{pods} still a place in the quota")));
+        let pods = if ending == 1 { "pod that is ending counts" } else { "pods that are ending count" };
+        return Ok(Some(format!("{ending} {pods} against the quota until gone")));
     }
     let quota = needs.kubernetes.get::<ResourceQuota>(&target.namespace, quota).await?;
     // The cluster tries again with growing pauses, and keeps the words of the first refusal meanwhile.
     let fits = quota.is_some_and(|quota| fits(&quota, requested));
-    Ok(fits.then(|| "there is room by now, and the cluster tries again".to_owned()))
+    Ok(fits.then(|| "the quota has room by now, and the cluster tries again".to_owned()))
 }
 
 /// The quota that a refusal names, and what was requested of it, such as `pods=1,requests.cpu=100m`.
